@@ -1,0 +1,131 @@
+"""Files and folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mambaseg.types.errors import OutputError
+
+__all__ = ["write_folder_whole", "write_whole"]
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open a folder to sync it; there the rename alone has to do.
+    if os.name == "posix":
+        _sync(folder)
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(
+        f"Cannot write {path}: {reason}. Nothing was left behind; "
+        "choose a folder that exists, that you may write to and that has room."
+    )
+
+
+@contextmanager
+def write_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path to write, and move it to `path` when the block ends well.
+
+    The temporary file lies in the same folder and keeps all suffixes, so that
+    libraries that choose a format by suffix see the right one. It is flushed to
+    the disk before the rename. If the block raises, it is removed and whatever
+    stood at `path` stays as it was.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the finished file will stand. Its folder is created if needed.
+
+    Yields
+    ------
+    Path
+        The temporary path.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, flushed or moved.
+    """
+    target = Path(path)
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        suffixes = "".join(target.suffixes[-2:])
+        handle, name = tempfile.mkstemp(prefix=".partial-", suffix=suffixes, dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp gives a private file; the finished one takes the user's usual rights.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        _sync(temporary)
+        os.replace(temporary, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_folder_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary folder to fill, and move it to `path` when the block ends well.
+
+    A folder that already stands at `path` is replaced as a whole, and only then.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the finished folder will stand. Its parent is created if needed.
+
+    Yields
+    ------
+    Path
+        The temporary folder, empty.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or moved.
+    """
+    target = Path(path)
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        if target.exists():
+            retired = Path(tempfile.mkdtemp(prefix=".replaced-", dir=target.parent))
+            os.replace(target, retired / target.name)
+            os.replace(temporary, target)
+            shutil.rmtree(retired)
+        else:
+            os.replace(temporary, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

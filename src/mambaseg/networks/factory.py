@@ -1,0 +1,48 @@
+"""Networks by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from mambaseg.networks.vivim import Vivim
+from mambaseg.types.errors import UnknownNameError
+
+__all__ = ["create_network", "list_networks"]
+
+_NETWORKS: dict[str, Callable[..., nn.Module]] = {"vivim": Vivim}
+
+
+def list_networks() -> list[str]:
+    """Names that `create_network` takes, sorted."""
+    return sorted(_NETWORKS)
+
+
+def create_network(name: str, **arguments: Any) -> nn.Module:
+    """Build an untrained network.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_networks()`.
+    **arguments
+        The network's own arguments; all take `in_channels` and `out_channels`.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no network of that name; the nearest is offered.
+    ValueError
+        If an argument does not fit the network.
+    """
+    if name not in _NETWORKS:
+        near = difflib.get_close_matches(name, _NETWORKS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UnknownNameError(f"There is no network {name!r}; there are {list_networks()}.{hint}")
+    try:
+        return _NETWORKS[name](**arguments)
+    except TypeError as error:
+        raise ValueError(f"Network {name!r}: {error}.") from error

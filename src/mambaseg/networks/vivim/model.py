@@ -1,0 +1,189 @@
+"""Vivim: a video vision Mamba for medical video segmentation (arXiv 2401.14168)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mambaseg.networks.vivim.decoder import AllMLPDecoder
+from mambaseg.networks.vivim.mix_transformer import OverlapPatchEmbed, TransformerBlock
+from mambaseg.networks.vivim.temporal_mamba import TemporalMambaBlock
+
+__all__ = ["Backbone", "Vivim"]
+
+Backbone = Literal["b0", "b1", "b2", "b3", "b4", "b5"]
+
+
+class _Backbone(NamedTuple):
+    widths: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+
+
+_WIDE = (64, 128, 320, 512)
+_BACKBONES: dict[str, _Backbone] = {
+    "b0": _Backbone((32, 64, 160, 256), (2, 2, 2, 2)),
+    "b1": _Backbone(_WIDE, (2, 2, 2, 2)),
+    "b2": _Backbone(_WIDE, (3, 4, 6, 3)),
+    "b3": _Backbone(_WIDE, (3, 4, 18, 3)),
+    "b4": _Backbone(_WIDE, (3, 8, 27, 3)),
+    "b5": _Backbone(_WIDE, (3, 6, 40, 3)),
+}
+_HEADS = (1, 2, 5, 8)
+_REDUCTIONS = (8, 4, 2, 1)
+
+
+class VivimStage(nn.Module):
+    """Patch embedding and transformer blocks within frames, then Mamba across them."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int,
+        *,
+        patch_size: int,
+        stride: int,
+        num_heads: int,
+        reduction: int,
+        drop_paths: Sequence[float],
+        temporal_depth: int,
+    ) -> None:
+        super().__init__()
+        self.patch_embed = OverlapPatchEmbed(in_channels, dim, patch_size, stride)
+        self.blocks = nn.ModuleList(
+            TransformerBlock(dim, num_heads, reduction, drop_path=rate) for rate in drop_paths
+        )
+        self.temporal_blocks = nn.ModuleList(
+            TemporalMambaBlock(dim) for _ in range(temporal_depth)
+        )
+
+    def forward(self, x: Tensor, n_frames: int, scan_chunks: int | None) -> Tensor:
+        """Encode frames x (B * T, C, H, W) of clips of `n_frames` as (B * T, dim, h, w)."""
+        tokens, size = self.patch_embed(x)
+        for block in self.blocks:
+            tokens = block(tokens, size)
+        clip = tokens.unflatten(0, (-1, n_frames)).flatten(1, 2)
+        for block in self.temporal_blocks:
+            clip = block(clip, (n_frames, *size), scan_chunks)
+        return clip.transpose(1, 2).unflatten(2, (n_frames, *size)).movedim(2, 1).flatten(0, 1)
+
+
+class Vivim(nn.Module):
+    """Vivim, after the paper and the authors' code.
+
+    Each of four stages embeds patches, runs Mix Transformer blocks within every
+    frame, then Temporal Mamba blocks over the whole clip; an all-MLP decoder
+    joins the four scales. Frames may have any height and width, clips any
+    number of frames: nothing is padded or cropped.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of a frame, and of the logits.
+    backbone : {"b0", "b1", "b2", "b3", "b4", "b5"}
+        Size of the Mix Transformer; the authors use "b3".
+    widths : sequence of int, optional
+        Channels of the four stages in place of the backbone's, divisible by
+        1, 2, 5 and 8 heads.
+    decoder_width : int
+        Channels of the decoder; the authors use 768.
+    scan_chunks : int or None
+        Chunks that the scan's third direction interleaves. None: one per frame,
+        so that time runs fastest whatever the clip's length. 5: the authors',
+        which needs a token count divisible by 5 at every stage.
+    edge_head : bool
+        Whether to predict the object's edge from the first stage as well.
+    drop_path : float
+        Highest rate of stochastic depth, growing linearly over the blocks.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 1,
+        *,
+        backbone: Backbone = "b3",
+        widths: Sequence[int] | None = None,
+        decoder_width: int = 768,
+        scan_chunks: int | None = None,
+        edge_head: bool = False,
+        drop_path: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if backbone not in _BACKBONES:
+            raise ValueError(f"backbone must be one of {list(_BACKBONES)}; got {backbone!r}.")
+        depths = _BACKBONES[backbone].depths
+        widths = tuple(widths or _BACKBONES[backbone].widths)
+        if len(widths) != len(depths):
+            raise ValueError(f"widths needs {len(depths)} values, one per stage; got {widths}.")
+        self.in_channels = in_channels
+        self.scan_chunks = scan_chunks
+        rates = torch.linspace(0, drop_path, sum(depths)).split(depths)
+        self.stages = nn.ModuleList(
+            VivimStage(
+                in_channels if i == 0 else widths[i - 1],
+                dim,
+                patch_size=7 if i == 0 else 3,
+                stride=4 if i == 0 else 2,
+                num_heads=_HEADS[i],
+                reduction=_REDUCTIONS[i],
+                drop_paths=rates[i].tolist(),
+                temporal_depth=2,
+            )
+            for i, dim in enumerate(widths)
+        )
+        self.decoder = AllMLPDecoder(widths, decoder_width, out_channels)
+        self.edge_head = nn.Conv2d(widths[0], 1, 1) if edge_head else None
+        self._initialise()
+
+    def _initialise(self) -> None:
+        # The authors': every linear layer, Mamba's too, from N(0, 0.02) truncated at +-2,
+        # with zero bias. Mamba's own start for the time steps is lost in that: softplus(0)
+        # = 0.69 is the first step of every channel.
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Segment clips.
+
+        Parameters
+        ----------
+        x : Tensor, shape (B, T, in_channels, H, W)
+            Clips, normalised as the Recipe says.
+
+        Returns
+        -------
+        Tensor, shape (B, T, out_channels, H, W)
+            Logits. With `edge_head`, a tuple of these and of the edge's logits,
+            shape (B, T, 1, H, W).
+
+        Raises
+        ------
+        ValueError
+            If x has another number of axes or channels.
+        """
+        if x.ndim != 5 or x.shape[2] != self.in_channels:
+            raise ValueError(
+                f"Vivim needs clips of shape (B, T, {self.in_channels}, H, W); got {tuple(x.shape)}."
+            )
+        n_frames, size = x.shape[1], x.shape[-2:]
+        features = []
+        feature = x.flatten(0, 1)
+        for stage in self.stages:
+            feature = stage(feature, n_frames, self.scan_chunks)
+            features.append(feature)
+
+        def at_full_size(logits: Tensor) -> Tensor:
+            full = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+            return full.unflatten(0, (-1, n_frames))
+
+        logits = at_full_size(self.decoder(features))
+        if self.edge_head is None:
+            return logits
+        return logits, at_full_size(self.edge_head(features[0]))

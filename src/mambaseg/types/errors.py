@@ -1,0 +1,52 @@
+"""The errors that mambaseg raises for a user's input.
+
+Each message is one sentence or two that name the file or layer, what was found,
+what was expected and what to do next. The shell prints it on one line and ends
+with exit code 2; the napari panels show it as a notification.
+"""
+
+from __future__ import annotations
+
+
+class MambasegError(Exception):
+    """Base of every error whose message is meant for the user."""
+
+
+class UnreadableImageError(MambasegError):
+    """A file is missing, empty, truncated, or not what its name says."""
+
+
+class UnsupportedImageError(MambasegError):
+    """A file was read, but holds something that the request cannot use."""
+
+
+class InvalidAnnotationError(MambasegError):
+    """A file of drawn labels does not fit its form or its image."""
+
+
+class InvalidConfigError(MambasegError):
+    """A recipe or training configuration does not fit its schema."""
+
+
+class UnknownNameError(MambasegError):
+    """A model, network or sample of that name does not exist."""
+
+
+class IncompatibleWeightsError(MambasegError):
+    """Weights do not fit the network or Recipe that they are meant for."""
+
+
+class OutputError(MambasegError):
+    """A result could not be written where it was asked for."""
+
+
+class OutOfMemoryError(MambasegError):
+    """A device ran out of memory."""
+
+
+class TrainingError(MambasegError):
+    """A training run could not begin or go on."""
+
+
+class Cancelled(MambasegError):
+    """The user cancelled the work."""

@@ -1,0 +1,66 @@
+"""A Recipe with weights on disk, and what is known about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from mambaseg.types.recipe import Recipe
+from mambaseg.types.schema import VersionedSchema
+
+__all__ = ["ModelCard", "TrainedModel"]
+
+
+class ModelCard(VersionedSchema):
+    """What a user should know about a trained model.
+
+    Parameters
+    ----------
+    description : str
+        What it segments, in a sentence or two.
+    intended_use : str
+        What it is for, and what it is not for.
+    training_data : str
+        Data, number of cases, and split.
+    licence, attribution : str
+        Of the weights, and of the data behind them.
+    scores : dict of str to float
+        Each with its data in its name, for example "held-out Dice (n = 10 frames)".
+    parent_sha256 : str or None
+        SHA-256 of the file that it was fine-tuned from.
+    """
+
+    description: str = ""
+    intended_use: str = ""
+    training_data: str = ""
+    licence: str = ""
+    attribution: str = ""
+    scores: dict[str, float] = Field(default_factory=dict)
+    parent_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model: one `.safetensors` file whose header holds the Recipe.
+
+    Parameters
+    ----------
+    name : str
+        For example "vivim-echo-demo".
+    recipe : Recipe
+        How the network is built, fed and read.
+    card : ModelCard
+        What is known about it.
+    path : Path
+        The file.
+    sha256 : str
+        SHA-256 of the file, in hexadecimal.
+    """
+
+    name: str
+    recipe: Recipe
+    card: ModelCard
+    path: Path
+    sha256: str

@@ -1,0 +1,68 @@
+"""Trained models by name: those that come with mambaseg, and the user's own."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from mambaseg.types.errors import MambasegError, UnknownNameError
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo.storage import read_model
+
+__all__ = ["list_models", "load_model", "user_models_folder"]
+
+_logger = logging.getLogger(__name__)
+_SHIPPED = Path(__file__).parent / "weights"
+
+
+def user_models_folder() -> Path:
+    """Folder in which a user's own models are found; it may not exist yet."""
+    return user_data_path("mambaseg", appauthor=False) / "models"
+
+
+def list_models() -> list[TrainedModel]:
+    """Models that come with mambaseg, then the user's, each sorted by name.
+
+    A file that cannot be read is left out, with a warning in the log.
+    """
+    models = []
+    for folder in (_SHIPPED, user_models_folder()):
+        for path in sorted(folder.glob("*.safetensors")):
+            try:
+                models.append(read_model(path))
+            except MambasegError as error:
+                _logger.warning("%s", error)
+    return models
+
+
+def load_model(name_or_path: str | os.PathLike[str]) -> TrainedModel:
+    """Find a trained model.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        A name from `list_models`, or the path of a `.safetensors` file.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is neither a model nor a file of that name.
+    IncompatibleWeightsError, InvalidConfigError
+        If the file is not a trained model.
+    """
+    text = os.fspath(name_or_path)
+    if text.endswith(".safetensors"):
+        return read_model(text)
+    models = {model.name: model for model in list_models()}
+    if text not in models:
+        near = difflib.get_close_matches(text, models, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UnknownNameError(
+            f"There is no model {text!r}; there are {sorted(models)}.{hint} "
+            "A file of your own is given by its path, which ends in .safetensors."
+        )
+    return models[text]

@@ -1,0 +1,46 @@
+"""The scan against the authors' numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from golden import Golden, names, noise, sample
+
+from mambaseg.ops import available_backends, selective_scan
+
+
+def _inputs(meta: dict, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    tensors = {}
+    for name, entry in meta["inputs"].items():
+        x = noise(entry["seed"], entry["shape"]) * np.float32(entry["s"]) + np.float32(entry["b"])
+        if entry.get("then") == "abs":
+            x = np.abs(x)
+        elif entry.get("then"):
+            x = -np.exp(x)
+        tensors[name] = torch.from_numpy(x).to(dtype).requires_grad_()
+    return tensors
+
+
+@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", names("ops/scan_*"))
+def test_scan_meets_the_authors_numbers(name: str, dtype: torch.dtype, backend: str) -> None:
+    golden = Golden(name)
+    meta, arrays = golden.meta, golden.arrays
+    x = _inputs(meta, dtype)
+    y = selective_scan(**x, delta_softplus=meta["delta_softplus"], backend=backend)
+    assert list(y.shape) == meta["out"]["shape"]
+    # The fixture was computed in float64 and rounded to float32.
+    error = np.abs(sample(y, meta["out"]["step"]) - arrays["out"]).max()
+    assert error <= (1e-6 if dtype == torch.float64 else 2e-4) * max(1.0, meta["out"]["std"])
+
+    y.backward(torch.from_numpy(noise(_noise_seed(meta), y.shape)).to(dtype) / y.numel())
+    for argument, tensor in x.items():
+        expected = arrays[f"grad_{argument}"]
+        found = sample(tensor.grad, meta["grads"][argument]["step"])
+        assert np.abs(found - expected).max() <= 1e-6 * max(np.abs(expected).max(), 1e-12), argument
+
+
+def _noise_seed(meta: dict) -> str:
+    return next(word for word in meta["loss"].split() if word.startswith("scan/"))

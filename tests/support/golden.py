@@ -1,0 +1,114 @@
+"""Numbers from the authors' code, which ours must meet.
+
+Each fixture is a JSON file, which says how weights and inputs are filled from seeds, and an
+.npz file with samples of outputs, intermediate values and gradients.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FOLDER = Path(__file__).parents[1] / "golden"
+
+
+def names(pattern: str) -> list[str]:
+    """Fixtures by a pattern, for parametrisation."""
+    found = sorted(str(p.relative_to(FOLDER).with_suffix("")) for p in FOLDER.glob(f"{pattern}.json"))
+    assert found, f"no golden fixture {pattern}"
+    return found
+
+
+def noise(seed: str, shape: tuple[int, ...] | list[int]) -> NDArray[np.float32]:
+    generator = np.random.Generator(np.random.PCG64(zlib.crc32(seed.encode())))
+    return generator.standard_normal(tuple(shape)).astype(np.float32)
+
+
+class Golden:
+    """One fixture."""
+
+    def __init__(self, name: str) -> None:
+        self.meta: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+        self.arrays = np.load(FOLDER / f"{name}.npz")
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The reference's weights under its own names."""
+        weights: dict[str, Tensor] = {}
+        for entry in self.meta["keys"]:
+            x = noise(entry["name"], entry["shape"])
+            if entry["kind"] == "affine":
+                x = x * np.float32(entry["s"]) + np.float32(entry["b"])
+            elif entry["kind"] == "A_log":
+                rates = np.arange(1, entry["shape"][-1] + 1, dtype=np.float32)
+                x = np.log(rates) + x * np.float32(entry["s"])
+            else:
+                assert entry["kind"] == "skip", entry
+                x = np.zeros(entry["shape"], np.int64)
+            weights[entry["name"]] = torch.from_numpy(np.asarray(x))
+        return weights
+
+    def input(self, dtype: torch.dtype) -> Tensor:
+        i = self.meta["input"]
+        x = noise(i["names"][0], i["shapes"][0]) * np.float32(i["scale"])
+        return torch.from_numpy(x).to(dtype).requires_grad_()
+
+    def loss(self, outputs: list[Tensor]) -> Tensor:
+        seeds = self.meta["gradient"]["noise_names"]
+        parts = [
+            (y * torch.from_numpy(noise(seed, y.shape)).to(y.dtype)).mean()
+            for seed, y in zip(seeds, outputs, strict=True)
+        ]
+        return torch.stack(parts).sum()
+
+    def check_outputs(self, outputs: list[Tensor]) -> None:
+        assert len(outputs) == len(self.meta["outputs"])
+        for i, (y, expected) in enumerate(zip(outputs, self.meta["outputs"], strict=True)):
+            assert list(y.shape) == expected["shape"]
+            double = y.dtype == torch.float64
+            tolerance = (1e-9 if double else 2e-4) * max(1.0, expected["std"])
+            array = self.arrays[f"out{i}_f64" if double else f"out{i}"]
+            assert np.abs(sample(y, expected["step"]) - array).max() <= tolerance
+
+    def check_intermediate(self, name: str, value: Tensor) -> None:
+        entry = next(e for e in self.meta["intermediates"] if e["module"] == name)
+        assert list(value.shape) == entry["shape"], name
+        error = np.abs(sample(value, entry["step"]) - self.arrays[entry["array"]]).max()
+        assert error <= 2e-4 * max(1.0, entry["std"]), (name, error)
+
+    def check_gradients(self, x: Tensor, parameters: dict[str, Tensor]) -> None:
+        """Compare the input's gradient and those of parameters, by the reference's names.
+
+        Tolerances: 1e-7 of a tensor's largest value in float64. In float32 1e-4, or what the
+        reference itself differs from its own float64 run: networks with kinks (ReLU) turn on
+        a single unit's sign.
+        """
+        assert x.grad is not None
+        double = x.dtype == torch.float64
+        gradient = self.meta["gradient"]
+        pairs = [(gradient["inputs"][0], "gin0_f64" if double else "gin0", x.grad)]
+        dead = set(gradient["parameters_without_gradient"])
+        for entry in gradient["params"]:
+            if entry["name"] in dead:
+                assert entry["name"] not in parameters, "dead in the reference, but not in ours"
+                continue
+            found = parameters[entry["name"]].grad
+            assert found is not None, entry["name"]
+            pairs.append((entry, ("g64:" if double else "g:") + entry["name"], found))
+        for entry, array, found in pairs:
+            expected = self.arrays[array]
+            scale = np.abs(expected).max()
+            error = np.abs(sample(found, entry["step"]) - expected).max() / scale
+            limit = 1e-7 if double else max(1e-4, 3 * entry["rel_diff_f32_vs_f64"])
+            assert error <= limit, (array, error)
+
+
+def sample(tensor: Tensor, step: int) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.detach().reshape(-1)[::step].numpy()
+    return array
