@@ -74,7 +74,7 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         _sync(temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
         raise _cannot_write(target, error) from error
@@ -118,11 +118,11 @@ def write_folder_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
                 _sync(file)
         if target.exists():
             retired = Path(tempfile.mkdtemp(prefix=".replaced-", dir=target.parent))
-            os.replace(target, retired / target.name)
-            os.replace(temporary, target)
+            target.replace(retired / target.name)
+            temporary.replace(target)
             shutil.rmtree(retired)
         else:
-            os.replace(temporary, target)
+            temporary.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
         raise _cannot_write(target, error) from error

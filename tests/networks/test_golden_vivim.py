@@ -6,9 +6,9 @@ import re
 
 import pytest
 import torch
-from golden import Golden, names
 from torch import Tensor, nn
 
+from golden import Golden, names
 from mambaseg.networks import create_network
 from mambaseg.networks.blocks.bimamba import BiMamba
 from mambaseg.networks.vivim.temporal_mamba import TemporalMambaBlock
@@ -115,5 +115,6 @@ def test_vivim(name: str, dtype: torch.dtype, scan_chunks: int | None) -> None:
     golden.loss(outputs).backward()
     parameters = dict(network.named_parameters())
     golden.check_gradients(
-        x, {theirs: parameters[ours] for theirs, ours in report.matched.items() if ours in parameters}
+        x,
+        {theirs: parameters[ours] for theirs, ours in report.matched.items() if ours in parameters},
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from golden import Golden, names, noise, sample
 
+from golden import Golden, names, noise, sample
 from mambaseg.ops import available_backends, selective_scan
 
 

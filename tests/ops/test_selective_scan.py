@@ -84,7 +84,9 @@ def test_a_very_long_sequence_stays_finite_and_exact() -> None:
 
 def test_strides_do_not_matter() -> None:
     x = random_arguments(2, 1, 4, 3, 30, seed=2)
-    strided = {k: v.transpose(0, -1).contiguous().transpose(0, -1) for k, v in x.items() if v.ndim > 1}
+    strided = {
+        k: v.transpose(0, -1).contiguous().transpose(0, -1) for k, v in x.items() if v.ndim > 1
+    }
     torch.testing.assert_close(
         selective_scan(**{**x, **strided}), selective_scan(**x), rtol=0, atol=0
     )

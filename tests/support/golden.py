@@ -21,7 +21,9 @@ FOLDER = Path(__file__).parents[1] / "golden"
 
 def names(pattern: str) -> list[str]:
     """Fixtures by a pattern, for parametrisation."""
-    found = sorted(str(p.relative_to(FOLDER).with_suffix("")) for p in FOLDER.glob(f"{pattern}.json"))
+    found = sorted(
+        str(p.relative_to(FOLDER).with_suffix("")) for p in FOLDER.glob(f"{pattern}.json")
+    )
     assert found, f"no golden fixture {pattern}"
     return found
 

@@ -9,12 +9,12 @@ __all__ = ["interleaved", "invert", "reversed_order"]
 
 
 def reversed_order(length: int, device: torch.device | None = None) -> Tensor:
-    """Indices (L,) that read a sequence from its end."""
+    """Give the indices (L,) that read a sequence from its end."""
     return torch.arange(length - 1, -1, -1, device=device)
 
 
 def interleaved(length: int, n_chunks: int, device: torch.device | None = None) -> Tensor:
-    """Indices (L,) that read the first token of every chunk, then every second, and so on.
+    """Give the indices (L,) that read every chunk's first token, then every second, and so on.
 
     With one chunk per frame, the same place in successive frames stands side by
     side: time runs fastest (third direction of bimamba v3).
@@ -30,7 +30,7 @@ def interleaved(length: int, n_chunks: int, device: torch.device | None = None) 
 
 
 def invert(order: Tensor) -> Tensor:
-    """Indices (L,) that undo `order`."""
+    """Give the indices (L,) that undo `order`."""
     inverse = torch.empty_like(order)
     inverse[order] = torch.arange(order.numel(), device=order.device)
     return inverse

@@ -144,7 +144,7 @@ def _decay(dt: Tensor, A: Tensor) -> Tensor:
 
 
 def _step(h: Tensor, decay: Tensor | float, x: Tensor, B: Tensor) -> Tensor:
-    """decay * h + B x at one position of all chunks.
+    """Decay * h + B x at one position of all chunks.
 
     Shapes: h and decay (B, G, H, N, K), x (B, G, H, K), B (B, G, N, K).
     """
@@ -168,7 +168,7 @@ def scan(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
         y without the D skip and the gate, in the inputs' dtype.
     """
     groups = B.shape[1]
-    y: Tensor = _SelectiveScan.apply(  # type: ignore[no-untyped-call]
+    y = _SelectiveScan.apply(  # type: ignore[no-untyped-call]
         u.unflatten(1, (groups, -1)),
         dt.unflatten(1, (groups, -1)),
         A.unflatten(0, (groups, -1)),

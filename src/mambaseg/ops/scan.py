@@ -29,7 +29,7 @@ def selective_scan(
     *,
     backend: str | None = None,
 ) -> Tensor:
-    """Selective state-space scan of Mamba (arXiv 2312.00752, algorithm 2).
+    """Run the selective state-space scan of Mamba (arXiv 2312.00752, algorithm 2).
 
     With dt = delta + delta_bias, through softplus if asked, it gives
     h[t] = exp(dt[t] A) h[t-1] + dt[t] B[t] u[t] from h[-1] = 0, and
@@ -110,7 +110,9 @@ def _check(
     }
     for name, (tensor, shape) in expected.items():
         if tensor is not None and tensor.shape != shape:
-            raise ValueError(f"{name} must have the shape {shape} to fit u; got {tuple(tensor.shape)}.")
+            raise ValueError(
+                f"{name} must have the shape {shape} to fit u; got {tuple(tensor.shape)}."
+            )
     for name, tensor in (("B", B), ("C", C)):
         plain = (batch, states, length)
         fits = tensor.shape == plain or (

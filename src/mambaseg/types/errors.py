@@ -48,5 +48,5 @@ class TrainingError(MambasegError):
     """A training run could not begin or go on."""
 
 
-class Cancelled(MambasegError):
+class Cancelled(MambasegError):  # noqa: N818 - not an error
     """The user cancelled the work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 __all__ = ["Geometry"]
 
@@ -50,7 +51,7 @@ class Geometry:
         if self.direction is not None and len(self.direction) != 9:
             raise ValueError(f"direction needs 9 values; got {len(self.direction)}.")
         times = self.frame_times_s
-        if times is not None and any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        if times is not None and any(b <= a for a, b in pairwise(times)):
             raise ValueError("frame_times_s must ascend strictly.")
 
     @property

@@ -23,13 +23,16 @@ class ArrayLike(Protocol):
     """A numpy array, or anything that reads like one on demand (a long film)."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
 
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
 
     @property
-    def ndim(self) -> int: ...
+    def ndim(self) -> int:
+        """Number of axes."""
 
     def __getitem__(self, key: Any) -> Any: ...
 
@@ -85,7 +88,7 @@ class MedicalImage:
 
     @property
     def kind(self) -> Kind:
-        """"video" with a time axis, else "volume" with a z axis, else "image"."""
+        """Say "video" with a time axis, else "volume" with a z axis, else "image"."""
         if "T" in self.axes:
             return "video"
         return "volume" if "Z" in self.axes else "image"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -10,7 +10,7 @@ from mambaseg.types.errors import InvalidConfigError
 
 __all__ = ["FORMAT_VERSION", "Schema", "VersionedSchema"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 1
 
 
 class Schema(BaseModel):

@@ -28,7 +28,9 @@ class ScanDirection(nn.Module):
         Taps of the causal depthwise convolution.
     """
 
-    def __init__(self, width: int, step_rank: int, state_size: int = 16, conv_size: int = 4) -> None:
+    def __init__(
+        self, width: int, step_rank: int, state_size: int = 16, conv_size: int = 4
+    ) -> None:
         super().__init__()
         self.state_size = state_size
         self.conv1d = nn.Conv1d(width, width, conv_size, groups=width, padding=conv_size - 1)
@@ -129,5 +131,4 @@ class BiMamba(nn.Module):
             y = y + direction(x[..., order], z[..., order])[..., orders.invert(order)]
         if self.average:
             y = y / 3
-        mixed: Tensor = self.out_proj(y.transpose(1, 2))
-        return mixed
+        return self.out_proj(y.transpose(1, 2))

@@ -57,5 +57,4 @@ class AllMLPDecoder(nn.Module):
             maps.append(F.interpolate(projected, size, mode="bilinear", align_corners=False))
         # Deepest first: the order in which the published weights of `fuse` expect them.
         fused = F.relu(self.norm(self.fuse(torch.cat(maps[::-1], dim=1))))
-        logits: Tensor = self.head(self.dropout(fused))
-        return logits
+        return self.head(self.dropout(fused))

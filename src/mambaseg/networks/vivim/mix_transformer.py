@@ -54,8 +54,7 @@ class EfficientAttention(nn.Module):
             for part in (self.query(x), self.key(context), self.value(context))
         )
         attended = F.scaled_dot_product_attention(query, key, value)
-        mixed: Tensor = self.proj(attended.transpose(1, 2).flatten(2))
-        return mixed
+        return self.proj(attended.transpose(1, 2).flatten(2))
 
 
 class MixFeedForward(nn.Module):
@@ -81,8 +80,7 @@ class MixFeedForward(nn.Module):
         """Transform tokens x (B, prod(size), C) on the grid `size`."""
         grid = self.fc1(x).transpose(1, 2).unflatten(2, size)
         x = F.gelu(self.dwconv(grid)).flatten(2).transpose(1, 2)
-        out: Tensor = self.fc2(x)
-        return out
+        return self.fc2(x)
 
 
 class TransformerBlock(nn.Module):

@@ -56,9 +56,7 @@ class VivimStage(nn.Module):
         self.blocks = nn.ModuleList(
             TransformerBlock(dim, num_heads, reduction, drop_path=rate) for rate in drop_paths
         )
-        self.temporal_blocks = nn.ModuleList(
-            TemporalMambaBlock(dim) for _ in range(temporal_depth)
-        )
+        self.temporal_blocks = nn.ModuleList(TemporalMambaBlock(dim) for _ in range(temporal_depth))
 
     def forward(self, x: Tensor, n_frames: int, scan_chunks: int | None) -> Tensor:
         """Encode frames x (B * T, C, H, W) of clips of `n_frames` as (B * T, dim, h, w)."""
@@ -170,7 +168,8 @@ class Vivim(nn.Module):
         """
         if x.ndim != 5 or x.shape[2] != self.in_channels:
             raise ValueError(
-                f"Vivim needs clips of shape (B, T, {self.in_channels}, H, W); got {tuple(x.shape)}."
+                f"Vivim needs clips of shape (B, T, {self.in_channels}, H, W); "
+                f"got {tuple(x.shape)}."
             )
         n_frames, size = x.shape[1], x.shape[-2:]
         features = []

@@ -22,7 +22,7 @@ _PREFIXES = ("module.", "model.")
 def _without_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Strip what data-parallel wrappers and Lightning put ahead of every key."""
     stripped = dict(state_dict)
-    while (prefix := next((p for p in _PREFIXES if all(k.startswith(p) for k in stripped)), None)):
+    while prefix := next((p for p in _PREFIXES if all(k.startswith(p) for k in stripped)), None):
         stripped = {key.removeprefix(prefix): value for key, value in stripped.items()}
         if not stripped:
             break

@@ -1,0 +1,1 @@
+"""The shell: `mambaseg segment | models | info | demo | train`."""

@@ -1,0 +1,48 @@
+"""Show versions, devices, scan backends and folders."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_arguments", "run"]
+
+_PACKAGES = (
+    "mambaseg",
+    "torch",
+    "lightning",
+    "monai",
+    "numpy",
+    "SimpleITK",
+    "pydicom",
+    "av",
+    "napari",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command's arguments."""
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print what a report of a fault should say."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import torch
+
+    from mambaseg.cli.log import log_path
+    from mambaseg.inference import available_devices, describe_device
+    from mambaseg.ops import available_backends
+    from mambaseg.zoo import user_models_folder
+
+    print(f"Python {platform.python_version()} on {platform.platform()}")
+    for package in _PACKAGES:
+        try:
+            print(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            print(f"{package} is not installed")
+    devices = [describe_device(torch.device(name)) for name in available_devices()]
+    print(f"devices, the first is used unless told otherwise: {', '.join(devices)}")
+    print(f"scan backends, the first is used: {', '.join(available_backends())}")
+    print(f"your models: {user_models_folder()}")
+    print(f"log file: {log_path()}")

@@ -1,0 +1,182 @@
+"""One segmentation from the shell: read, segment with a progress bar, write, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mambaseg.data import read_image, write_segmentation
+from mambaseg.export import OverlayStyle, export_film, export_frames
+from mambaseg.files import write_whole
+from mambaseg.inference import Engine, Finished, Options, Progress
+from mambaseg.types.errors import OutputError, UnsupportedImageError
+from mambaseg.types.image import MedicalImage
+from mambaseg.types.segmentation import Segmentation
+from mambaseg.zoo import load_model
+
+__all__ = ["SegmentationJob"]
+
+_MASK_SUFFIX = {"nrrd": "_mask.nrrd", "nifti": "_mask.nii.gz", "png": "_masks"}
+
+
+@dataclass(frozen=True)
+class SegmentationJob:
+    """Where and in what form a clip's results go, and the device that computes them."""
+
+    output: Path
+    masks: list[str]
+    overlays: list[str]
+    style: OverlayStyle
+    device: str
+    report: Path | None
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> SegmentationJob:
+        """Take what `add_output_arguments` parsed.
+
+        Raises
+        ------
+        UnsupportedImageError
+            If the overlay's style is not possible.
+        """
+        try:
+            style = OverlayStyle(
+                mode=arguments.style,
+                opacity=arguments.opacity,
+                legend=not arguments.no_legend,
+                scale=arguments.scale,
+            )
+        except ValueError as error:
+            raise UnsupportedImageError(f"The overlay's style is not possible: {error}") from error
+        return cls(
+            output=arguments.output,
+            masks=arguments.masks,
+            overlays=arguments.overlay,
+            style=style,
+            device=arguments.device,
+            report=arguments.report,
+        )
+
+    def run(
+        self, clip: Path, model_name: str, options: Options | None = None
+    ) -> tuple[MedicalImage, Segmentation, list[Path]]:
+        """Segment a clip, and write and print all that was asked for.
+
+        Returns
+        -------
+        image, segmentation
+            What was read and found.
+        written : list of Path
+            Files and folders of results.
+
+        Raises
+        ------
+        MambasegError
+            If anything cannot be read, does not fit, or cannot be written.
+        """
+        model = load_model(model_name)
+        engine = Engine(self.device)
+        image = read_image(clip)
+        _check_writable(self.output)
+        for note in image.notes:
+            tqdm.write(f"note: {note}")
+        segmentation = self._segment(engine, image, model.path, options)
+        written = self._write(
+            clip.stem if clip.is_file() else clip.name, image, segmentation, options
+        )
+        made = segmentation.provenance
+        frames = made.options["frames"]
+        print(
+            f"{frames[1] - frames[0]} frames in {made.options['seconds']:.1f} s "
+            f"({made.options['frames_per_second']:.1f} frames per second), model {made.model}, "
+            f"scan backend {made.options['backend']}, device {made.options['device']}"
+        )
+        if self.report is not None:
+            _write_report(self.report, image, segmentation, written)
+            written.append(self.report)
+        for path in written:
+            print(f"wrote {path}")
+        return image, segmentation, written
+
+    def _segment(
+        self, engine: Engine, image: MedicalImage, model: Path, options: Options | None
+    ) -> Segmentation:
+        with tqdm(desc="segmenting", unit="frame", disable=None) as bar:
+            for event in engine.stream(image, model, options):
+                if isinstance(event, Progress):
+                    bar.total = event.total
+                    bar.update(event.done - bar.n)
+                elif isinstance(event, Finished):
+                    return event.segmentation
+        raise AssertionError("a stream ends with Finished")
+
+    def _write(
+        self, stem: str, image: MedicalImage, segmentation: Segmentation, options: Options | None
+    ) -> list[Path]:
+        written = []
+        for mask in self.masks:
+            path = self.output / (stem + _MASK_SUFFIX[mask])
+            write_segmentation(segmentation, path)
+            written.append(path)
+        frames = options.frames if options else None
+        for overlay in self.overlays:
+            with tqdm(desc=f"overlay {overlay}", unit="frame", disable=None) as bar:
+                progress = _progress_on(bar)
+                if overlay == "png":
+                    path = self.output / f"{stem}_overlays"
+                    export_frames(
+                        image, segmentation, path, self.style, frames=frames, progress=progress
+                    )
+                else:
+                    path = self.output / f"{stem}_overlay.{overlay}"
+                    export_film(
+                        image, segmentation, path, self.style, frames=frames, progress=progress
+                    )
+            written.append(path)
+        return written
+
+
+def _progress_on(bar: tqdm[Any]) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return progress
+
+
+def _write_report(
+    path: Path, image: MedicalImage, segmentation: Segmentation, written: list[Path]
+) -> None:
+    record: dict[str, Any] = {
+        "format_version": 1,
+        "input": {
+            "path": image.source,
+            "axes": image.axes,
+            "shape": list(image.array.shape),
+            "notes": list(image.notes),
+        },
+        **asdict(segmentation.provenance),
+        "written": [str(result) for result in written],
+    }
+    with write_whole(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse an output folder that cannot be written to before any work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write into the output folder {folder}: {error.strerror}. "
+            "Choose a folder that you may write to."
+        ) from error

@@ -1,0 +1,70 @@
+"""Entry point of the shell, and what it does with errors.
+
+Exit codes: 0 all went well; 1 an unexpected fault, whose traceback is in the log
+file; 2 something in the input or the arguments, said in one sentence; 130
+stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+
+from mambaseg import __version__
+from mambaseg.cli.log import log_path, setup_log, write_log
+from mambaseg.types.errors import MambasegError
+
+__all__ = ["main"]
+
+# Each is a module of this package with a docstring for the help, `add_arguments(parser)` and
+# `run(arguments)`. They import torch and the like only when run, so that help is instant.
+_COMMANDS = ("segment", "models", "info", "demo", "train")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mambaseg",
+        description="Segment medical videos with state-space (Mamba) networks. "
+        "Not for clinical use.",
+    )
+    parser.add_argument("--version", action="version", version=f"mambaseg {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in _COMMANDS:
+        module = importlib.import_module(f"mambaseg.cli.{name}")
+        summary = (module.__doc__ or "").strip().splitlines()[0]
+        command = commands.add_parser(name, help=summary, description=summary)
+        module.add_arguments(command)
+        command.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; gives the exit code."""
+    arguments = _parser().parse_args(argv)
+    setup_log()
+    try:
+        arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("mambaseg: stopped", file=sys.stderr)
+        return 130
+    except MambasegError as error:
+        write_log(traceback.format_exc())
+        if arguments.debug:
+            traceback.print_exc()
+        print(f"mambaseg: error: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        write_log(traceback.format_exc())
+        if arguments.debug:
+            traceback.print_exc()
+        print(
+            f"mambaseg: unexpected {type(error).__name__}: {error}. This is a fault in mambaseg; "
+            f"please report it with {log_path()}.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0

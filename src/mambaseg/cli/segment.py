@@ -1,0 +1,81 @@
+"""Segment a clip and write masks and overlays."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["add_arguments", "run"]
+
+
+def frame_range(text: str) -> range:
+    """Parse "A:B" as the frames A to B, B left out."""
+    start, separator, stop = text.partition(":")
+    try:
+        frames = range(int(start or 0), int(stop))
+    except ValueError:
+        frames = range(0)
+    if not separator or not frames or frames.start < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames; write for example 10:40")
+    return frames
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define the command's arguments."""
+    parser.add_argument(
+        "clip",
+        type=Path,
+        help="a film (mp4, avi, mpeg), a folder of numbered frames, or a multi-frame DICOM file",
+    )
+    parser.add_argument(
+        "-m", "--model", required=True, help="a name from `mambaseg models`, or a .safetensors file"
+    )
+    parser.add_argument("--frames", type=frame_range, help="frames A to B (left out) only: A:B")
+    parser.add_argument(
+        "--clip-overlap", type=int, help="frames that successive clips share (default: the model's)"
+    )
+    add_output_arguments(parser)
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Define where and in what form results go; shared with `demo`."""
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="folder for the results, made if needed"
+    )
+    parser.add_argument(
+        "--masks",
+        nargs="+",
+        choices=["nrrd", "nifti", "png"],
+        default=["nrrd"],
+        help="formats of the masks (default: nrrd)",
+    )
+    parser.add_argument(
+        "--overlay",
+        nargs="+",
+        choices=["mp4", "gif", "png"],
+        default=[],
+        help="formats of the overlays (default: none)",
+    )
+    parser.add_argument(
+        "--style", choices=["fill", "contour"], default="fill", help="look of the overlays"
+    )
+    parser.add_argument(
+        "--opacity", type=float, default=0.4, help="of a filled overlay, 0 to 1 (default: 0.4)"
+    )
+    parser.add_argument("--no-legend", action="store_true", help="leave the legend out of overlays")
+    parser.add_argument(
+        "--scale", type=int, default=1, help="enlarge overlays by a whole number (default: 1)"
+    )
+    parser.add_argument(
+        "--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", "mps" (default: auto)'
+    )
+    parser.add_argument("--report", type=Path, help="write a record of the run to this JSON file")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Segment one clip."""
+    from mambaseg.cli.job import SegmentationJob
+    from mambaseg.inference import Options
+
+    options = Options(frames=arguments.frames, clip_overlap=arguments.clip_overlap)
+    SegmentationJob.from_arguments(arguments).run(arguments.clip, arguments.model, options)

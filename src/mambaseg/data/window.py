@@ -1,0 +1,80 @@
+"""One grey window for all frames of a clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mambaseg.types.image import MedicalImage
+
+__all__ = ["GreyWindow", "read_plane"]
+
+_SAMPLED_FRAMES = 8
+_PERCENTILES = (0.5, 99.5)
+
+
+def read_plane(image: MedicalImage, index: int) -> NDArray[Any]:
+    """Read one frame of a video, one z slice of a volume, or a still image.
+
+    Parameters
+    ----------
+    image : MedicalImage
+        Axes "CYX", "CTYX" or "CZYX".
+    index : int
+        Which frame or slice; 0 for a still image.
+
+    Returns
+    -------
+    ndarray, shape (C, Y, X)
+        Its intensities; nothing else of a lazy array is read.
+    """
+    if image.axes == "CYX":
+        return np.asarray(image.array[:])
+    return np.asarray(image.array[:, index : index + 1])[:, 0]
+
+
+@dataclass(frozen=True)
+class GreyWindow:
+    """The intensities that are shown as black and as white.
+
+    Parameters
+    ----------
+    black, white : float
+        Intensities at and below `black` become 0, at and above `white` 255.
+    """
+
+    black: float
+    white: float
+
+    @classmethod
+    def of(cls, image: MedicalImage) -> GreyWindow:
+        """Choose the window for an image's first channel.
+
+        Intensities of uint8 are shown as they are. Others are spread between
+        the 0.5th and 99.5th percentile of a few evenly spaced frames or slices,
+        so that the window is the same whichever frames are shown.
+        """
+        if image.array.dtype == np.uint8:
+            return cls(0.0, 255.0)
+        planes = 1 if image.axes == "CYX" else image.array.shape[1]
+        chosen = np.linspace(0, planes - 1, min(planes, _SAMPLED_FRAMES)).round().astype(int)
+        sample = np.stack([read_plane(image, int(i))[0] for i in chosen]).astype(np.float64)
+        finite = sample[np.isfinite(sample)]
+        if finite.size == 0:
+            return cls(0.0, 1.0)
+        black, white = np.percentile(finite, _PERCENTILES)
+        if black == white:
+            # A small bright thing on an even ground escapes the percentiles.
+            black, white = finite.min(), finite.max()
+        return cls(float(black), float(white))
+
+    def apply(self, plane: NDArray[Any]) -> NDArray[np.uint8]:
+        """Map intensities, shape (Y, X), to grey levels; what is not a number is black."""
+        if plane.dtype == np.uint8:
+            return plane
+        span = (self.white - self.black) or 1.0
+        level = np.clip((plane.astype(np.float64) - self.black) / span, 0.0, 1.0)
+        return np.rint(np.nan_to_num(level) * 255).astype(np.uint8)

@@ -1,0 +1,19 @@
+"""Overlays and films, composed without a screen.
+
+The shell and the panels call the same functions, so that they give the same
+picture byte for byte.
+"""
+
+from mambaseg.export.composer import FrameComposer, overlay
+from mambaseg.export.film import export_film
+from mambaseg.export.frames import Progress, export_frames
+from mambaseg.export.style import OverlayStyle
+
+__all__ = [
+    "FrameComposer",
+    "OverlayStyle",
+    "Progress",
+    "export_film",
+    "export_frames",
+    "overlay",
+]

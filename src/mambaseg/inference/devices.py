@@ -1,0 +1,50 @@
+"""Which device computes."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from mambaseg.types.errors import UnknownNameError
+
+__all__ = ["available_devices", "describe_device", "resolve_device"]
+
+
+def available_devices() -> list[str]:
+    """Names that `resolve_device` takes on this machine, fastest first."""
+    cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return [*cuda, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn a name into a device that works here.
+
+    Parameters
+    ----------
+    name : str
+        "auto" for the fastest, or a device such as "cuda", "cuda:1", "mps" or "cpu".
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such device here.
+    """
+    devices = available_devices()
+    if name == "auto":
+        return torch.device(devices[0])
+    if name not in devices and f"{name}:0" not in devices:
+        raise UnknownNameError(
+            f"There is no device {name!r} on this machine; there are {devices}. "
+            'Use one of them, or "auto".'
+        )
+    return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """Name a device for people, for example "cuda:0 (NVIDIA RTX 4090)"."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    if device.type == "cpu":
+        return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+    return str(device)

@@ -1,0 +1,138 @@
+"""Sliding clip windows over a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mambaseg.data.preprocessing import normalise, resized_frames
+from mambaseg.data.window import GreyWindow
+from mambaseg.inference.events import CancelToken
+from mambaseg.types.errors import MambasegError
+from mambaseg.types.image import MedicalImage
+from mambaseg.types.recipe import Recipe
+
+__all__ = ["clip_windows", "labels_from_probabilities", "predict_video"]
+
+
+def clip_windows(frames: range, length: int, overlap: int) -> list[range]:
+    """Cut frames into clips of equal length.
+
+    Parameters
+    ----------
+    frames : range
+        Consecutive frames, at least one.
+    length : int
+        Frames in a clip; a shorter film is one clip.
+    overlap : int
+        Least number of frames that neighbouring clips share; the last clip is
+        moved back to end with the film and may share more.
+    """
+    length = min(length, len(frames))
+    last = frames.stop - length
+    starts = [*range(frames.start, last, length - min(overlap, length - 1)), last]
+    return [range(start, start + length) for start in starts]
+
+
+def labels_from_probabilities(probabilities: Tensor, recipe: Recipe) -> NDArray[np.uint8]:
+    """Decide on each pixel's class.
+
+    Parameters
+    ----------
+    probabilities : Tensor, shape (T, K, Y, X)
+        K classes, with the background first where the Recipe says "softmax".
+
+    Returns
+    -------
+    ndarray, shape (T, Y, X), uint8
+        Class values; 0 is background.
+    """
+    values = torch.tensor([0, *recipe.labels], dtype=torch.uint8, device=probabilities.device)
+    best, index = probabilities.max(dim=1)
+    if recipe.output == "sigmoid":
+        index = torch.where(best >= recipe.threshold, index + 1, 0)
+    return values[index].cpu().numpy()
+
+
+def predict_video(
+    image: MedicalImage,
+    network: nn.Module,
+    recipe: Recipe,
+    *,
+    frames: range,
+    clip_overlap: int,
+    device: torch.device,
+    cancel: CancelToken,
+) -> Iterator[tuple[range, NDArray[np.uint8]]]:
+    """Segment frames of a video in order.
+
+    A frame's probabilities are averaged over all clips that hold it, at the
+    network's size, and brought to the image's size once no clip will add to
+    them. No more than one clip is in memory at a time.
+
+    Yields
+    ------
+    frames : range
+        Frames that are final.
+    labels : ndarray, shape (T, Y, X), uint8
+        Their class values on the image's own grid.
+
+    Raises
+    ------
+    Cancelled
+        Ahead of a clip, once `cancel` asks for it.
+    MambasegError
+        If the network's output is not finite.
+    """
+    window = GreyWindow.of(image)
+    windows = clip_windows(frames, recipe.clip_length, clip_overlap)
+    sums: Tensor | None = None  # of the frames from `first` on, not final yet
+    counts = torch.zeros(0, device=device)
+    first = frames.start
+    for clip, following in zip(windows, [*windows[1:], None], strict=True):
+        cancel.check()
+        x = resized_frames(
+            image.frames(clip.start, clip.stop), window, len(recipe.channels), recipe.spatial_size
+        )
+        with torch.inference_mode():
+            probabilities = _probabilities(network, normalise(x, recipe).to(device), recipe)
+            grown = clip.stop - first - counts.numel()
+            counts = F.pad(counts, (0, grown))
+            sums = (
+                probabilities
+                if sums is None
+                else F.pad(sums, (0, 0, 0, 0, 0, 0, 0, grown)).index_add(
+                    0,
+                    torch.arange(clip.start - first, clip.stop - first, device=device),
+                    probabilities,
+                )
+            )
+            counts[clip.start - first :] += 1
+            n_final = (following.start if following else frames.stop) - first
+            mean = sums[:n_final] / counts[:n_final, None, None, None]
+            mean = F.interpolate(
+                mean, image.spatial_shape, mode="bilinear", align_corners=False, antialias=False
+            )
+            labels = labels_from_probabilities(mean, recipe)
+            sums, counts = sums[n_final:], counts[n_final:]
+        yield range(first, first + n_final), labels
+        first += n_final
+
+
+def _probabilities(network: nn.Module, clip: Tensor, recipe: Recipe) -> Tensor:
+    """Probabilities (T, K, y, x) of a clip (T, C, y, x)."""
+    logits = network(clip[None])
+    if isinstance(logits, tuple):  # with an edge head, the segmentation comes first
+        logits = logits[0]
+    logits = logits[0].float()
+    if not torch.isfinite(logits).all():
+        raise MambasegError(
+            f"The network {recipe.network!r} gave values that are not numbers. Check the image for "
+            "such values, or use another device or model."
+        )
+    return logits.sigmoid() if recipe.output == "sigmoid" else logits.softmax(dim=1)

@@ -1,0 +1,88 @@
+"""Overlap of a mask with a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from monai.metrics import compute_dice, compute_iou
+
+from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.segmentation import Segmentation
+
+__all__ = ["Row", "evaluate"]
+
+_MEASURES: dict[str, Callable[..., torch.Tensor]] = {
+    "Dice": compute_dice,
+    "Jaccard": compute_iou,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value of one measure: the line of a table.
+
+    Parameters
+    ----------
+    frame : int or None
+        Frame of a clip; None for a still image or a volume.
+    class_name, measure, unit : str
+        `unit` is "" for a ratio.
+    value : float
+        Of the measure.
+    """
+
+    frame: int | None
+    class_name: str
+    measure: str
+    value: float
+    unit: str = ""
+
+
+def evaluate(
+    prediction: Segmentation, reference: Segmentation, *, frames: Iterable[int] | None = None
+) -> list[Row]:
+    """Compare a mask with a reference, class by class and frame by frame.
+
+    Dice is 2 |P & R| / (|P| + |R|) (Dice 1945), Jaccard |P & R| / |P or R|
+    (Jaccard 1912), over the pixels of a frame; both are 1 where prediction and
+    reference are empty, and 0 where one of them is.
+
+    Parameters
+    ----------
+    prediction, reference : Segmentation
+        Of equal axes and shape. The reference's classes are measured.
+    frames : iterable of int, optional
+        Frames to compare; None: all.
+
+    Returns
+    -------
+    list of Row
+        Ordered by frame, class, measure.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If the masks' shapes differ.
+    """
+    if prediction.axes != reference.axes or prediction.labels.shape != reference.labels.shape:
+        raise UnsupportedImageError(
+            f"The prediction has the shape {prediction.labels.shape} ({prediction.axes}) and the "
+            f"reference {reference.labels.shape} ({reference.axes}): compare masks of one image."
+        )
+    timed = "T" in reference.axes
+    chosen: Iterable[int | None] = [None]
+    if timed:
+        chosen = range(reference.labels.shape[0]) if frames is None else frames
+    rows = []
+    for frame in chosen:
+        key = slice(None) if frame is None else frame
+        found, true = np.asarray(prediction.labels[key]), np.asarray(reference.labels[key])
+        for label in reference.label_set.classes:
+            pair = [torch.from_numpy(mask == label.value)[None, None] for mask in (found, true)]
+            for measure, compute in _MEASURES.items():
+                value = compute(*pair, ignore_empty=False)
+                rows.append(Row(frame, label.name, measure, float(value)))
+    return rows

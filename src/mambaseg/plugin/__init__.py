@@ -1,0 +1,1 @@
+"""What napari shows of mambaseg; the only room that imports napari and Qt."""

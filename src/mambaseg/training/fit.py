@@ -1,0 +1,107 @@
+"""A training run from its configuration to a trained model on disk."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import lightning
+import torch
+import yaml
+from lightning.pytorch.callbacks import EMAWeightAveraging, TQDMProgressBar
+from torch.utils.data import DataLoader
+
+from mambaseg.training.dataset import RandomClips, load_clip
+from mambaseg.training.held_out import held_out_dice
+from mambaseg.training.module import SegmentationModule
+from mambaseg.types.errors import InvalidConfigError
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.types.training_config import TrainingConfig
+from mambaseg.zoo import build_network, write_model
+
+__all__ = ["read_config", "train"]
+
+
+def read_config(path: str | os.PathLike[str]) -> TrainingConfig:
+    """Read a training configuration from YAML.
+
+    Raises
+    ------
+    InvalidConfigError
+        If the file is missing, no YAML, or does not fit.
+    """
+    file = Path(path)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidConfigError(
+            f"Cannot read {file}: {error.strerror}. Check the path."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InvalidConfigError(f"{file} is not YAML: {reason}. Mend it there.") from error
+    return TrainingConfig.parse(content, str(file))
+
+
+def train(
+    config: TrainingConfig, output: str | os.PathLike[str], *, folder: str | os.PathLike[str] = "."
+) -> TrainedModel:
+    """Train a network, score it on the frames that were held out, and write it.
+
+    The number of steps is fixed beforehand and the last (averaged) weights are
+    kept, so that the held-out frames choose nothing.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    output : path-like
+        The `.safetensors` file to write, whole or not at all.
+    folder : path-like
+        Folder that relative paths in `config` start from.
+
+    Returns
+    -------
+    TrainedModel
+        With the mean held-out Dice of each class in its card.
+
+    Raises
+    ------
+    TrainingError
+        If labels are missing or the training diverges.
+    MambasegError
+        If data cannot be read or the model not be written.
+    """
+    lightning.seed_everything(config.seed, verbose=False)
+    optimization, folder = config.optimization, Path(folder)
+    clips = [load_clip(clip, config.recipe, folder) for clip in config.data]
+    dataset = RandomClips(
+        clips,
+        config.recipe,
+        config.augmentation,
+        length=optimization.steps * optimization.batch_size,
+        seed=config.seed,
+    )
+    module = SegmentationModule(build_network(config.recipe), config.recipe, optimization)
+    trainer = lightning.Trainer(
+        max_steps=optimization.steps,
+        gradient_clip_val=optimization.gradient_clip,
+        callbacks=[
+            EMAWeightAveraging(decay=optimization.average_decay),
+            TQDMProgressBar(refresh_rate=10),
+        ],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+    )
+    with warnings.catch_warnings():
+        # One worker-free loader is what a few clips in memory want.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        trainer.fit(module, DataLoader(dataset, batch_size=optimization.batch_size))
+    network = module.network.cpu().eval()
+    scores = held_out_dice(network, config, folder)
+    card = config.card.model_copy(update={"scores": {**config.card.scores, **scores}})
+    with torch.no_grad():
+        return write_model(
+            output, network.state_dict(), name=config.name, recipe=config.recipe, card=card
+        )

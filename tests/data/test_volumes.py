@@ -1,0 +1,65 @@
+"""Volumes and samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from mambaseg.data import read_image, sample_path
+from mambaseg.types.errors import UnknownNameError, UnreadableImageError, UnsupportedImageError
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha", "mhd"])
+def test_volumes_keep_their_place(tmp_path: Path, suffix: str) -> None:
+    array = np.random.default_rng(0).integers(-99, 99, (3, 4, 5), dtype=np.int16)
+    image = SimpleITK.GetImageFromArray(array)
+    image.SetSpacing((0.5, 0.75, 2))
+    image.SetOrigin((-10, 20, 30))
+    image.SetDirection((0, 1, 0, -1, 0, 0, 0, 0, 1))
+    SimpleITK.WriteImage(image, str(tmp_path / f"volume.{suffix}"))
+    found = read_image(tmp_path / f"volume.{suffix}")
+    assert (found.axes, found.kind) == ("CZYX", "volume")
+    np.testing.assert_array_equal(np.asarray(found.array)[0], array)
+    assert found.geometry.spacing_mm == (2, 0.75, 0.5)
+    assert found.geometry.origin_mm == (-10, 20, 30)
+    np.testing.assert_allclose(found.geometry.direction, (0, 1, 0, -1, 0, 0, 0, 0, 1), atol=1e-7)
+
+
+def test_planes_and_components(tmp_path: Path) -> None:
+    plane = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    image = SimpleITK.GetImageFromArray(plane, isVector=True)
+    image.SetSpacing((0.5, 0.75))
+    SimpleITK.WriteImage(image, str(tmp_path / "plane.nrrd"))
+    found = read_image(tmp_path / "plane.nrrd")
+    assert (found.axes, found.geometry.spacing_mm) == ("CYX", (0.75, 0.5))
+    np.testing.assert_array_equal(np.asarray(found.array), plane.transpose(2, 0, 1))
+
+
+def test_four_dimensions_are_refused(tmp_path: Path) -> None:
+    image = SimpleITK.GetImageFromArray(np.zeros((2, 3, 4, 5), np.uint8), isVector=False)
+    SimpleITK.WriteImage(image, str(tmp_path / "four.nii"))
+    with pytest.raises(UnsupportedImageError, match="4 dimensions \\(5 x 4 x 3 x 2\\)"):
+        read_image(tmp_path / "four.nii")
+
+
+def test_a_volume_that_is_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "volume.nrrd"
+    noise = np.random.default_rng(0).integers(0, 99, (9, 30, 30), dtype=np.uint8)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(noise), str(path))
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(UnreadableImageError, match=r"volume\.nrrd"):
+        read_image(path)
+
+
+def test_the_sample_is_there() -> None:
+    assert sample_path("echo").is_file()
+
+
+def test_unknown_samples_are_told_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="'ecko'; the samples are echo. Did you mean 'echo'"):
+        sample_path("ecko")
+    with pytest.raises(UnknownNameError, match="the samples are echo.$"):
+        sample_path("zzz")

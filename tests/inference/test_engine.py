@@ -1,0 +1,248 @@
+"""The engine on small random networks: what comes out, when, and what it refuses."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import zarr
+from models import random_clip, small_model
+
+from mambaseg.inference import (
+    CancelToken,
+    Chunk,
+    Engine,
+    Finished,
+    Options,
+    Progress,
+    label_store,
+    video,
+)
+from mambaseg.types import MedicalImage
+from mambaseg.types.errors import (
+    Cancelled,
+    MambasegError,
+    OutOfMemoryError,
+    UnknownNameError,
+    UnsupportedImageError,
+)
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo import load_network
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    return small_model(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine("cpu")
+
+
+def test_stream_gives_every_frame_once_in_order_before_the_end(
+    engine: Engine, model: TrainedModel
+) -> None:
+    image = random_clip(14)
+    events = list(engine.stream(image, model))
+    chunks = [e for e in events if isinstance(e, Chunk)]
+    assert [f for c in chunks for f in range(c.start, c.stop)] == list(range(14))
+    assert len(chunks) > 2
+    assert [e.done for e in events if isinstance(e, Progress)] == [c.stop for c in chunks]
+    assert isinstance(events[-1], Finished)
+    segmentation = events[-1].segmentation
+    assert segmentation.labels.shape == (14, 48, 60)
+    assert segmentation.labels.dtype == np.uint8
+    assert segmentation.geometry == image.geometry
+    np.testing.assert_array_equal(np.concatenate([c.labels for c in chunks]), segmentation.labels)
+    assert 0.01 < segmentation.labels.mean() < 0.99
+
+
+def test_overlaps_are_averaged(engine: Engine, model: TrainedModel) -> None:
+    """Against one pass that keeps all clips' probabilities in memory."""
+    image = random_clip(11)
+    recipe = model.recipe
+    network = load_network(model)
+    sums, counts = torch.zeros(11, 1, *recipe.spatial_size), torch.zeros(11, 1, 1, 1)
+    frames = torch.nn.functional.interpolate(
+        torch.from_numpy(image.array[:]).float() / 255,
+        recipe.spatial_size,
+        mode="bilinear",
+        antialias=True,
+    )
+    with torch.inference_mode():
+        for start in (0, 3, 6):
+            clip = ((frames[:, start : start + 5] - 0.5) / 0.25).transpose(0, 1)
+            sums[start : start + 5] += network(clip[None])[0].sigmoid()
+            counts[start : start + 5] += 1
+    assert counts.flatten().tolist() == [1, 1, 1, 2, 2, 1, 2, 2, 1, 1, 1]
+    expected = (
+        torch.nn.functional.interpolate(sums / counts, (48, 60), mode="bilinear")[:, 0] >= 0.5
+    )
+    found = engine.segment(image, model).labels
+    assert (found == expected.numpy()).mean() > 0.9999
+
+
+def test_a_film_shorter_than_a_clip(engine: Engine, model: TrainedModel) -> None:
+    assert engine.segment(random_clip(2), model).labels.shape == (2, 48, 60)
+
+
+def test_a_range_of_frames_leaves_the_others_alone(engine: Engine, model: TrainedModel) -> None:
+    labels = engine.segment(random_clip(12), model, Options(frames=range(4, 10))).labels
+    assert not labels[:4].any()
+    assert not labels[10:].any()
+    assert labels[4:10].any()
+
+
+def test_grey_clips_are_repeated_to_three_channels(engine: Engine, model: TrainedModel) -> None:
+    grey = random_clip(6, channels=1)
+    rgb = MedicalImage(np.repeat(grey.array[:], 3, axis=0), "CTYX", channel_names=("r", "g", "b"))
+    np.testing.assert_array_equal(
+        engine.segment(grey, model).labels, engine.segment(rgb, model).labels
+    )
+
+
+def test_sixteen_bit_clips_are_windowed_alike(engine: Engine, model: TrainedModel) -> None:
+    clip = random_clip(6)
+    wide = replace(clip, array=clip.array[:].astype(np.uint16) * 200)
+    agreement = engine.segment(clip, model).labels == engine.segment(wide, model).labels
+    assert agreement.mean() > 0.97
+
+
+def test_cancel_keeps_what_was_final_and_the_engine(engine: Engine, model: TrainedModel) -> None:
+    image, cancel, kept = random_clip(20), CancelToken(), []
+    with pytest.raises(Cancelled):
+        for event in engine.stream(image, model, cancel=cancel):
+            if isinstance(event, Chunk):
+                kept.append(event)
+                cancel.cancel()
+    assert len(kept) == 1
+    whole = engine.segment(image, model).labels
+    np.testing.assert_array_equal(kept[0].labels, whole[: kept[0].stop])
+
+
+def test_cancel_from_another_thread(engine: Engine, model: TrainedModel) -> None:
+    cancel, frames = CancelToken(), []
+    image = random_clip(400)
+
+    def work() -> None:
+        try:
+            frames.extend(
+                e for e in engine.stream(image, model, cancel=cancel) if isinstance(e, Chunk)
+            )
+        except Cancelled:
+            frames.append(None)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    cancel.cancel()
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+    assert frames[-1] is None
+
+
+def test_the_model_stays_warm_and_can_be_released(
+    engine: Engine, model: TrainedModel, tmp_path: Path
+) -> None:
+    engine.segment(random_clip(3), model)
+    assert engine.models == [model.sha256]
+    warm = engine._network(model)
+    engine.segment(random_clip(3), model.path)
+    assert engine._network(model) is warm
+    other = small_model(tmp_path, seed=1)
+    engine.segment(random_clip(3), other)
+    assert engine.models == [other.sha256]
+    engine.release()
+    assert engine.models == []
+
+
+def test_provenance_says_what_was_done(engine: Engine, model: TrainedModel) -> None:
+    made = engine.segment(random_clip(7), model, Options(clip_overlap=4)).provenance
+    assert made.model == "small"
+    assert made.weights_sha256 == model.sha256
+    assert made.versions["torch"] == torch.__version__
+    assert made.options["backend"] == "torch"
+    assert made.options["clip_overlap"] == 4
+    assert made.options["device"].startswith("cpu")
+    assert made.options["frames_per_second"] > 0
+
+
+def test_long_films_gather_on_disk_and_go_with_the_array(
+    engine: Engine, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = random_clip(9)
+    expected = np.asarray(engine.segment(image, model).labels)
+    monkeypatch.setattr(label_store, "IN_MEMORY_BYTES", 1000)
+    labels = engine.segment(image, model).labels
+    assert isinstance(labels, zarr.Array)
+    assert labels.chunks == (1, 48, 60)
+    np.testing.assert_array_equal(labels[:], expected)
+    folder = Path(str(labels.store.root))
+    assert folder.is_dir()
+    del labels
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_values_that_are_not_numbers_stop_the_run(
+    engine: Engine, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with torch.no_grad():
+        engine._network(model).decoder.head.bias.fill_(torch.nan)
+    with pytest.raises(MambasegError, match="values that are not numbers"):
+        engine.segment(random_clip(5), model)
+
+
+def test_out_of_memory_is_a_sentence(
+    engine: Engine, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starve(*_: object) -> None:
+        torch.empty(2**50, dtype=torch.uint8)  # the allocator's own error
+
+    monkeypatch.setattr(video, "_probabilities", starve)
+    with pytest.raises(OutOfMemoryError, match=r"memory of cpu .* did not suffice"):
+        engine.segment(random_clip(5), model)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (
+            MedicalImage(np.zeros((3, 8, 8), np.uint8), "CYX", channel_names=("r", "g", "b")),
+            "image",
+        ),
+        (MedicalImage(np.zeros((1, 4, 8, 8), np.uint8), "CZYX"), "volume"),
+        (random_clip(3, channels=2), "has 2 channels"),
+        (MedicalImage(np.zeros((1, 3, 2, 8, 8), np.uint8), "CTZYX"), "time series of volumes"),
+    ],
+    ids=["still", "volume", "channels", "4D"],
+)
+def test_images_that_do_not_fit(
+    engine: Engine, model: TrainedModel, image: MedicalImage, message: str
+) -> None:
+    with pytest.raises(UnsupportedImageError, match=message):
+        engine.segment(image, model)
+
+
+@pytest.mark.parametrize("frames", [range(3, 3), range(99), range(0, 6, 2), range(-1, 3)])
+def test_frames_that_are_not_there(engine: Engine, model: TrainedModel, frames: range) -> None:
+    with pytest.raises(UnsupportedImageError, match="has the frames 0 to 7"):
+        engine.segment(random_clip(8), model, Options(frames=frames))
+
+
+@pytest.mark.parametrize("overlap", [-1, 5, 9])
+def test_overlap_must_be_less_than_the_clip(
+    engine: Engine, model: TrainedModel, overlap: int
+) -> None:
+    with pytest.raises(UnsupportedImageError, match="choose 0 to 4"):
+        engine.segment(random_clip(8), model, Options(clip_overlap=overlap))
+
+
+def test_unknown_device_lists_those_there_are() -> None:
+    with pytest.raises(UnknownNameError, match=r"no device 'tpu'.*'cpu'"):
+        Engine("tpu")

@@ -1,0 +1,70 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from mambaseg.files import write_folder_whole, write_whole
+from mambaseg.types.errors import OutputError
+
+
+def test_a_file_appears_only_when_finished(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "mask.nii.gz"
+    with write_whole(target) as temporary:
+        temporary.write_text("done")
+        assert temporary.name.endswith(".nii.gz")
+        assert temporary.parent == target.parent
+        assert not target.exists()
+    assert target.read_text() == "done"
+    assert list(target.parent.iterdir()) == [target]
+    assert target.stat().st_mode & stat.S_IRUSR
+
+
+def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(KeyError), write_whole(target) as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    message = r"Cannot write .*a\.txt: No space left on device"
+    with pytest.raises(OutputError, match=message), write_whole(target):
+        raise OSError(28, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("write", [write_whole, write_folder_whole])
+def test_a_place_that_cannot_be(tmp_path: Path, write: object) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="Cannot write"), write(tmp_path / "file" / "x"):  # type: ignore[operator]
+        pass
+
+
+def test_a_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "masks"
+    target.mkdir()
+    (target / "old.png").touch()
+    with write_folder_whole(target) as temporary:
+        (temporary / "new.png").touch()
+        assert (target / "old.png").exists()
+    assert [p.name for p in target.iterdir()] == ["new.png"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
+    target = tmp_path / "masks"
+    target.mkdir()
+    (target / "old.png").touch()
+    with pytest.raises(KeyError), write_folder_whole(target) as temporary:
+        (temporary / "new.png").touch()
+        raise KeyError
+    assert [p.name for p in target.iterdir()] == ["old.png"]
+    assert list(tmp_path.iterdir()) == [target]

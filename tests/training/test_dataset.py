@@ -1,0 +1,127 @@
+"""What training samples are made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from models import small_recipe
+
+from mambaseg.training.augmentation import clip_augmentation
+from mambaseg.training.dataset import RandomClips, load_clip
+from mambaseg.types.errors import TrainingError
+from mambaseg.types.training_config import Augmentation, LabelledClip
+
+SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
+ECHO = LabelledClip(
+    image="sample:echo",
+    labels="echo_left_ventricle.json",
+    train_frames=(2, 9),
+    held_out_frames=(12, 15),
+)
+NONE = Augmentation(
+    rotation_deg=0, scale=0, translation=0, contrast=1, brightness=0, noise=0, blur=0
+)
+
+
+@pytest.fixture(scope="module")
+def echo() -> tuple[torch.Tensor, torch.Tensor]:
+    return load_clip(ECHO, small_recipe(spatial_size=(60, 80)), SAMPLE_DATA)
+
+
+def test_only_training_frames_are_loaded(echo: tuple[torch.Tensor, torch.Tensor]) -> None:
+    frames, labels = echo
+    assert frames.shape == (3, 7, 60, 80)
+    assert labels.shape == (1, 7, 60, 80)
+    assert 0 <= frames.min() < frames.max() <= 1
+    assert labels.unique().tolist() == [0, 1]
+
+
+def test_without_augmentation_a_sample_is_a_piece_of_the_clip(
+    echo: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    recipe = small_recipe(spatial_size=(60, 80), clip_length=3, clip_overlap=0)
+    clips = RandomClips([echo], recipe, NONE, length=12, seed=0)
+    frames, labels = echo
+    pieces = {}
+    for start in range(5):
+        for flip in (False, True):
+            order = torch.arange(start, start + 3)
+            order = order.flip(0) if flip else order
+            pieces[start, flip] = (
+                ((frames[:, order] - 0.5) / 0.25).transpose(0, 1),
+                labels[0, order],
+            )
+    seen = set()
+    for x, y in clips:
+        key = next(
+            k
+            for k, (a, b) in pieces.items()
+            if torch.allclose(a, x, atol=1e-4) and torch.equal(b, y[:, 0])
+        )
+        seen.add(key)
+    assert len(seen) > 4
+    assert {flip for _, flip in seen} == {False, True}
+
+
+def test_samples_depend_on_the_seed_alone(echo: tuple[torch.Tensor, torch.Tensor]) -> None:
+    recipe = small_recipe(spatial_size=(60, 80))
+
+    def sample(seed: int) -> torch.Tensor:
+        return RandomClips([echo], recipe, Augmentation(), length=4, seed=seed)[2][0]
+
+    assert torch.equal(sample(1), sample(1))
+    assert not torch.equal(sample(1), sample(2))
+
+
+def test_labels_move_with_the_frames_and_time_does_not_blur() -> None:
+    """Frames that are their own label, lit in frame 1 only, stay so through augmentation."""
+    square = torch.zeros(1, 4, 40, 50)
+    square[:, 1, 10:30, 15:35] = 1
+    still = NONE.model_copy(update={"rotation_deg": 40.0, "scale": 0.3, "translation": 0.2})
+    augment = clip_augmentation(still, (40, 50))
+    moved = 0
+    for seed in range(8):
+        augment.set_random_state(seed=seed)
+        sample = augment({"frames": square, "labels": square})
+        assert not sample["frames"][:, [0, 2, 3]].any()
+        assert ((sample["frames"] > 0.5) == (sample["labels"] > 0.5)).float().mean() > 0.98
+        moved += not torch.equal(sample["labels"], square)
+    assert moved > 4
+
+
+def _labels(tmp_path: Path, **changes: object) -> Path:
+    content = json.loads((SAMPLE_DATA / "echo_left_ventricle.json").read_text())
+    file = tmp_path / "labels.json"
+    file.write_text(json.dumps({**content, **changes}))
+    return file
+
+
+def test_a_training_frame_without_labels_is_named(tmp_path: Path) -> None:
+    content = json.loads((SAMPLE_DATA / "echo_left_ventricle.json").read_text())
+    _labels(tmp_path, frames=[f for f in content["frames"] if f["index"] not in (4, 5)])
+    clip = ECHO.model_copy(update={"labels": "labels.json"})
+    with pytest.raises(TrainingError, match=r"no labels on \[4, 5\]"):
+        load_clip(clip, small_recipe(), tmp_path)
+
+
+def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
+    _labels(tmp_path, image_size=[200, 320])
+    clip = ECHO.model_copy(update={"labels": "labels.json"})
+    with pytest.raises(TrainingError, match=r"drawn on frames of \(200, 320\)"):
+        load_clip(clip, small_recipe(), tmp_path)
+
+
+def test_the_sample_outlines_fit_the_sample_clip() -> None:
+    """The cavity is darker than the wall around it, in every frame."""
+    recipe = small_recipe(spatial_size=(240, 320))
+    whole = ECHO.model_copy(update={"train_frames": (0, 30), "held_out_frames": (30, 31)})
+    frames, labels = load_clip(whole, recipe, SAMPLE_DATA)
+    grey, mask = frames.mean(0).numpy(), labels[0].numpy() > 0
+    for t in range(30):
+        grown = torch.nn.functional.max_pool2d(labels[:, t : t + 1], 15, 1, 7)[0, 0].numpy() > 0
+        rim = grown & ~mask[t]
+        assert np.median(grey[t][mask[t]]) < 0.75 * np.mean(grey[t][rim])

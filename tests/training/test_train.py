@@ -1,0 +1,123 @@
+"""A whole training run, small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from models import small_recipe
+
+from mambaseg.training import read_config, train
+from mambaseg.training.module import SegmentationModule
+from mambaseg.types.errors import InvalidConfigError, TrainingError
+from mambaseg.types.training_config import Optimization, TrainingConfig
+from mambaseg.zoo import build_network, load_network, read_model
+
+SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
+
+
+def _config(**optimization: Any) -> TrainingConfig:
+    return TrainingConfig.model_validate(
+        {
+            "name": "tiny",
+            "recipe": small_recipe(
+                spatial_size=(48, 64), clip_length=3, clip_overlap=1, labels={1: "left ventricle"}
+            ),
+            "data": [
+                {
+                    "image": "sample:echo",
+                    "labels": "echo_left_ventricle.json",
+                    "train_frames": [0, 20],
+                    "held_out_frames": [20, 30],
+                }
+            ],
+            "optimization": {
+                "batch_size": 2,
+                "learning_rate": 3e-3,
+                "average_decay": 0.9,
+                **optimization,
+            },
+        }
+    )
+
+
+def test_a_short_run_learns_and_writes_a_model_with_its_score(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    model = train(_config(steps=120), path, folder=SAMPLE_DATA)
+    assert model == read_model(path)
+    ((name, dice),) = model.card.scores.items()
+    assert name == "left ventricle: mean Dice on 10 held-out frames"
+    assert dice > 0.5  # an untrained network or a constant answer stays under 0.2
+    load_network(model)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_depends_on_its_seed_alone(tmp_path: Path) -> None:
+    weights = []
+    for name in "ab":
+        model = train(_config(steps=2), tmp_path / f"{name}.safetensors", folder=SAMPLE_DATA)
+        weights.append(load_network(model).state_dict())
+    for key, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][key], rtol=0, atol=0, msg=key)
+
+
+def test_divergence_stops_the_run_and_writes_nothing(tmp_path: Path) -> None:
+    config = _config(steps=3)
+    module = SegmentationModule(build_network(config.recipe), config.recipe, Optimization())
+    with pytest.raises(TrainingError, match="not a number at step 0"):
+        module.training_step(
+            (torch.full((1, 3, 3, 48, 64), torch.nan), torch.zeros(1, 3, 1, 48, 64)), 0
+        )
+    with pytest.raises(TrainingError, match="not a number at step"):
+        train(
+            _config(steps=20, learning_rate=1e30, gradient_clip=1e30),
+            tmp_path / "x.safetensors",
+            folder=SAMPLE_DATA,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("output", "channels"), [("sigmoid", 2), ("softmax", 3)])
+def test_targets_have_one_channel_per_class(output: str, channels: int) -> None:
+    recipe = small_recipe(output=output, labels={2: "a", 7: "b"})
+    module = SegmentationModule(build_network(recipe), recipe, Optimization())
+    labels = torch.tensor([[0.0, 2.0], [7.0, 7.0]])[None, None]
+    target = module.one_hot(labels)
+    assert target.shape == (1, channels, 2, 2)
+    assert target[0, -2].tolist() == [[0, 1], [0, 0]]
+    assert target[0, -1].tolist() == [[0, 0], [1, 1]]
+
+
+def test_the_shipped_configuration_holds_frames_out() -> None:
+    config = read_config(SAMPLE_DATA / "vivim-echo-demo.yaml")
+    (clip,) = config.data
+    assert clip.train_frames == (0, 20)
+    assert clip.held_out_frames == (20, 30)
+    assert "Not for clinical use" in config.card.intended_use
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [", "is not YAML"),
+        ("just text", "not a valid TrainingConfig"),
+        (yaml.safe_dump({"name": "x"}), "recipe: Field required"),
+        (yaml.safe_dump({"format_version": 9}), "format version 9.*update mambaseg"),
+        (b"\xff\xfe\xfa", "is not YAML"),
+    ],
+)
+def test_broken_configurations_name_the_place(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InvalidConfigError, match=message):
+        read_config(file)
+
+
+def test_a_missing_configuration(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfigError, match="No such file"):
+        read_config(tmp_path / "c.yaml")
