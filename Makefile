@@ -33,8 +33,9 @@ demo: $(READY)/$(DEMO_EXTRA) ## segment the sample clip, into demo-output/ (and 
 test: $(READY)/dev $(READY)/system ## run the tests, but for the long ones (under 12 minutes)
 	$(PYTEST) -m "not slow"
 
+# pytest ends with 5 where it finds no test, that is, while none is marked slow.
 test-all: test ## run the tests, then the long ones
-	$(PYTEST) -m slow || [ $$? -eq 5 ] # pytest ends with 5 where no test is marked slow
+	$(PYTEST) -m slow || [ $$? -eq 5 ]
 
 lint: $(READY)/dev ## check style, types, import floors and the napari manifest
 	$(BIN)/ruff check

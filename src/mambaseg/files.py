@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mambaseg.types.errors import OutputError
 
-__all__ = ["write_folder_whole", "write_whole"]
+__all__ = ["check_writable", "write_folder_whole", "write_whole"]
 
 
 def _sync(path: Path) -> None:
@@ -34,6 +34,27 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
         f"Cannot write {path}: {reason}. Nothing was left behind; "
         "choose a folder that exists, that you may write to and that has room."
     )
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that cannot be written to, before long work begins.
+
+    The folder is made if it does not exist.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written to.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write into the output folder {folder}: {error.strerror or error}. "
+            "Choose a folder that you may write to."
+        ) from error
 
 
 @contextmanager

@@ -45,13 +45,39 @@ def test_four_dimensions_are_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "four.nii")
 
 
-def test_a_volume_that_is_cut_short(tmp_path: Path) -> None:
-    path = tmp_path / "volume.nrrd"
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha", "mhd"])
+def test_a_volume_that_is_cut_short(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"volume.{suffix}"
     noise = np.random.default_rng(0).integers(0, 99, (9, 30, 30), dtype=np.uint8)
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(noise), str(path))
-    path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(UnreadableImageError, match=r"volume\.nrrd"):
+    data = path.with_suffix(".raw") if suffix == "mhd" else path
+    data.write_bytes(data.read_bytes()[: int(data.stat().st_size * share)])
+    with pytest.raises(UnreadableImageError, match=rf"volume\.{suffix}"):
         read_image(path)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 2, 2)])
+def test_a_compressed_volume_beside_another_of_its_name(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    # SimpleITK alone gives the pixels of v.nii for both.
+    for name, value, size in (("v.nii.gz", 2, (3, 4, 5)), ("v.nii", 1, shape)):
+        image = SimpleITK.GetImageFromArray(np.full(size, value, np.uint8))
+        SimpleITK.WriteImage(image, str(tmp_path / name))
+    assert np.unique(read_image(tmp_path / "v.nii.gz").array).tolist() == [2]
+    assert np.unique(read_image(tmp_path / "v.nii").array).tolist() == [1]
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+def test_real_nifti_files_are_whole(shared: Path, suffix: str) -> None:
+    files = sorted((shared / "data").rglob(f"*.{suffix}"))[:6]
+    for path in files:
+        try:
+            assert read_image(path).kind == "volume"
+        except UnsupportedImageError as error:
+            assert "dimensions" in str(error), path
+    assert files or suffix == "nii"
 
 
 def test_the_sample_is_there() -> None:

@@ -12,7 +12,7 @@ from golden import Golden, names
 from mambaseg.networks import create_network
 from mambaseg.networks.blocks.bimamba import BiMamba
 from mambaseg.networks.vivim.temporal_mamba import TemporalMambaBlock
-from mambaseg.zoo.convert import convert_state_dict
+from mambaseg.zoo import convert_state_dict
 from mambaseg.zoo.convert.vivim import rename
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

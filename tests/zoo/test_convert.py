@@ -8,7 +8,7 @@ import torch
 from golden import Golden
 from mambaseg.networks import create_network
 from mambaseg.types.errors import IncompatibleWeightsError
-from mambaseg.zoo.convert import convert_state_dict
+from mambaseg.zoo import convert_state_dict
 
 
 @pytest.fixture(scope="module")

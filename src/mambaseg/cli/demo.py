@@ -17,13 +17,13 @@ _MODEL = "vivim-echo-demo"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
-    add_output_arguments(parser)
-    parser.set_defaults(
-        output=Path("mambaseg-demo"), masks=["nrrd", "nifti"], overlay=["png", "mp4"], scale=2
+    add_output_arguments(
+        parser,
+        output=Path("mambaseg-demo"),
+        masks=("nrrd", "nifti"),
+        overlay=("png", "mp4"),
+        scale=2,
     )
-    for action in parser._actions:
-        if action.dest == "output":
-            action.required = False
     parser.add_argument("--no-viewer", action="store_true", help="do not open napari")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ from tqdm import tqdm
 
 from mambaseg.data import read_image, write_segmentation
 from mambaseg.export import OverlayStyle, export_film, export_frames
-from mambaseg.files import write_whole
+from mambaseg.files import check_writable, write_whole
 from mambaseg.inference import Engine, Finished, Options, Progress
-from mambaseg.types.errors import OutputError, UnsupportedImageError
+from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
+from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import load_model
 
 __all__ = ["SegmentationJob"]
@@ -31,8 +31,8 @@ class SegmentationJob:
     """Where and in what form a clip's results go, and the device that computes them."""
 
     output: Path
-    masks: list[str]
-    overlays: list[str]
+    masks: Sequence[str]
+    overlays: Sequence[str]
     style: OverlayStyle
     device: str
     report: Path | None
@@ -84,10 +84,10 @@ class SegmentationJob:
         model = load_model(model_name)
         engine = Engine(self.device)
         image = read_image(clip)
-        _check_writable(self.output)
+        check_writable(self.output)
         for note in image.notes:
             tqdm.write(f"note: {note}")
-        segmentation = self._segment(engine, image, model.path, options)
+        segmentation = self._segment(engine, image, model, options)
         written = self._write(
             clip.stem if clip.is_file() else clip.name, image, segmentation, options
         )
@@ -106,7 +106,7 @@ class SegmentationJob:
         return image, segmentation, written
 
     def _segment(
-        self, engine: Engine, image: MedicalImage, model: Path, options: Options | None
+        self, engine: Engine, image: MedicalImage, model: TrainedModel, options: Options | None
     ) -> Segmentation:
         with tqdm(desc="segmenting", unit="frame", disable=None) as bar:
             for event in engine.stream(image, model, options):
@@ -167,16 +167,3 @@ def _write_report(
     }
     with write_whole(path) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def _check_writable(folder: Path) -> None:
-    """Refuse an output folder that cannot be written to before any work is done."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write into the output folder {folder}: {error.strerror}. "
-            "Choose a folder that you may write to."
-        ) from error

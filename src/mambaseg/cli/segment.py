@@ -37,24 +37,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output_arguments(parser)
 
 
-def add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    """Define where and in what form results go; shared with `demo`."""
+def add_output_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    output: Path | None = None,
+    masks: tuple[str, ...] = ("nrrd",),
+    overlay: tuple[str, ...] = (),
+    scale: int = 1,
+) -> None:
+    """Define where and in what form results go, with a command's own defaults."""
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, help="folder for the results, made if needed"
+        "-o",
+        "--output",
+        type=Path,
+        default=output,
+        required=output is None,
+        help="folder for the results, made if needed",
     )
     parser.add_argument(
         "--masks",
         nargs="+",
         choices=["nrrd", "nifti", "png"],
-        default=["nrrd"],
-        help="formats of the masks (default: nrrd)",
+        default=masks,
+        help=f"formats of the masks (default: {' '.join(masks)})",
     )
     parser.add_argument(
         "--overlay",
         nargs="+",
         choices=["mp4", "gif", "png"],
-        default=[],
-        help="formats of the overlays (default: none)",
+        default=overlay,
+        help=f"formats of the overlays (default: {' '.join(overlay) or 'none'})",
     )
     parser.add_argument(
         "--style", choices=["fill", "contour"], default="fill", help="look of the overlays"
@@ -64,7 +76,10 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-legend", action="store_true", help="leave the legend out of overlays")
     parser.add_argument(
-        "--scale", type=int, default=1, help="enlarge overlays by a whole number (default: 1)"
+        "--scale",
+        type=int,
+        default=scale,
+        help=f"enlarge overlays by a whole number (default: {scale})",
     )
     parser.add_argument(
         "--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", "mps" (default: auto)'

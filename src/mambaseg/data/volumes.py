@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
+from mambaseg.data.nifti_files import sound_nifti
 from mambaseg.data.segmentation_record import label_block
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
@@ -23,10 +25,12 @@ def open_volume(path: Path) -> Any:
     Raises
     ------
     UnreadableImageError
-        If SimpleITK cannot read it.
+        If it cannot be read, or is cut short.
     """
+    is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
     try:
-        return SimpleITK.ReadImage(str(path))
+        with sound_nifti(path) if is_nifti else nullcontext(path) as sound:
+            return SimpleITK.ReadImage(str(sound))
     except RuntimeError as error:
         raise UnreadableImageError(
             f"{path} cannot be read: it is damaged, cut short or not of the kind that its name "

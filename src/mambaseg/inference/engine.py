@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+import torch
 from torch import nn
 
 from mambaseg.data.preprocessing import check_fits
@@ -152,8 +153,8 @@ class Engine:
                 yield Chunk(done.start, done.stop, final)
                 seconds = time.perf_counter() - start
                 yield Progress(done.stop - frames.start, len(frames), seconds)
-        except RuntimeError as error:
-            if "memory" not in str(error):
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
                 raise
             raise OutOfMemoryError(
                 f"The memory of {describe_device(self.device)} did not suffice for clips of "
@@ -201,6 +202,13 @@ class Engine:
             },
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # On the CPU torch raises a plain RuntimeError, told by its text alone.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error) for words in ("allocate memory", "out of memory")
+    )
 
 
 def _frames(image: MedicalImage, options: Options) -> range:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -90,38 +91,26 @@ def predict_video(
         If the network's output is not finite.
     """
     window = GreyWindow.of(image)
-    windows = clip_windows(frames, recipe.clip_length, clip_overlap)
-    sums: Tensor | None = None  # of the frames from `first` on, not final yet
-    counts = torch.zeros(0, device=device)
-    first = frames.start
-    for clip, following in zip(windows, [*windows[1:], None], strict=True):
+    clips = clip_windows(frames, recipe.clip_length, clip_overlap)
+    sums: dict[int, Tensor] = {}  # probabilities (K, y, x) of the frames that are not final yet
+    counts: Counter[int] = Counter()
+    final_from = frames.start
+    for clip, final_until in zip(clips, [*(c.start for c in clips[1:]), frames.stop], strict=True):
         cancel.check()
         x = resized_frames(
             image.frames(clip.start, clip.stop), window, len(recipe.channels), recipe.spatial_size
         )
+        final = range(final_from, final_until)
         with torch.inference_mode():
             probabilities = _probabilities(network, normalise(x, recipe).to(device), recipe)
-            grown = clip.stop - first - counts.numel()
-            counts = F.pad(counts, (0, grown))
-            sums = (
-                probabilities
-                if sums is None
-                else F.pad(sums, (0, 0, 0, 0, 0, 0, 0, grown)).index_add(
-                    0,
-                    torch.arange(clip.start - first, clip.stop - first, device=device),
-                    probabilities,
-                )
-            )
-            counts[clip.start - first :] += 1
-            n_final = (following.start if following else frames.stop) - first
-            mean = sums[:n_final] / counts[:n_final, None, None, None]
-            mean = F.interpolate(
-                mean, image.spatial_shape, mode="bilinear", align_corners=False, antialias=False
-            )
+            for frame, probability in zip(clip, probabilities, strict=True):
+                sums[frame] = sums[frame] + probability if frame in sums else probability
+                counts[frame] += 1
+            mean = torch.stack([sums.pop(frame) / counts.pop(frame) for frame in final])
+            mean = F.interpolate(mean, image.spatial_shape, mode="bilinear", align_corners=False)
             labels = labels_from_probabilities(mean, recipe)
-            sums, counts = sums[n_final:], counts[n_final:]
-        yield range(first, first + n_final), labels
-        first += n_final
+        yield final, labels
+        final_from = final_until
 
 
 def _probabilities(network: nn.Module, clip: Tensor, recipe: Recipe) -> Tensor:

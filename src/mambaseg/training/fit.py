@@ -12,6 +12,7 @@ import yaml
 from lightning.pytorch.callbacks import EMAWeightAveraging, TQDMProgressBar
 from torch.utils.data import DataLoader
 
+from mambaseg.files import check_writable
 from mambaseg.training.dataset import RandomClips, load_clip
 from mambaseg.training.held_out import held_out_dice
 from mambaseg.training.module import SegmentationModule
@@ -72,6 +73,7 @@ def train(
     MambasegError
         If data cannot be read or the model not be written.
     """
+    check_writable(Path(output).parent)
     lightning.seed_everything(config.seed, verbose=False)
     optimization, folder = config.optimization, Path(folder)
     clips = [load_clip(clip, config.recipe, folder) for clip in config.data]

@@ -1,10 +1,19 @@
 """Trained models on disk, and foreign checkpoints."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from mambaseg.zoo.registry import list_models, load_model, user_models_folder
 from mambaseg.zoo.storage import build_network, load_network, read_model, write_model
 
+if TYPE_CHECKING:
+    from mambaseg.zoo.convert import ConversionReport, convert_state_dict
+
 __all__ = [
+    "ConversionReport",
     "build_network",
+    "convert_state_dict",
     "list_models",
     "load_model",
     "load_network",
@@ -12,3 +21,12 @@ __all__ = [
     "user_models_folder",
     "write_model",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The conversions need torch, which a list of models does without.
+    if name in ("ConversionReport", "convert_state_dict"):
+        from mambaseg.zoo import convert
+
+        return getattr(convert, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
