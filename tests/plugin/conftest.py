@@ -15,9 +15,12 @@ NO_DISPLAY = sys.platform == "linux" and not (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def display() -> None:
-    """Skip without a display, where Qt would end the whole test run; in CI there must be one."""
+    """Skip without a display, where Qt would end the whole test run; in CI there must be one.
+
+    Of the widest scope, so that it comes before the fixture that starts Qt.
+    """
     if NO_DISPLAY:
         assert not os.environ.get("CI"), "no display, though the tests run in CI"
         pytest.skip("no display: run the tests with make test, or under xvfb-run -a")
