@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mambaseg.files import write_folder_whole, write_whole
+from mambaseg.files import check_writable, write_folder_whole, write_whole
 from mambaseg.types.errors import OutputError
 
 
@@ -57,6 +57,44 @@ def test_a_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
         assert (target / "old.png").exists()
     assert [p.name for p in target.iterdir()] == ["new.png"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_does_not_replace_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "masks"
+    target.write_text("precious")
+    message = "a file of that name is there"
+    with pytest.raises(OutputError, match=message), write_folder_whole(target) as temporary:
+        (temporary / "new.png").touch()
+    assert target.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_cannot_move_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "masks"
+    target.mkdir()
+    (target / "old.png").touch()
+    replace = Path.replace
+
+    def fail_for_the_new_one(self: Path, to: Path) -> Path:
+        if to == target and (self / "new.png").exists():
+            raise OSError(28, "No space left on device")
+        return replace(self, to)
+
+    monkeypatch.setattr(Path, "replace", fail_for_the_new_one)
+    with pytest.raises(OutputError, match="No space left"), write_folder_whole(target) as temporary:
+        (temporary / "new.png").touch()
+    assert [p.name for p in target.iterdir()] == ["old.png"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_is_tried_before_long_work(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert not any((tmp_path / "a" / "b").iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="Cannot write into the output folder"):
+        check_writable(tmp_path / "file")
 
 
 def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:

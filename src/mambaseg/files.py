@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mambaseg.types.errors import OutputError
@@ -14,8 +16,14 @@ from mambaseg.types.errors import OutputError
 __all__ = ["check_writable", "write_folder_whole", "write_whole"]
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _beside(target: Path, suffix: str = "") -> Path:
+    """Give a new name in the target's folder, so that moving it there is one step."""
+    return target.with_name(f".partial-{secrets.token_hex(8)}{suffix}")
+
+
+def _sync(path: Path, flags: int = os.O_RDWR) -> None:
+    # Windows flushes only what is open for writing.
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
@@ -25,7 +33,7 @@ def _sync(path: Path) -> None:
 def _sync_folder(folder: Path) -> None:
     # Windows cannot open a folder to sync it; there the rename alone has to do.
     if os.name == "posix":
-        _sync(folder)
+        _sync(folder, os.O_RDONLY)
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
@@ -82,26 +90,19 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the file cannot be written, flushed or moved.
     """
     target = Path(path)
-    temporary: Path | None = None
+    temporary = _beside(target, "".join(target.suffixes[-2:]))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        suffixes = "".join(target.suffixes[-2:])
-        handle, name = tempfile.mkstemp(prefix=".partial-", suffix=suffixes, dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary.touch(exist_ok=False)
         yield temporary
-        # mkstemp gives a private file; the finished one takes the user's usual rights.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         _sync(temporary)
         temporary.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
         raise _cannot_write(target, error) from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing was made where the folder is none
+            temporary.unlink()
 
 
 @contextmanager
@@ -126,27 +127,23 @@ def write_folder_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder cannot be written or moved.
     """
     target = Path(path)
-    temporary: Path | None = None
+    temporary, retired = _beside(target), _beside(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+        temporary.mkdir(parents=True)
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
         for file in temporary.rglob("*"):
             if file.is_file():
                 _sync(file)
+        if target.is_file():
+            raise NotADirectoryError(errno.ENOTDIR, "a file of that name is there")
         if target.exists():
-            retired = Path(tempfile.mkdtemp(prefix=".replaced-", dir=target.parent))
-            target.replace(retired / target.name)
-            temporary.replace(target)
-            shutil.rmtree(retired)
-        else:
-            temporary.replace(target)
+            target.replace(retired)
+        temporary.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
         raise _cannot_write(target, error) from error
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        if retired.exists() and not target.exists():
+            retired.replace(target)  # the new folder could not take its place
+        for leftover in (temporary, retired):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +49,7 @@ def test_all_outputs_at_once(
 ) -> None:
     out, report = tmp_path / "out" / "deep", tmp_path / "run.json"
     arguments = ["segment", str(clip), "-m", str(model), "-o", str(out), "--report", str(report)]
+    arguments += ["--device", "cpu"]
     formats = ["--masks", "nrrd", "nifti", "png", "--overlay", "png", "mp4", "gif"]
     assert main([*arguments, *formats]) == 0
     printed = capsys.readouterr().out
@@ -91,7 +96,43 @@ def test_a_second_run_replaces_the_first(clip: Path, model: Path, tmp_path: Path
     arguments = ["segment", str(clip), "-m", str(model), "-o", str(tmp_path / "out")]
     arguments += ["--masks", "png", "--overlay", "png"]
     assert main(arguments) == 0
-    assert main(arguments) == 0
+    assert main([*arguments, "--frames", "3:5"]) == 0
+    names = [p.name for p in (tmp_path / "out" / "my clip_overlays").iterdir()]
+    assert sorted(names) == ["overlay_0003.png", "overlay_0004.png"]
+
+
+def test_names_with_dots_are_kept_whole(clip: Path, model: Path, tmp_path: Path) -> None:
+    """As DICOM files have, whose name is a UID."""
+    for name in ("1.2.840.5.1", "1.2.840.5.2"):
+        copy = tmp_path / "clips" / name
+        shutil.copytree(clip, copy)
+        arguments = ["segment", str(copy), "-m", str(model), "-o", str(tmp_path / "out")]
+        assert main([*arguments, "--masks", "nrrd", "png", "--frames", "0:2"]) == 0
+    found = {p.name for p in (tmp_path / "out").iterdir()}
+    ends = ("_mask.nrrd", "_masks")
+    assert found == {f"1.2.840.5.{i}{end}" for i in (1, 2) for end in ends}
+
+
+def test_the_current_folder_has_a_name(
+    clip: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clip)
+    out = tmp_path / "out"
+    assert main(["segment", ".", "-m", str(model), "-o", str(out), "--frames", "0:2"]) == 0
+    assert [p.name for p in out.iterdir()] == ["my clip_mask.nrrd"]
+
+
+@pytest.mark.parametrize("report", ["folder", "file/run.json"])
+def test_a_report_that_cannot_be_written_is_said_before_the_work(
+    clip: Path, model: Path, tmp_path: Path, report: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    out = tmp_path / "out"
+    arguments = ["segment", str(clip), "-m", str(model), "-o", str(out)]
+    assert main([*arguments, "--report", str(tmp_path / report)]) == 2
+    assert "mambaseg: error: " in capsys.readouterr().err
+    assert not any(out.iterdir())
 
 
 def _text_as_film(folder: Path) -> Path:
@@ -196,6 +237,7 @@ def test_wrong_choices(
     start = ["segment", str(clip), "-m", str(model), "-o", str(tmp_path / "out")]
     assert main([*start, *arguments]) == 2
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("text", ["7", "a:b", "5:5", "-3:4", "9:2"])
@@ -239,11 +281,54 @@ def test_ctrl_c_is_no_error(
     assert capsys.readouterr().err == "mambaseg: stopped\n"
 
 
+def test_a_log_that_cannot_be_opened_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").write_text("a file in the log folder's place")
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "mambaseg.cli", "segment", "no.mp4", "-m", "x", "-o", "out"]
+    done = subprocess.run(  # noqa: S603
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_reader_of_a_pipe_may_leave() -> None:
+    command = f"{sys.executable} -m mambaseg.cli models | head -0; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert not done.stderr
+
+
+def test_an_end_from_outside_leaves_no_temporary_folder(model: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for i in range(60):
+        Image.new("RGB", (900, 700)).save(clip / f"{i}.png")  # over 32 MiB of labels
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "mambaseg.cli", "segment", str(clip), "-m", str(model)]
+    with subprocess.Popen(  # noqa: S603
+        [*command, "-o", str(tmp_path / "out")], env={**os.environ, "TMPDIR": str(temporary)}
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not any(temporary.glob("mambaseg-labels-*/*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert any(temporary.iterdir())
+        process.terminate()
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert not any(temporary.iterdir())
+    assert not any((tmp_path / "out").iterdir())
+
+
 def test_the_script_itself_ends_with_the_exit_code(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mambaseg.cli", "segment", "no.mp4", "-m", "x", "-o", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 2
-    assert done.stderr.startswith("mambaseg: error: There is no model 'x'")
+    assert done.stderr.startswith("mambaseg: error: no.mp4 cannot be opened")
     assert not list(tmp_path.iterdir())
 
 

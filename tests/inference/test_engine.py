@@ -26,8 +26,11 @@ from mambaseg.inference import (
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import (
     Cancelled,
+    IncompatibleWeightsError,
+    InvalidOptionError,
     MambasegError,
     OutOfMemoryError,
+    OutputError,
     UnknownNameError,
     UnsupportedImageError,
 )
@@ -105,6 +108,46 @@ def test_grey_clips_are_repeated_to_three_channels(engine: Engine, model: Traine
     np.testing.assert_array_equal(
         engine.segment(grey, model).labels, engine.segment(rgb, model).labels
     )
+
+
+def test_colour_clips_are_weighed_to_one_channel(engine: Engine, tmp_path: Path) -> None:
+    grey = random_clip(6, channels=1)
+    rgb = MedicalImage(np.repeat(grey.array[:], 3, axis=0), "CTYX", channel_names=("r", "g", "b"))
+    model = small_model(tmp_path, channels=("intensity",), mean=(0.5,), std=(0.25,))
+    agreement = engine.segment(grey, model).labels == engine.segment(rgb, model).labels
+    assert agreement.mean() > 0.999
+
+
+def test_a_still_image_is_a_clip_of_one_frame(engine: Engine, model: TrainedModel) -> None:
+    clip = random_clip(1)
+    still = MedicalImage(clip.array[:, 0], "CYX", channel_names=clip.channel_names)
+    segmentation = engine.segment(still, model)
+    assert segmentation.axes == "YX"
+    np.testing.assert_array_equal(segmentation.labels, engine.segment(clip, model).labels[0])
+
+
+def test_clips_that_the_network_does_not_take(engine: Engine, tmp_path: Path) -> None:
+    arguments = {"backbone": "b0", "widths": [8, 16, 40, 64], "decoder_width": 16}
+    model = small_model(tmp_path, arguments={**arguments, "scan_chunks": 5})
+    engine.segment(random_clip(5), model)
+    with pytest.raises(UnsupportedImageError, match="does not take clips of 2 frames of 32 x 40"):
+        engine.segment(random_clip(2), model)
+
+
+def test_a_file_that_changed_since_it_was_chosen(engine: Engine, tmp_path: Path) -> None:
+    chosen = small_model(tmp_path, seed=0)
+    small_model(tmp_path, seed=1)
+    with pytest.raises(IncompatibleWeightsError, match="has changed since"):
+        engine.segment(random_clip(2), chosen)
+
+
+def test_a_full_temporary_disk_is_a_sentence(
+    engine: Engine, model: TrainedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(label_store, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(OutputError, match="Cannot keep the labels in the temporary folder"):
+        engine.segment(random_clip(2), model)
 
 
 def test_sixteen_bit_clips_are_windowed_alike(engine: Engine, model: TrainedModel) -> None:
@@ -212,15 +255,11 @@ def test_out_of_memory_is_a_sentence(
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (
-            MedicalImage(np.zeros((3, 8, 8), np.uint8), "CYX", channel_names=("r", "g", "b")),
-            "image",
-        ),
         (MedicalImage(np.zeros((1, 4, 8, 8), np.uint8), "CZYX"), "volume"),
         (random_clip(3, channels=2), "has 2 channels"),
         (MedicalImage(np.zeros((1, 3, 2, 8, 8), np.uint8), "CTZYX"), "time series of volumes"),
     ],
-    ids=["still", "volume", "channels", "4D"],
+    ids=["volume", "channels", "4D"],
 )
 def test_images_that_do_not_fit(
     engine: Engine, model: TrainedModel, image: MedicalImage, message: str
@@ -231,7 +270,7 @@ def test_images_that_do_not_fit(
 
 @pytest.mark.parametrize("frames", [range(3, 3), range(99), range(0, 6, 2), range(-1, 3)])
 def test_frames_that_are_not_there(engine: Engine, model: TrainedModel, frames: range) -> None:
-    with pytest.raises(UnsupportedImageError, match="has the frames 0 to 7"):
+    with pytest.raises(InvalidOptionError, match="has the frames 0 to 7"):
         engine.segment(random_clip(8), model, Options(frames=frames))
 
 
@@ -239,7 +278,7 @@ def test_frames_that_are_not_there(engine: Engine, model: TrainedModel, frames: 
 def test_overlap_must_be_less_than_the_clip(
     engine: Engine, model: TrainedModel, overlap: int
 ) -> None:
-    with pytest.raises(UnsupportedImageError, match="choose 0 to 4"):
+    with pytest.raises(InvalidOptionError, match="choose 0 to 4"):
         engine.segment(random_clip(8), model, Options(clip_overlap=overlap))
 
 

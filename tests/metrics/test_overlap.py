@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from mambaseg.metrics import evaluate
 from mambaseg.types import LabelSet, Segmentation
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
 
 LABELS = LabelSet.from_names({1: "nerve", 2: "vessel"})
 
@@ -44,3 +44,10 @@ def test_chosen_frames_and_still_images() -> None:
 def test_masks_of_different_images() -> None:
     with pytest.raises(UnsupportedImageError, match=r"\(2, 3, 4\).*\(2, 3, 5\)"):
         evaluate(_masks(np.zeros((2, 3, 4), int)), _masks(np.zeros((2, 3, 5), int)))
+
+
+@pytest.mark.parametrize("frame", [-1, 5])
+def test_frames_that_do_not_exist(frame: int) -> None:
+    clip = _masks(np.ones((5, 2, 2), np.uint8))
+    with pytest.raises(InvalidOptionError, match="the masks have 0 to 4"):
+        evaluate(clip, clip, frames=[0, frame])

@@ -22,8 +22,8 @@ def network() -> torch.nn.Module:
 
 @pytest.mark.parametrize(
     "shape",
-    [(1, 1, 32, 32), (3, 4, 33, 47), (2, 3, 64, 40), (1, 7, 65, 70)],
-    ids=["one-frame", "odd-size", "not-square", "seven-frames"],
+    [(1, 1, 32, 32), (1, 2, 29, 29), (3, 4, 33, 47), (2, 3, 64, 40), (1, 7, 65, 70)],
+    ids=["one-frame", "smallest", "odd-size", "not-square", "seven-frames"],
 )
 def test_any_clip_length_and_frame_size(
     network: torch.nn.Module, shape: tuple[int, int, int, int]
@@ -105,6 +105,12 @@ def test_wrong_arguments(arguments: dict, message: str) -> None:
 def test_wrong_channels_are_named(network: torch.nn.Module) -> None:
     with pytest.raises(ValueError, match=r"\(B, T, 3, H, W\); got \(1, 2, 1, 32, 32\)"):
         network(torch.randn(1, 2, 1, 32, 32))
+
+
+@pytest.mark.parametrize("size", [(28, 40), (40, 28)])
+def test_frames_too_small_are_refused(network: torch.nn.Module, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="at least 29 x 29 pixels; got"):
+        network(torch.randn(1, 1, 3, *size))
 
 
 def test_unknown_network_offers_the_nearest() -> None:

@@ -132,6 +132,7 @@ def test_autocast_does_not_reach_the_state() -> None:
         ({"z": torch.zeros(1, 4, 8)}, "z must have the shape"),
         ({"delta_bias": torch.zeros(4, 1)}, "delta_bias must have the shape"),
         ({"z": torch.zeros(2, 4, 8, dtype=torch.int64)}, "z must be a floating tensor"),
+        ({"u": torch.zeros(2, 4, 8, dtype=torch.int64)}, "u must be a floating tensor"),
         ({"D": torch.zeros(4, device="meta")}, "D must lie on u's device"),
         ({"backend": "abacus"}, "backend 'abacus' does not run here"),
     ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ import torch
 from models import small_recipe
 
 from mambaseg.training.augmentation import clip_augmentation
-from mambaseg.training.dataset import RandomClips, load_clip
+from mambaseg.training.dataset import RandomClips
+from mambaseg.training.labelled_clip import OpenClip
 from mambaseg.types.errors import TrainingError
+from mambaseg.types.recipe import Recipe
 from mambaseg.types.training_config import Augmentation, LabelledClip
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
@@ -22,6 +26,12 @@ ECHO = LabelledClip(
     train_frames=(2, 9),
     held_out_frames=(12, 15),
 )
+
+
+def echo_recipe(**changes: Any) -> Recipe:
+    return small_recipe(**{"labels": {1: "left ventricle"}, **changes})
+
+
 NONE = Augmentation(
     rotation_deg=0, scale=0, translation=0, contrast=1, brightness=0, noise=0, blur=0
 )
@@ -29,7 +39,8 @@ NONE = Augmentation(
 
 @pytest.fixture(scope="module")
 def echo() -> tuple[torch.Tensor, torch.Tensor]:
-    return load_clip(ECHO, small_recipe(spatial_size=(60, 80)), SAMPLE_DATA)
+    recipe = echo_recipe(spatial_size=(60, 80))
+    return OpenClip.open(ECHO, recipe, SAMPLE_DATA).training_tensors(recipe)
 
 
 def test_only_training_frames_are_loaded(echo: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -93,33 +104,48 @@ def test_labels_move_with_the_frames_and_time_does_not_blur() -> None:
     assert moved > 4
 
 
-def _labels(tmp_path: Path, **changes: object) -> Path:
-    content = json.loads((SAMPLE_DATA / "echo_left_ventricle.json").read_text())
-    file = tmp_path / "labels.json"
-    file.write_text(json.dumps({**content, **changes}))
-    return file
+CONTENT = json.loads((SAMPLE_DATA / "echo_left_ventricle.json").read_text())
 
 
-def test_a_training_frame_without_labels_is_named(tmp_path: Path) -> None:
-    content = json.loads((SAMPLE_DATA / "echo_left_ventricle.json").read_text())
-    _labels(tmp_path, frames=[f for f in content["frames"] if f["index"] not in (4, 5)])
-    clip = ECHO.model_copy(update={"labels": "labels.json"})
-    with pytest.raises(TrainingError, match=r"no labels on \[4, 5\]"):
-        load_clip(clip, small_recipe(), tmp_path)
-
-
-def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
-    _labels(tmp_path, image_size=[200, 320])
-    clip = ECHO.model_copy(update={"labels": "labels.json"})
-    with pytest.raises(TrainingError, match=r"drawn on frames of \(200, 320\)"):
-        load_clip(clip, small_recipe(), tmp_path)
+@pytest.mark.parametrize(
+    ("labels", "clip", "message"),
+    [
+        ({"image_size": [200, 320]}, {}, r"drawn on frames of \(200, 320\)"),
+        ({"image_sha256": "0" * 64}, {}, "drawn on another file"),
+        ({"labels": [{"value": 1, "name": "aorta"}]}, {}, "holds the classes {1: 'aorta'}"),
+        (
+            {"frames": [f for f in CONTENT["frames"] if f["index"] not in (4, 5)]},
+            {},
+            r"no labels on the training frames \[4, 5\]",
+        ),
+        (
+            {"frames": [f for f in CONTENT["frames"] if f["index"] < 12]},
+            {},
+            "no labels on any held-out frame",
+        ),
+        ({}, {"held_out_frames": (20, 40)}, "held_out_frames .* are 20 to 39, but it has"),
+        (
+            {},
+            {"train_frames": (20, 40), "held_out_frames": (1, 4)},
+            "train_frames .* are 20 to 39, but it has",
+        ),
+    ],
+    ids=["size", "file", "names", "unlabelled", "no-reference", "held-out-range", "train-range"],
+)
+def test_labels_that_do_not_fit_are_refused_before_any_training(
+    tmp_path: Path, labels: dict[str, Any], clip: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "labels.json").write_text(json.dumps({**CONTENT, **labels}))
+    changed = ECHO.model_copy(update={"labels": "labels.json", **clip})
+    with pytest.raises(TrainingError, match=message):
+        OpenClip.open(changed, echo_recipe(), tmp_path)
 
 
 def test_the_sample_outlines_fit_the_sample_clip() -> None:
     """The cavity is darker than the wall around it, in every frame."""
-    recipe = small_recipe(spatial_size=(240, 320))
-    whole = ECHO.model_copy(update={"train_frames": (0, 30), "held_out_frames": (30, 31)})
-    frames, labels = load_clip(whole, recipe, SAMPLE_DATA)
+    recipe = echo_recipe(spatial_size=(240, 320))
+    clip = OpenClip.open(ECHO, recipe, SAMPLE_DATA)
+    frames, labels = dataclasses.replace(clip, training=range(30)).training_tensors(recipe)
     grey, mask = frames.mean(0).numpy(), labels[0].numpy() > 0
     for t in range(30):
         grown = torch.nn.functional.max_pool2d(labels[:, t : t + 1], 15, 1, 7)[0, 0].numpy() > 0

@@ -12,7 +12,12 @@ from models import small_recipe
 
 from mambaseg.training import read_config, train
 from mambaseg.training.module import SegmentationModule
-from mambaseg.types.errors import InvalidConfigError, TrainingError
+from mambaseg.types.errors import (
+    InvalidConfigError,
+    OutputError,
+    TrainingError,
+    UnsupportedImageError,
+)
 from mambaseg.types.training_config import Optimization, TrainingConfig
 from mambaseg.zoo import build_network, load_network, read_model
 
@@ -46,7 +51,7 @@ def _config(**optimization: Any) -> TrainingConfig:
 
 def test_a_short_run_learns_and_writes_a_model_with_its_score(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
-    model = train(_config(steps=120), path, folder=SAMPLE_DATA)
+    model = train(_config(steps=120), path, folder=SAMPLE_DATA, device="cpu")
     assert model == read_model(path)
     ((name, dice),) = model.card.scores.items()
     assert name == "left ventricle: mean Dice on 10 held-out frames"
@@ -58,7 +63,9 @@ def test_a_short_run_learns_and_writes_a_model_with_its_score(tmp_path: Path) ->
 def test_a_run_depends_on_its_seed_alone(tmp_path: Path) -> None:
     weights = []
     for name in "ab":
-        model = train(_config(steps=2), tmp_path / f"{name}.safetensors", folder=SAMPLE_DATA)
+        model = train(
+            _config(steps=2), tmp_path / f"{name}.safetensors", folder=SAMPLE_DATA, device="cpu"
+        )
         weights.append(load_network(model).state_dict())
     for key, value in weights[0].items():
         torch.testing.assert_close(value, weights[1][key], rtol=0, atol=0, msg=key)
@@ -76,8 +83,44 @@ def test_divergence_stops_the_run_and_writes_nothing(tmp_path: Path) -> None:
             _config(steps=20, learning_rate=1e30, gradient_clip=1e30),
             tmp_path / "x.safetensors",
             folder=SAMPLE_DATA,
+            device="cpu",
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_an_edge_head_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    config = _config(steps=1)
+    edged = config.recipe.model_copy(
+        update={"arguments": {**config.recipe.arguments, "edge_head": True}}
+    )
+    path = tmp_path / "m.safetensors"
+    train(config.model_copy(update={"recipe": edged}), path, folder=SAMPLE_DATA, device="cpu")
+    assert read_model(path).recipe == edged
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model", "folder.safetensors"])
+def test_an_output_that_is_no_model_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(OutputError, match=r"name a file that ends in \.safetensors"):
+        train(_config(steps=10**9), tmp_path / name, folder=SAMPLE_DATA)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"arguments": {"backbone": "b9"}}, InvalidConfigError, "backbone must be one of"),
+        ({"arguments": {"widths": [8, 15, 41, 63]}}, InvalidConfigError, "cannot be split"),
+        ({"spatial_size": (16, 16)}, UnsupportedImageError, "at least 29 x 29 pixels"),
+        ({"arguments": {"scan_chunks": 5}}, UnsupportedImageError, "into 5 equal chunks"),
+    ],
+)
+def test_recipes_that_do_not_fit_their_network(
+    tmp_path: Path, change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    config = _config(steps=2)
+    config = config.model_copy(update={"recipe": config.recipe.model_copy(update=change)})
+    with pytest.raises(error, match=message):
+        train(config, tmp_path / "m.safetensors", folder=SAMPLE_DATA, device="cpu")
 
 
 @pytest.mark.parametrize(("output", "channels"), [("sigmoid", 2), ("softmax", 3)])

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from mambaseg.data import read_image, write_segmentation
+from mambaseg.data import base_name, read_image, write_segmentation
 from mambaseg.export import OverlayStyle, export_film, export_frames
 from mambaseg.files import check_writable, write_whole
-from mambaseg.inference import Engine, Finished, Options, Progress
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.inference import Engine, Event, Finished, Options, Progress
+from mambaseg.types.errors import InvalidOptionError, OutputError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
-from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import load_model
 
 __all__ = ["SegmentationJob"]
@@ -43,7 +43,7 @@ class SegmentationJob:
 
         Raises
         ------
-        UnsupportedImageError
+        InvalidOptionError
             If the overlay's style is not possible.
         """
         try:
@@ -54,7 +54,7 @@ class SegmentationJob:
                 scale=arguments.scale,
             )
         except ValueError as error:
-            raise UnsupportedImageError(f"The overlay's style is not possible: {error}") from error
+            raise InvalidOptionError(f"The overlay's style is not possible: {error}") from error
         return cls(
             output=arguments.output,
             masks=arguments.masks,
@@ -81,16 +81,13 @@ class SegmentationJob:
         MambasegError
             If anything cannot be read, does not fit, or cannot be written.
         """
-        model = load_model(model_name)
-        engine = Engine(self.device)
         image = read_image(clip)
-        check_writable(self.output)
+        events = Engine(self.device).stream(image, load_model(model_name), options)
+        self._check_outputs()
         for note in image.notes:
-            tqdm.write(f"note: {note}")
-        segmentation = self._segment(engine, image, model, options)
-        written = self._write(
-            clip.stem if clip.is_file() else clip.name, image, segmentation, options
-        )
+            print(f"note: {note}")
+        segmentation = _finish(events)
+        written = self._write(base_name(clip), image, segmentation, options)
         made = segmentation.provenance
         frames = made.options["frames"]
         print(
@@ -105,17 +102,13 @@ class SegmentationJob:
             print(f"wrote {path}")
         return image, segmentation, written
 
-    def _segment(
-        self, engine: Engine, image: MedicalImage, model: TrainedModel, options: Options | None
-    ) -> Segmentation:
-        with tqdm(desc="segmenting", unit="frame", disable=None) as bar:
-            for event in engine.stream(image, model, options):
-                if isinstance(event, Progress):
-                    bar.total = event.total
-                    bar.update(event.done - bar.n)
-                elif isinstance(event, Finished):
-                    return event.segmentation
-        raise AssertionError("a stream ends with Finished")
+    def _check_outputs(self) -> None:
+        """Refuse places that cannot be written to before any work is done."""
+        check_writable(self.output)
+        if self.report is not None:
+            if self.report.is_dir():
+                raise OutputError(f"The report {self.report} is a folder; name a file.")
+            check_writable(self.report.parent)
 
     def _write(
         self, stem: str, image: MedicalImage, segmentation: Segmentation, options: Options | None
@@ -123,11 +116,11 @@ class SegmentationJob:
         written = []
         for mask in self.masks:
             path = self.output / (stem + _MASK_SUFFIX[mask])
-            write_segmentation(segmentation, path)
+            write_segmentation(segmentation, path, folder=mask == "png")
             written.append(path)
         frames = options.frames if options else None
         for overlay in self.overlays:
-            with tqdm(desc=f"overlay {overlay}", unit="frame", disable=None) as bar:
+            with _bar(f"overlay {overlay}") as bar:
                 progress = _progress_on(bar)
                 if overlay == "png":
                     path = self.output / f"{stem}_overlays"
@@ -141,6 +134,22 @@ class SegmentationJob:
                     )
             written.append(path)
         return written
+
+
+def _bar(title: str) -> tqdm[Any]:
+    """Make a progress bar, shown on a terminal only."""
+    return tqdm(desc=title, unit="frame", disable=None if sys.stderr else True)
+
+
+def _finish(events: Iterator[Event]) -> Segmentation:
+    with _bar("segmenting") as bar:
+        for event in events:
+            if isinstance(event, Progress):
+                bar.total = event.total
+                bar.update(event.done - bar.n)
+            elif isinstance(event, Finished):
+                return event.segmentation
+    raise AssertionError("a stream ends with Finished")
 
 
 def _progress_on(bar: tqdm[Any]) -> Callable[[int, int], None]:

@@ -22,6 +22,7 @@ def setup_log() -> None:
     """Show warnings on the screen, and open the log file where that is possible."""
     if _logger.handlers:
         return
+    logging.raiseExceptions = False  # a log that fails must not print a traceback of its own
     screen = logging.StreamHandler()
     screen.setFormatter(logging.Formatter("mambaseg: %(levelname)s: %(message)s"))
     screen.setLevel(logging.WARNING)
@@ -29,7 +30,7 @@ def setup_log() -> None:
     _logger.addHandler(screen)
     try:
         log_path().parent.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(log_path(), maxBytes=2**20, backupCount=3, delay=True)
+        file = RotatingFileHandler(log_path(), maxBytes=2**20, backupCount=3, encoding="utf-8")
     except OSError:
         return  # a home that cannot be written to must not keep anyone from segmenting
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -46,25 +49,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit code."""
     arguments = _parser().parse_args(argv)
     setup_log()
+    if threading.current_thread() is threading.main_thread():
+        # So that a job that is ended from outside still clears its temporary files away.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("mambaseg: stopped", file=sys.stderr)
+        _say("stopped")
         return 130
+    except BrokenPipeError:  # the reader, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except MambasegError as error:
-        write_log(traceback.format_exc())
-        if arguments.debug:
-            traceback.print_exc()
-        print(f"mambaseg: error: {error}", file=sys.stderr)
+        _keep_traceback(arguments.debug)
+        _say(f"error: {error}")
         return 2
     except Exception as error:
-        write_log(traceback.format_exc())
-        if arguments.debug:
-            traceback.print_exc()
-        print(
-            f"mambaseg: unexpected {type(error).__name__}: {error}. This is a fault in mambaseg; "
-            f"please report it with {log_path()}.",
-            file=sys.stderr,
+        _keep_traceback(arguments.debug)
+        _say(
+            f"unexpected {type(error).__name__}: {error}. This is a fault in mambaseg; please "
+            f"report it with {log_path()}, or with what --debug shows."
         )
         return 1
     return 0
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:  # None where there is no console
+        print(f"mambaseg: {text}", file=sys.stderr)
+
+
+def _keep_traceback(show: bool) -> None:
+    write_log(traceback.format_exc())
+    if show:
+        traceback.print_exc()

@@ -14,6 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="the .safetensors file to write"
     )
+    parser.add_argument(
+        "--device", default="auto", help='"auto", "cpu", "cuda", "mps" (default: auto)'
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -24,7 +27,12 @@ def run(arguments: argparse.Namespace) -> None:
 
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)  # its hardware list and tips
-    model = train(read_config(arguments.config), arguments.output, folder=arguments.config.parent)
+    model = train(
+        read_config(arguments.config),
+        arguments.output,
+        folder=arguments.config.parent,
+        device=arguments.device,
+    )
     for name, value in model.card.scores.items():
         print(f"{name}: {value:.4f}")
     print(f"wrote {model.path} ({model.path.stat().st_size / 1e6:.1f} MB, SHA-256 {model.sha256})")

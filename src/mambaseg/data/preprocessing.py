@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,18 @@ from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["check_fits", "normalise", "resized_frames"]
+__all__ = ["as_clip", "check_fits", "normalise", "resized_frames"]
+
+
+_LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey, by ITU-R BT.601."""
+
+
+def as_clip(image: MedicalImage) -> MedicalImage:
+    """Take a still image (CYX) for a clip of one frame (CTYX); give others as they are."""
+    if image.kind != "image":
+        return image
+    return replace(image, array=np.asarray(image.array[:])[:, None], axes="CTYX")
 
 
 def check_fits(image: MedicalImage, recipe: Recipe) -> None:
@@ -38,10 +50,11 @@ def check_fits(image: MedicalImage, recipe: Recipe) -> None:
             "2D frames (CTYX): choose another model."
         )
     channels = image.array.shape[0]
-    if channels not in (1, len(recipe.channels)):
+    taken = len(recipe.channels)
+    if channels != taken and (channels, taken) != (3, 1) and channels != 1:
         raise UnsupportedImageError(
             f"{what} has {channels} channels {image.channel_names}, but this model takes "
-            f"{len(recipe.channels)} {recipe.channels}: choose another model or image."
+            f"{taken} {recipe.channels}: choose another model or image."
         )
 
 
@@ -53,7 +66,8 @@ def resized_frames(
     Parameters
     ----------
     frames : ndarray, shape (C, T, Y, X)
-        Intensities. A single channel is repeated where the network takes more.
+        Intensities. A single channel is repeated where the network takes more;
+        red, green and blue are weighed to grey where it takes one.
     window : GreyWindow
         The intensities that become 0 and 1, the same for all frames of a clip.
     channels : int
@@ -66,9 +80,9 @@ def resized_frames(
     Tensor, shape (channels, T, y, x), float32
         From 0 to 1.
     """
-    x = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
-    x = ((x - window.black) / ((window.white - window.black) or 1.0)).clamp_(0, 1)
-    x = torch.nan_to_num(x)
+    x = torch.from_numpy(window.scale(frames))
+    if channels == 1 and len(x) == 3:
+        x = torch.tensordot(x.new_tensor(_LUMA), x, dims=1)[None]
     if x.shape[-2:] != size:
         x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
     return x.expand(channels, -1, -1, -1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["read_image"]
+__all__ = ["base_name", "read_image"]
 
 _STILL_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 _FILM_MAGIC = (b"GIF8", b"\x1a\x45\xdf\xa3", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")
@@ -72,6 +72,17 @@ def read_image(path: str | os.PathLike[str]) -> MedicalImage:
 
         return read_volume(path, source)
     raise UnsupportedImageError(f"{path} is of no kind that is understood: {_UNDERSTOOD}.")
+
+
+def base_name(path: str | os.PathLike[str]) -> str:
+    """Name of an image without a suffix that is understood.
+
+    Other dots are kept: the name of a DICOM file is often a UID without suffix.
+    """
+    name = Path(path).resolve().name
+    known = _FILM_SUFFIXES + _STILL_SUFFIXES + _VOLUME_SUFFIXES + _DICOM_SUFFIXES
+    suffixes = [suffix for suffix in known if name.lower().endswith(suffix)]
+    return name[: -len(max(suffixes, key=len))] if suffixes else name
 
 
 def _kind(path: Path) -> str:

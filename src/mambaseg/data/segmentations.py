@@ -13,7 +13,9 @@ __all__ = ["read_segmentation", "write_segmentation"]
 _FORMATS = ".nrrd, .nii, .nii.gz, or a folder (no suffix) of indexed PNG files"
 
 
-def write_segmentation(segmentation: Segmentation, path: str | os.PathLike[str]) -> None:
+def write_segmentation(
+    segmentation: Segmentation, path: str | os.PathLike[str], *, folder: bool = False
+) -> None:
     """Write labels to a file or folder, whole or not at all.
 
     ========== ================= ============== ============= ==================
@@ -35,6 +37,8 @@ def write_segmentation(segmentation: Segmentation, path: str | os.PathLike[str])
         Labels from 0 to 255; may be lazy.
     path : path-like
         Where to write.
+    folder : bool
+        Write a folder of PNG files, whatever dots its name has.
 
     Raises
     ------
@@ -44,7 +48,7 @@ def write_segmentation(segmentation: Segmentation, path: str | os.PathLike[str])
         If the suffix is of no format that is written, or the labels do not fit.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = "" if folder else _kind(path)
     if kind == "nrrd":
         from mambaseg.data.nrrd import write_nrrd
 
@@ -53,7 +57,7 @@ def write_segmentation(segmentation: Segmentation, path: str | os.PathLike[str])
         from mambaseg.data.nifti import write_nifti
 
         write_nifti(segmentation, path)
-    elif path.suffix == "":
+    elif folder or path.suffix == "":
         from mambaseg.data.png_folder import write_png_folder
 
         write_png_folder(segmentation, path)

@@ -71,10 +71,15 @@ class GreyWindow:
             black, white = finite.min(), finite.max()
         return cls(float(black), float(white))
 
+    def scale(self, intensities: NDArray[Any]) -> NDArray[np.float32]:
+        """Map intensities of any shape to 0 (black) to 1; what is not a number is black."""
+        span = (self.white - self.black) or 1.0
+        level = (np.asarray(intensities, np.float32) - np.float32(self.black)) / np.float32(span)
+        scaled: NDArray[np.float32] = np.nan_to_num(np.clip(level, 0, 1))
+        return scaled
+
     def apply(self, plane: NDArray[Any]) -> NDArray[np.uint8]:
         """Map intensities, shape (Y, X), to grey levels; what is not a number is black."""
         if plane.dtype == np.uint8:
             return plane
-        span = (self.white - self.black) or 1.0
-        level = np.clip((plane.astype(np.float64) - self.black) / span, 0.0, 1.0)
-        return np.rint(np.nan_to_num(level) * 255).astype(np.uint8)
+        return np.rint(self.scale(plane) * 255).astype(np.uint8)

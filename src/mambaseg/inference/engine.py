@@ -13,14 +13,15 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from mambaseg.data.preprocessing import check_fits
+from mambaseg.data.preprocessing import as_clip, check_fits
 from mambaseg.inference.devices import describe_device, resolve_device
 from mambaseg.inference.events import CancelToken, Chunk, Event, Finished, Progress
-from mambaseg.inference.label_store import new_labels
+from mambaseg.inference.label_store import keep_labels, new_labels
 from mambaseg.inference.video import predict_video
 from mambaseg.ops import available_backends
-from mambaseg.types.errors import OutOfMemoryError, UnsupportedImageError
+from mambaseg.types.errors import InvalidOptionError, OutOfMemoryError
 from mambaseg.types.image import MedicalImage
+from mambaseg.types.recipe import Recipe
 from mambaseg.types.segmentation import Provenance, Segmentation
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import load_model, load_network
@@ -77,14 +78,17 @@ class Engine:
 
     def release(self) -> None:
         """Drop the loaded model and its memory."""
-        self._warm = None
+        with self._loading:
+            self._warm = None
 
     def _network(self, model: TrainedModel) -> nn.Module:
         with self._loading:
-            if self._warm is None or self._warm[0] != model.sha256:
-                self._warm = None  # let go of the old one's memory first
-                self._warm = (model.sha256, load_network(model).to(self.device))
-            return self._warm[1]
+            if self._warm is not None and self._warm[0] == model.sha256:
+                return self._warm[1]
+            self._warm = None  # let go of the old one's memory first
+            network = load_network(model).to(self.device)
+            self._warm = (model.sha256, network)
+            return network
 
     def stream(
         self,
@@ -96,10 +100,14 @@ class Engine:
     ) -> Iterator[Event]:
         """Segment an image, giving results as they become final.
 
+        What does not fit is refused at once; the work is done while the events
+        are asked for.
+
         Parameters
         ----------
         image : MedicalImage
-            A video (CTYX) that fits the model.
+            A video (CTYX) that fits the model, or a still image (CYX), which is
+            taken for a video of one frame.
         model : TrainedModel, str or path-like
             A model, its name, or its file.
         options : Options, optional
@@ -119,40 +127,40 @@ class Engine:
             If `cancel` asked for it. The chunks until then hold.
         UnknownNameError, IncompatibleWeightsError
             If there is no such model, or its file is broken.
-        UnsupportedImageError
-            If the image does not fit the model.
-        OutOfMemoryError
-            If the device's memory did not suffice.
+        UnsupportedImageError, InvalidOptionError
+            If the image or the options do not fit the model.
+        OutOfMemoryError, OutputError
+            If the device's memory, or the disk for a long film's labels, did
+            not suffice.
         """
         options, cancel = options or Options(), cancel or CancelToken()
         if not isinstance(model, TrainedModel):
             model = load_model(model)
-        recipe = model.recipe
-        check_fits(image, recipe)
-        frames = _frames(image, options)
-        overlap = recipe.clip_overlap if options.clip_overlap is None else options.clip_overlap
-        if not 0 <= overlap < recipe.clip_length:
-            raise UnsupportedImageError(
-                f"A clip overlap of {overlap} frames does not fit clips of {recipe.clip_length}: "
-                f"choose 0 to {recipe.clip_length - 1}."
-            )
-        start = time.perf_counter()
-        labels = new_labels((image.n_frames, *image.spatial_shape[-2:]))  # type: ignore[arg-type]
+        clip = as_clip(image)
+        check_fits(clip, model.recipe)
+        job = _Job(image, clip, model, _frames(clip, options), _overlap(model.recipe, options))
+        return self._run(job, self._network(model), cancel)
+
+    def _run(self, job: _Job, network: nn.Module, cancel: CancelToken) -> Iterator[Event]:
+        recipe = job.model.recipe
+        labels = new_labels((job.clip.n_frames, *job.clip.array.shape[-2:]))  # type: ignore[arg-type]
+        seconds, tick = 0.0, time.perf_counter()
         try:
-            network = self._network(model)
             for done, final in predict_video(
-                image,
+                job.clip,
                 network,
                 recipe,
-                frames=frames,
-                clip_overlap=overlap,
+                frames=job.frames,
+                clip_overlap=job.overlap,
                 device=self.device,
                 cancel=cancel,
             ):
-                labels[done.start : done.stop] = final
+                keep_labels(labels, done, final)
+                # The time between two requests is the caller's, not ours.
+                seconds += time.perf_counter() - tick
                 yield Chunk(done.start, done.stop, final)
-                seconds = time.perf_counter() - start
-                yield Progress(done.stop - frames.start, len(frames), seconds)
+                yield Progress(done.stop - job.frames.start, len(job.frames), seconds)
+                tick = time.perf_counter()
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -161,13 +169,14 @@ class Engine:
                 f"{recipe.clip_length} frames of {recipe.spatial_size}. Close other programs, or "
                 "use another device."
             ) from error
+        still = job.image.kind == "image"
         yield Finished(
             Segmentation(
-                labels,
-                "TYX",
+                labels[0] if still else labels,
+                "YX" if still else "TYX",
                 recipe.label_set,
-                image.geometry,
-                self._provenance(model, frames, overlap, time.perf_counter() - start),
+                job.image.geometry,
+                self._provenance(job, seconds),
             )
         )
 
@@ -183,25 +192,34 @@ class Engine:
                 return event.segmentation
         raise AssertionError("a stream ends with Finished")
 
-    def _provenance(
-        self, model: TrainedModel, frames: range, overlap: int, seconds: float
-    ) -> Provenance:
+    def _provenance(self, job: _Job, seconds: float) -> Provenance:
         return Provenance(
-            model=model.name,
-            weights_sha256=model.sha256,
+            model=job.model.name,
+            weights_sha256=job.model.sha256,
             versions={package: version(package) for package in ("mambaseg", "torch", "numpy")},
             options={
                 "device": describe_device(self.device),
                 "backend": self.backend,
                 "precision": "float32",
-                "frames": [frames.start, frames.stop],
-                "clip_length": model.recipe.clip_length,
-                "clip_overlap": overlap,
+                "frames": [job.frames.start, job.frames.stop],
+                "clip_length": job.model.recipe.clip_length,
+                "clip_overlap": job.overlap,
                 "seconds": round(seconds, 3),
-                "frames_per_second": round(len(frames) / seconds, 2),
+                "frames_per_second": round(len(job.frames) / seconds, 2),
             },
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One segmentation whose parts fit together; `clip` is `image` with a time axis."""
+
+    image: MedicalImage
+    clip: MedicalImage
+    model: TrainedModel
+    frames: range
+    overlap: int
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -211,11 +229,21 @@ def _is_out_of_memory(error: Exception) -> bool:
     )
 
 
+def _overlap(recipe: Recipe, options: Options) -> int:
+    overlap = recipe.clip_overlap if options.clip_overlap is None else options.clip_overlap
+    if not 0 <= overlap < recipe.clip_length:
+        raise InvalidOptionError(
+            f"A clip overlap of {overlap} frames does not fit clips of {recipe.clip_length}: "
+            f"choose 0 to {recipe.clip_length - 1}."
+        )
+    return overlap
+
+
 def _frames(image: MedicalImage, options: Options) -> range:
     whole = range(image.n_frames)
     frames = options.frames if options.frames is not None else whole
     if not len(frames) or frames.step != 1 or frames.start < 0 or frames.stop > len(whole):
-        raise UnsupportedImageError(
+        raise InvalidOptionError(
             f"Frames {frames.start} to {frames.stop - 1} were asked for, but "
             f"{image.source or 'the image'} has the frames 0 to {len(whole) - 1}: choose from them."
         )

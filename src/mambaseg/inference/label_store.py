@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import weakref
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IN_MEMORY_BYTES", "new_labels"]
+from mambaseg.types.errors import OutputError
+
+__all__ = ["IN_MEMORY_BYTES", "keep_labels", "new_labels"]
 
 IN_MEMORY_BYTES = 32 * 2**20
 """Labels larger than this lie on disk, so that memory doesn't grow with the film."""
@@ -29,13 +30,44 @@ def new_labels(shape: tuple[int, int, int]) -> Any:
     ndarray or zarr.Array of uint8
         In memory where small; else compressed on disk in chunks of one frame,
         in a temporary folder that goes when the array does.
+
+    Raises
+    ------
+    OutputError
+        If the temporary folder cannot be made.
     """
     if int(np.prod(shape)) <= IN_MEMORY_BYTES:
         labels: NDArray[np.uint8] = np.zeros(shape, np.uint8)
         return labels
     import zarr
 
-    folder = tempfile.mkdtemp(prefix="mambaseg-labels-")
-    array = zarr.create_array(store=folder, shape=shape, chunks=(1, *shape[1:]), dtype="uint8")
-    weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="mambaseg-labels-", ignore_cleanup_errors=True)
+        array = zarr.create_array(
+            store=folder.name, shape=shape, chunks=(1, *shape[1:]), dtype="uint8"
+        )
+    except OSError as error:
+        raise _no_room(error) from error
+    weakref.finalize(array, folder.cleanup)
     return array
+
+
+def keep_labels(labels: Any, frames: range, final: NDArray[np.uint8]) -> None:
+    """Write final frames, shape (T, Y, X), into an array of `new_labels`.
+
+    Raises
+    ------
+    OutputError
+        If the disk has no room for them.
+    """
+    try:
+        labels[frames.start : frames.stop] = final
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _no_room(error: OSError) -> OutputError:
+    return OutputError(
+        f"Cannot keep the labels in the temporary folder {tempfile.gettempdir()}: "
+        f"{error.strerror or error}. Make room there, or set TMPDIR to another folder."
+    )

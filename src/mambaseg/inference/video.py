@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mambaseg.data.preprocessing import normalise, resized_frames
 from mambaseg.data.window import GreyWindow
 from mambaseg.inference.events import CancelToken
+from mambaseg.inference.logits import segmentation_logits
 from mambaseg.types.errors import MambasegError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
@@ -115,10 +116,7 @@ def predict_video(
 
 def _probabilities(network: nn.Module, clip: Tensor, recipe: Recipe) -> Tensor:
     """Probabilities (T, K, y, x) of a clip (T, C, y, x)."""
-    logits = network(clip[None])
-    if isinstance(logits, tuple):  # with an edge head, the segmentation comes first
-        logits = logits[0]
-    logits = logits[0].float()
+    logits = segmentation_logits(network, clip[None])[0].float()
     if not torch.isfinite(logits).all():
         raise MambasegError(
             f"The network {recipe.network!r} gave values that are not numbers. Check the image for "

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from monai.metrics import compute_dice, compute_iou
 
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
 from mambaseg.types.segmentation import Segmentation
 
 __all__ = ["Row", "evaluate"]
@@ -66,6 +66,8 @@ def evaluate(
     ------
     UnsupportedImageError
         If the masks' shapes differ.
+    InvalidOptionError
+        If a frame does not exist.
     """
     if prediction.axes != reference.axes or prediction.labels.shape != reference.labels.shape:
         raise UnsupportedImageError(
@@ -75,7 +77,12 @@ def evaluate(
     timed = "T" in reference.axes
     chosen: Iterable[int | None] = [None]
     if timed:
-        chosen = range(reference.labels.shape[0]) if frames is None else frames
+        n_frames = reference.labels.shape[0]
+        chosen = range(n_frames) if frames is None else list(frames)
+        if any(frame not in range(n_frames) for frame in chosen):
+            raise InvalidOptionError(
+                f"Frames {chosen} were asked for, but the masks have 0 to {n_frames - 1}."
+            )
     rows = []
     for frame in chosen:
         key = slice(None) if frame is None else frame

@@ -45,4 +45,4 @@ def create_network(name: str, **arguments: Any) -> nn.Module:
     try:
         return _NETWORKS[name](**arguments)
     except TypeError as error:
-        raise ValueError(f"Network {name!r}: {error}.") from error
+        raise ValueError(f"Network {name!r} takes other arguments: {error}.") from error

@@ -127,7 +127,16 @@ def _check(
             )
     if B.shape != C.shape:
         raise ValueError(f"B and C must agree; got {tuple(B.shape)} and {tuple(C.shape)}.")
-    tensors = {"delta": delta, "A": A, "B": B, "C": C, "D": D, "z": z, "delta_bias": delta_bias}
+    tensors = {
+        "u": u,
+        "delta": delta,
+        "A": A,
+        "B": B,
+        "C": C,
+        "D": D,
+        "z": z,
+        "delta_bias": delta_bias,
+    }
     for name, given in tensors.items():
         if given is not None and given.device != u.device:
             raise ValueError(f"{name} must lie on u's device {u.device}; got {given.device}.")

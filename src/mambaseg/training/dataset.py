@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mambaseg.data import read_drawn_labels, read_image, sample_path
-from mambaseg.data.preprocessing import check_fits, normalise, resized_frames
-from mambaseg.data.window import GreyWindow
+from mambaseg.data.preprocessing import normalise
 from mambaseg.training.augmentation import clip_augmentation
-from mambaseg.types.errors import TrainingError
 from mambaseg.types.recipe import Recipe
-from mambaseg.types.training_config import Augmentation, LabelledClip
+from mambaseg.types.training_config import Augmentation
 
-__all__ = ["RandomClips", "load_clip", "resolve"]
-
-
-def resolve(reference: str, folder: Path) -> Path:
-    """Path of "sample:NAME", or of a path relative to the configuration's folder."""
-    scheme, _, name = reference.partition(":")
-    return sample_path(name) if scheme == "sample" else folder / reference
-
-
-def load_clip(clip: LabelledClip, recipe: Recipe, folder: Path) -> tuple[Tensor, Tensor]:
-    """Read a clip's training frames and labels at the network's size.
-
-    Returns
-    -------
-    frames : Tensor, shape (C, T, y, x), float32
-        From 0 to 1.
-    labels : Tensor, shape (1, T, y, x), float32
-        Class values.
-
-    Raises
-    ------
-    TrainingError
-        If a training frame has no labels, or labels of another size.
-    """
-    image = read_image(resolve(clip.image, folder))
-    check_fits(image, recipe)
-    drawn = read_drawn_labels(resolve(clip.labels, folder))
-    if drawn.image_size != image.spatial_shape:
-        raise TrainingError(
-            f"{clip.labels} is drawn on frames of {drawn.image_size}, but {clip.image} has "
-            f"{image.spatial_shape}: give the labels that belong to the clip."
-        )
-    start, stop = clip.train_frames
-    missing = sorted(set(range(start, stop)) - set(drawn.frame_indices))
-    if missing or stop > image.n_frames:
-        raise TrainingError(
-            f"{clip.image} has {image.n_frames} frames and {clip.labels} no labels on {missing}: "
-            f"every training frame ({start} to {stop - 1}) needs them. Mend train_frames."
-        )
-    frames = resized_frames(
-        image.frames(start, stop), GreyWindow.of(image), len(recipe.channels), recipe.spatial_size
-    )
-    labels = torch.from_numpy(np.stack([drawn.mask(i) for i in range(start, stop)]))[None]
-    # Nearest, so that class values stay class values.
-    labels = torch.nn.functional.interpolate(
-        labels.float(), recipe.spatial_size, mode="nearest-exact"
-    )
-    return frames, labels
+__all__ = ["RandomClips"]
 
 
 class RandomClips(Dataset[tuple[Tensor, Tensor]]):
@@ -73,7 +21,7 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
     Parameters
     ----------
     clips : list of (Tensor, Tensor)
-        Frames and labels as `load_clip` gives them.
+        Frames and labels as `OpenClip.training_tensors` gives them.
     recipe : Recipe
     augmentation : Augmentation
     length : int

@@ -10,13 +10,16 @@ import lightning
 import torch
 import yaml
 from lightning.pytorch.callbacks import EMAWeightAveraging, TQDMProgressBar
+from torch import nn
 from torch.utils.data import DataLoader
 
 from mambaseg.files import check_writable
-from mambaseg.training.dataset import RandomClips, load_clip
+from mambaseg.inference.devices import resolve_device
+from mambaseg.training.dataset import RandomClips
 from mambaseg.training.held_out import held_out_dice
+from mambaseg.training.labelled_clip import OpenClip
 from mambaseg.training.module import SegmentationModule
-from mambaseg.types.errors import InvalidConfigError
+from mambaseg.types.errors import InvalidConfigError, OutputError
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.types.training_config import TrainingConfig
 from mambaseg.zoo import build_network, write_model
@@ -46,7 +49,11 @@ def read_config(path: str | os.PathLike[str]) -> TrainingConfig:
 
 
 def train(
-    config: TrainingConfig, output: str | os.PathLike[str], *, folder: str | os.PathLike[str] = "."
+    config: TrainingConfig,
+    output: str | os.PathLike[str],
+    *,
+    folder: str | os.PathLike[str] = ".",
+    device: str = "auto",
 ) -> TrainedModel:
     """Train a network, score it on the frames that were held out, and write it.
 
@@ -60,6 +67,8 @@ def train(
         The `.safetensors` file to write, whole or not at all.
     folder : path-like
         Folder that relative paths in `config` start from.
+    device : str
+        "auto" for the fastest, or a device such as "cuda", "mps" or "cpu".
 
     Returns
     -------
@@ -69,23 +78,42 @@ def train(
     Raises
     ------
     TrainingError
-        If labels are missing or the training diverges.
+        If labels are missing or do not fit, or the training diverges.
+    InvalidConfigError
+        If the Recipe's arguments do not fit its network.
     MambasegError
         If data cannot be read or the model not be written.
     """
-    check_writable(Path(output).parent)
+    target, where, recipe = Path(output), resolve_device(device), config.recipe
+    if target.suffix != ".safetensors" or target.is_dir():
+        raise OutputError(
+            f"Cannot write a model as {target}: name a file that ends in .safetensors."
+        )
+    check_writable(target.parent)
     lightning.seed_everything(config.seed, verbose=False)
-    optimization, folder = config.optimization, Path(folder)
-    clips = [load_clip(clip, config.recipe, folder) for clip in config.data]
+    clips = [OpenClip.open(clip, recipe, Path(folder)) for clip in config.data]
+    network = build_network(recipe)
+    _fit(network, clips, config, where)
+    network = network.to(where).eval()
+    scores = held_out_dice(network, recipe, clips, where)
+    card = config.card.model_copy(update={"scores": {**config.card.scores, **scores}})
+    return write_model(target, network.state_dict(), name=config.name, recipe=recipe, card=card)
+
+
+def _fit(
+    network: nn.Module, clips: list[OpenClip], config: TrainingConfig, device: torch.device
+) -> None:
+    optimization = config.optimization
     dataset = RandomClips(
-        clips,
+        [clip.training_tensors(config.recipe) for clip in clips],
         config.recipe,
         config.augmentation,
         length=optimization.steps * optimization.batch_size,
         seed=config.seed,
     )
-    module = SegmentationModule(build_network(config.recipe), config.recipe, optimization)
     trainer = lightning.Trainer(
+        accelerator=device.type,
+        devices=1 if device.index is None else [device.index],
         max_steps=optimization.steps,
         gradient_clip_val=optimization.gradient_clip,
         callbacks=[
@@ -96,14 +124,11 @@ def train(
         enable_checkpointing=False,
         enable_model_summary=False,
     )
+    module = SegmentationModule(network, config.recipe, optimization)
     with warnings.catch_warnings():
         # One worker-free loader is what a few clips in memory want.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        trainer.fit(module, DataLoader(dataset, batch_size=optimization.batch_size))
-    network = module.network.cpu().eval()
-    scores = held_out_dice(network, config, folder)
-    card = config.card.model_copy(update={"scores": {**config.card.scores, **scores}})
-    with torch.no_grad():
-        return write_model(
-            output, network.state_dict(), name=config.name, recipe=config.recipe, card=card
-        )
+        try:
+            trainer.fit(module, DataLoader(dataset, batch_size=optimization.batch_size))
+        except SystemExit as error:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from error

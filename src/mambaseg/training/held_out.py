@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Iterable
 from statistics import mean
 
 import numpy as np
 import torch
 from torch import nn
 
-from mambaseg.data import read_drawn_labels, read_image
 from mambaseg.inference.events import CancelToken
 from mambaseg.inference.video import predict_video
 from mambaseg.metrics import evaluate
-from mambaseg.training.dataset import resolve
+from mambaseg.training.labelled_clip import OpenClip
+from mambaseg.types.recipe import Recipe
 from mambaseg.types.segmentation import Segmentation
-from mambaseg.types.training_config import TrainingConfig
 
 __all__ = ["held_out_dice"]
 
 
-def held_out_dice(network: nn.Module, config: TrainingConfig, folder: Path) -> dict[str, float]:
+def held_out_dice(
+    network: nn.Module, recipe: Recipe, clips: Iterable[OpenClip], device: torch.device
+) -> dict[str, float]:
     """Mean Dice of each class over the held-out frames that have labels.
 
     The frames are segmented as in use, at their own size, in clips that hold no
@@ -32,31 +33,22 @@ def held_out_dice(network: nn.Module, config: TrainingConfig, folder: Path) -> d
     dict of str to float
         By a name that says what was measured on how many frames.
     """
-    recipe = config.recipe
     values: dict[str, list[float]] = defaultdict(list)
-    for clip in config.data:
-        image = read_image(resolve(clip.image, folder))
-        drawn = read_drawn_labels(resolve(clip.labels, folder))
-        frames = range(*clip.held_out_frames)
-        predicted = [
-            labels
-            for _, labels in predict_video(
-                image,
-                network,
-                recipe,
-                frames=frames,
-                clip_overlap=recipe.clip_overlap,
-                device=torch.device("cpu"),
-                cancel=CancelToken(),
-            )
-        ]
-        labelled = [frame for frame in frames if frame in set(drawn.frame_indices)]
-        reference = np.stack([drawn.mask(frame) for frame in labelled])
-        found = np.concatenate(predicted)[[frame - frames.start for frame in labelled]]
-        for row in evaluate(
-            Segmentation(found, "TYX", recipe.label_set),
-            Segmentation(reference, "TYX", recipe.label_set),
-        ):
+    for clip in clips:
+        chunks = predict_video(
+            clip.image,
+            network,
+            recipe,
+            frames=clip.held_out,
+            clip_overlap=recipe.clip_overlap,
+            device=device,
+            cancel=CancelToken(),
+        )
+        found = np.concatenate([labels for _, labels in chunks])
+        labelled = clip.labelled_held_out
+        prediction = found[[frame - clip.held_out.start for frame in labelled]]
+        reference = clip.labels(labelled)
+        for row in evaluate(Segmentation(prediction, "TYX", recipe.label_set), reference):
             if row.measure == "Dice":
                 values[row.class_name].append(row.value)
     return {

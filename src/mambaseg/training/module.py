@@ -10,6 +10,7 @@ from monai.optimizers import WarmupCosineSchedule
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from mambaseg.inference.logits import segmentation_logits
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.training_config import Optimization
@@ -45,7 +46,7 @@ class SegmentationModule(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Loss of a batch: frames (B, T, C, y, x) and labels (B, T, 1, y, x)."""
         frames, labels = batch
-        logits = self.network(frames).flatten(0, 1)
+        logits = segmentation_logits(self.network, frames).flatten(0, 1)
         loss: Tensor = self.loss(logits, self.one_hot(labels.flatten(0, 1)))
         if not torch.isfinite(loss):
             raise TrainingError(

@@ -28,6 +28,10 @@ class InvalidConfigError(MambasegError):
     """A recipe or training configuration does not fit its schema."""
 
 
+class InvalidOptionError(MambasegError):
+    """A choice, such as a range of frames or an overlay's style, is not possible."""
+
+
 class UnknownNameError(MambasegError):
     """A model, network or sample of that name does not exist."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 __all__ = ["Geometry"]
@@ -61,9 +61,3 @@ class Geometry:
         if times is None or len(times) < 2:
             return None
         return (len(times) - 1) / (times[-1] - times[0])
-
-    def with_frames(self, start: int, stop: int) -> Geometry:
-        """Geometry of the frames ``start`` (inclusive) to ``stop`` (exclusive)."""
-        if self.frame_times_s is None:
-            return self
-        return replace(self, frame_times_s=self.frame_times_s[start:stop])

@@ -37,7 +37,7 @@ class ArrayLike(Protocol):
     def __getitem__(self, key: Any) -> Any: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MedicalImage:
     """An image, video or volume with its place in space and time.
 

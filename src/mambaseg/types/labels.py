@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 __all__ = ["PALETTE", "LabelClass", "LabelSet"]
@@ -17,6 +18,10 @@ class LabelClass:
     value: int
     name: str
     color: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("#[0-9A-Fa-f]{6}", self.color):
+            raise ValueError(f"color must be written as #RRGGBB; got {self.color!r}.")
 
     @property
     def rgb(self) -> tuple[int, int, int]:

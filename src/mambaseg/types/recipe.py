@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from mambaseg.types.labels import LabelSet
 from mambaseg.types.schema import VersionedSchema
 
 __all__ = ["Recipe"]
+
+_RESERVED = {"name", "in_channels", "out_channels"}
 
 
 class Recipe(VersionedSchema):
@@ -47,8 +49,8 @@ class Recipe(VersionedSchema):
     arguments: dict[str, Any] = Field(default_factory=dict)
     kind: Literal["video"] = "video"
     channels: tuple[str, ...] = Field(min_length=1)
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[FiniteFloat, ...]
+    std: tuple[FiniteFloat, ...]
     spatial_size: tuple[int, int]
     clip_length: int = Field(default=5, ge=1)
     clip_overlap: int = Field(default=2, ge=0)
@@ -64,6 +66,8 @@ class Recipe(VersionedSchema):
             raise ValueError("std and spatial_size must be positive")
         if self.clip_overlap >= self.clip_length:
             raise ValueError("clip_overlap must be less than clip_length")
+        if reserved := _RESERVED & self.arguments.keys():
+            raise ValueError(f"arguments may not hold {sorted(reserved)}, which follow from it")
         LabelSet.from_names(self.labels)
         return self
 

@@ -38,7 +38,7 @@ class Provenance:
     created: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """Integer labels on the grid of an image.
 
@@ -59,7 +59,7 @@ class Segmentation:
     Raises
     ------
     ValueError
-        If axes and array do not agree.
+        If axes, array, spacing or frame times do not agree.
     """
 
     labels: ArrayLike
@@ -73,6 +73,9 @@ class Segmentation:
             raise ValueError(f"axes must be YX, TYX, ZYX or TZYX; got {self.axes!r}.")
         if self.labels.ndim != len(self.axes):
             raise ValueError(f"axes {self.axes} do not fit labels of shape {self.labels.shape}.")
+        spacing = self.geometry.spacing_mm
+        if spacing is not None and len(spacing) != len(self.axes.removeprefix("T")):
+            raise ValueError(f"spacing {spacing} does not fit axes {self.axes}.")
         times = self.geometry.frame_times_s
         if times is not None and ("T" not in self.axes or len(times) != self.labels.shape[0]):
             raise ValueError(f"{len(times)} frame times do not fit labels {self.labels.shape}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -25,18 +26,20 @@ def user_models_folder() -> Path:
 
 
 def list_models() -> list[TrainedModel]:
-    """Models that come with mambaseg, then the user's, each sorted by name.
+    """Models that come with mambaseg, then the user's, each sorted by file name.
 
     A file that cannot be read is left out, with a warning in the log.
     """
-    models = []
+    return list(_models())
+
+
+def _models() -> Iterator[TrainedModel]:
     for folder in (_SHIPPED, user_models_folder()):
         for path in sorted(folder.glob("*.safetensors")):
             try:
-                models.append(read_model(path))
+                yield read_model(path)
             except MambasegError as error:
                 _logger.warning("%s", error)
-    return models
 
 
 def load_model(name_or_path: str | os.PathLike[str]) -> TrainedModel:
@@ -45,7 +48,8 @@ def load_model(name_or_path: str | os.PathLike[str]) -> TrainedModel:
     Parameters
     ----------
     name_or_path : str or path-like
-        A name from `list_models`, or the path of a `.safetensors` file.
+        A name from `list_models`, where the first of that name counts, or the
+        path of a `.safetensors` file.
 
     Raises
     ------
@@ -57,12 +61,14 @@ def load_model(name_or_path: str | os.PathLike[str]) -> TrainedModel:
     text = os.fspath(name_or_path)
     if text.endswith(".safetensors"):
         return read_model(text)
-    models = {model.name: model for model in list_models()}
-    if text not in models:
-        near = difflib.get_close_matches(text, models, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UnknownNameError(
-            f"There is no model {text!r}; there are {sorted(models)}.{hint} "
-            "A file of your own is given by its path, which ends in .safetensors."
-        )
-    return models[text]
+    names = []
+    for model in _models():
+        if model.name == text:
+            return model
+        names.append(model.name)
+    near = difflib.get_close_matches(text, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UnknownNameError(
+        f"There is no model {text!r}; there are {sorted(names)}.{hint} "
+        "A file of your own is given by its path, which ends in .safetensors."
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mambaseg.files import write_whole
-from mambaseg.types.errors import IncompatibleWeightsError
+from mambaseg.types.errors import IncompatibleWeightsError, InvalidConfigError
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.trained_model import ModelCard, TrainedModel
 
@@ -61,15 +61,20 @@ def read_model(path: str | os.PathLike[str]) -> TrainedModel:
         recipe=Recipe.parse(_from_json(header["recipe"]), f"The Recipe in {file}"),
         card=ModelCard.parse(_from_json(header.get("card", "{}")), f"The model card in {file}"),
         path=file,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        sha256=_sha256(file),
     )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _from_json(text: str) -> object:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
-        return text  # validation refuses it, with the file's name
+    except (json.JSONDecodeError, RecursionError):
+        return None  # validation refuses it, with the file's name
 
 
 def write_model(
@@ -123,17 +128,23 @@ def build_network(recipe: Recipe) -> nn.Module:
     ------
     UnknownNameError
         If there is no such network.
-    ValueError
+    InvalidConfigError
         If its arguments do not fit.
     """
     from mambaseg.networks import create_network
 
-    return create_network(
-        recipe.network,
-        in_channels=len(recipe.channels),
-        out_channels=recipe.out_channels,
-        **recipe.arguments,
-    )
+    try:
+        return create_network(
+            recipe.network,
+            in_channels=len(recipe.channels),
+            out_channels=recipe.out_channels,
+            **recipe.arguments,
+        )
+    except (ValueError, TypeError) as error:
+        raise InvalidConfigError(
+            f"The Recipe's arguments do not fit the network {recipe.network!r}: {error} "
+            "Mend them there."
+        ) from error
 
 
 def load_network(model: TrainedModel) -> nn.Module:
@@ -142,19 +153,25 @@ def load_network(model: TrainedModel) -> nn.Module:
     Raises
     ------
     IncompatibleWeightsError
-        If the weights do not fit the network of their Recipe.
+        If the weights do not fit the network of their Recipe, or the file has
+        changed since its header was read.
     """
     import torch
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
+    content = model.path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != model.sha256:
+        raise IncompatibleWeightsError(
+            f"{model.path} has changed since the model was chosen; choose it again."
+        )
     try:
         network = build_network(model.recipe)
         weights = {
             key: value.to(torch.float32) if value.is_floating_point() else value
-            for key, value in load_file(model.path).items()
+            for key, value in load(content).items()
         }
         network.load_state_dict(weights)
-    except (ValueError, RuntimeError) as error:
+    except (InvalidConfigError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise IncompatibleWeightsError(
             f"The weights in {model.path} do not fit the network {model.recipe.network!r} "

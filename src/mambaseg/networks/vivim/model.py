@@ -34,6 +34,8 @@ _BACKBONES: dict[str, _Backbone] = {
 }
 _HEADS = (1, 2, 5, 8)
 _REDUCTIONS = (8, 4, 2, 1)
+_LEAST_SIDE = 29
+"""From here on the first stage's attention has a window of 8 x 8 tokens to shrink."""
 
 
 class VivimStage(nn.Module):
@@ -74,8 +76,8 @@ class Vivim(nn.Module):
 
     Each of four stages embeds patches, runs Mix Transformer blocks within every
     frame, then Temporal Mamba blocks over the whole clip; an all-MLP decoder
-    joins the four scales. Frames may have any height and width, clips any
-    number of frames: nothing is padded or cropped.
+    joins the four scales. Frames may have any height and width from 29 pixels
+    on, clips any number of frames: nothing is padded or cropped.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ class Vivim(nn.Module):
         Raises
         ------
         ValueError
-            If x has another number of axes or channels.
+            If x has another number of axes or channels, or frames are too small.
         """
         if x.ndim != 5 or x.shape[2] != self.in_channels:
             raise ValueError(
@@ -172,6 +174,11 @@ class Vivim(nn.Module):
                 f"got {tuple(x.shape)}."
             )
         n_frames, size = x.shape[1], x.shape[-2:]
+        if min(size) < _LEAST_SIDE:
+            raise ValueError(
+                f"Vivim needs frames of at least {_LEAST_SIDE} x {_LEAST_SIDE} pixels; "
+                f"got {size[0]} x {size[1]}."
+            )
         features = []
         feature = x.flatten(0, 1)
         for stage in self.stages:
