@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mambaseg.data.nrrd_header import nrrd_header
 from mambaseg.data.segmentation_record import SegmentationRecord, foreign_labels, label_block
 from mambaseg.data.volumes import open_labels, placement
 from mambaseg.files import write_whole
@@ -28,7 +28,7 @@ def write_nrrd(segmentation: Segmentation, path: Path) -> None:
     """Write labels as NRRD, one element of the first axis at a time.
 
     No library writes NRRD piece by piece, and a long film's labels do not fit
-    in memory; the header is a few lines of text, so it is written here. What
+    in memory; the header is a few lines of text, so it is written as such. What
     NRRD has no field for (which axes, what is unknown, names, provenance) goes
     in key/value pairs that begin with "mambaseg_".
 
@@ -47,7 +47,7 @@ def write_nrrd(segmentation: Segmentation, path: Path) -> None:
         If a label is no whole number from 0 to 255.
     """
     with write_whole(path) as temporary, temporary.open("wb") as file:
-        file.write(_header(segmentation).encode("ascii"))
+        file.write(_header(segmentation))
         # Level 4 packs masks as tightly as level 6 in two thirds of the time.
         with gzip.GzipFile("", "wb", compresslevel=4, fileobj=file, mtime=0) as packed:
             for block in _blocks(segmentation.labels):
@@ -118,43 +118,9 @@ def _blocks(labels: ArrayLike) -> Iterator[Any]:
         yield labels[index]
 
 
-def _header(segmentation: Segmentation) -> str:
-    axes, geometry = segmentation.axes, segmentation.geometry
-    n_spatial = sum(axis in "ZYX" for axis in axes)
-    size = len(axes)
-    steps = [*reversed(geometry.spacing_mm or (1.0,) * n_spatial)]
-    units = ["mm" if geometry.spacing_mm else ""] * n_spatial
-    kinds = ["domain"] * n_spatial
-    turn = np.eye(size)
-    origin = np.zeros(size)
-    if n_spatial == 3:
-        # A plane has no place in a three-dimensional patient system; the record keeps it.
-        turn[:3, :3] = np.reshape(geometry.direction or np.eye(3), (3, 3))
-        origin[:3] = geometry.origin_mm or np.zeros(3)
-    if "T" in axes:
-        rate = geometry.frame_rate
-        steps.append(1 / rate if rate else 1.0)
-        units.append("s" if rate else "")
-        kinds.append("time")
-    space = {"ZYX": "space: left-posterior-superior", "TZYX": "space: left-posterior-superior-time"}
-    lines = [
-        "NRRD0005",
-        "# Labels written by mambaseg",
-        "type: uint8",
-        f"dimension: {size}",
-        space.get(axes, f"space dimension: {size}"),
-        f"sizes: {' '.join(str(length) for length in reversed(segmentation.labels.shape))}",
-        f"space directions: {' '.join(_vector(turn[:, i] * steps[i]) for i in range(size))}",
-        f"kinds: {' '.join(kinds)}",
-        "encoding: gzip",
-        f"space origin: {_vector(origin)}",
-        "space units: " + " ".join(f'"{unit}"' for unit in units),
-    ]
+def _header(segmentation: Segmentation) -> bytes:
+    keys = {}
     for name, value in SegmentationRecord.of(segmentation).model_dump(mode="json").items():
-        text = value if name == "axes" else json.dumps(value).replace("\\", "\\\\")
-        lines.append(f"{_PREFIX}{name}:={text}")
-    return "\n".join(lines) + "\n\n"
-
-
-def _vector(values: NDArray[Any]) -> str:
-    return f"({','.join(repr(float(value)) for value in values)})"
+        keys[_PREFIX + name] = value if name == "axes" else json.dumps(value).replace("\\", "\\\\")
+    shape, geometry = segmentation.labels.shape, segmentation.geometry
+    return nrrd_header(segmentation.axes, shape, "uint8", geometry, encoding="gzip", keys=keys)

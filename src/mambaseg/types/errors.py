@@ -48,6 +48,10 @@ class OutOfMemoryError(MambasegError):
     """A device ran out of memory."""
 
 
+class StoreError(MambasegError):
+    """A store of corrections is damaged, or does not take or hold what was asked for."""
+
+
 class TrainingError(MambasegError):
     """A training run could not begin or go on."""
 
