@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from monai.metrics import compute_dice, compute_iou
+from numpy.typing import NDArray
 
 from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
+from mambaseg.types.labels import LabelSet
 from mambaseg.types.segmentation import Segmentation
 
 __all__ = ["Row", "evaluate"]
 
-_MEASURES: dict[str, Callable[..., torch.Tensor]] = {
-    "Dice": compute_dice,
-    "Jaccard": compute_iou,
+_MEASURES: dict[str, Callable[[int, int, int], float]] = {
+    "Dice": lambda both, found, true: 2 * both / (found + true),
+    "Jaccard": lambda both, found, true: both / (found + true - both),
+    "Precision": lambda both, found, true: both / found,
+    "Recall": lambda both, found, true: both / true,
 }
+"""From the numbers of pixels in both masks, in the prediction and in the reference."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,17 @@ def evaluate(
     """Compare a mask with a reference, class by class and frame by frame.
 
     Dice is 2 |P & R| / (|P| + |R|) (Dice 1945), Jaccard |P & R| / |P or R|
-    (Jaccard 1912), over the pixels of a frame; both are 1 where prediction and
-    reference are empty, and 0 where one of them is.
+    (Jaccard 1912), precision |P & R| / |P| and recall |P & R| / |R|, over the
+    pixels of a frame that are annotated, that is, whose reference is not
+    `label_set.ignore`. All are 1 where prediction and reference are empty, and
+    0 where one of them is.
 
     Parameters
     ----------
     prediction, reference : Segmentation
         Of equal axes and shape. The reference's classes are measured.
     frames : iterable of int, optional
-        Frames to compare; None: all.
+        Frames to compare; None: all. Frames without annotation give no rows.
 
     Returns
     -------
@@ -83,13 +89,23 @@ def evaluate(
             raise InvalidOptionError(
                 f"Frames {chosen} were asked for, but the masks have 0 to {n_frames - 1}."
             )
-    rows = []
+    rows: list[Row] = []
     for frame in chosen:
         key = slice(None) if frame is None else frame
         found, true = np.asarray(prediction.labels[key]), np.asarray(reference.labels[key])
-        for label in reference.label_set.classes:
-            pair = [torch.from_numpy(mask == label.value)[None, None] for mask in (found, true)]
-            for measure, compute in _MEASURES.items():
-                value = compute(*pair, ignore_empty=False)
-                rows.append(Row(frame, label.name, measure, float(value)))
+        annotated = true != reference.label_set.ignore
+        if annotated.any():
+            rows += _rows(frame, found[annotated], true[annotated], reference.label_set)
     return rows
+
+
+def _rows(
+    frame: int | None, found: NDArray[Any], true: NDArray[Any], classes: LabelSet
+) -> Iterator[Row]:
+    for label in classes.classes:
+        masks = found == label.value, true == label.value
+        both = np.count_nonzero(masks[0] & masks[1])
+        sizes = np.count_nonzero(masks[0]), np.count_nonzero(masks[1])
+        for measure, compute in _MEASURES.items():
+            value = compute(both, *sizes) if all(sizes) else float(not any(sizes))
+            yield Row(frame, label.name, measure, value)
