@@ -104,8 +104,8 @@ def _rows(
 ) -> Iterator[Row]:
     for label in classes.classes:
         masks = found == label.value, true == label.value
-        both = np.count_nonzero(masks[0] & masks[1])
-        sizes = np.count_nonzero(masks[0]), np.count_nonzero(masks[1])
+        both = int(np.count_nonzero(masks[0] & masks[1]))
+        sizes = [int(np.count_nonzero(mask)) for mask in masks]
         for measure, compute in _MEASURES.items():
             value = compute(both, *sizes) if all(sizes) else float(not any(sizes))
             yield Row(frame, label.name, measure, value)

@@ -1,5 +1,38 @@
-"""Training, from the shell as from the plugin."""
+"""Training and fine-tuning, from the shell as from the plugin."""
 
-from mambaseg.training.fit import read_config, train
+from __future__ import annotations
 
-__all__ = ["read_config", "train"]
+from typing import TYPE_CHECKING, Any
+
+from mambaseg.training.run import Run, finetune_command
+from mambaseg.training.split import FrameSplit, propose_held_out, split_frames
+from mambaseg.types.finetuning_config import FineTuningConfig
+
+if TYPE_CHECKING:
+    from mambaseg.training.finetuning import finetune
+    from mambaseg.training.fit import read_config, train
+
+__all__ = [
+    "FineTuningConfig",
+    "FrameSplit",
+    "Run",
+    "finetune",
+    "finetune_command",
+    "propose_held_out",
+    "read_config",
+    "split_frames",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Who follows a run in another process needs no torch.
+    if name == "finetune":
+        from mambaseg.training.finetuning import finetune
+
+        return finetune
+    if name in ("read_config", "train"):
+        from mambaseg.training import fit
+
+        return getattr(fit, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,11 +12,18 @@ from mambaseg.training.augmentation import clip_augmentation
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.training_config import Augmentation
 
-__all__ = ["RandomClips"]
+__all__ = ["IGNORED", "RandomClips"]
+
+
+IGNORED = -1.0
+"""Label of a pixel that is not annotated, in training tensors."""
 
 
 class RandomClips(Dataset[tuple[Tensor, Tensor]]):
-    """Clips cut at random from labelled frames, augmented and normalised.
+    """Clips cut at random around labelled frames, augmented and normalised.
+
+    Every clip holds a frame with annotated pixels; the labels of frames without
+    any are `IGNORED` throughout.
 
     Parameters
     ----------
@@ -40,6 +47,15 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
         seed: int,
     ) -> None:
         self.clips = clips
+        self.annotated = [(labels != IGNORED).flatten(2).any(2)[0] for _, labels in clips]
+        self.windows = [
+            (number, chosen)
+            for number, annotated in enumerate(self.annotated)
+            for chosen in torch.arange(len(annotated)).unfold(
+                0, min(recipe.clip_length, len(annotated)), 1
+            )
+            if annotated[chosen].any()
+        ]
         self.recipe = recipe
         self.length = length
         self.seed = seed
@@ -54,14 +70,13 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
         if not 0 <= index < self.length:
             raise IndexError(index)
         random = np.random.default_rng([self.seed, index])
-        frames, labels = self.clips[random.integers(len(self.clips))]
-        length = min(self.recipe.clip_length, frames.shape[1])
-        start = int(random.integers(frames.shape[1] - length + 1))
-        chosen = torch.arange(start, start + length)
+        number, chosen = self.windows[random.integers(len(self.windows))]
+        frames, labels = self.clips[number]
         if random.random() < 0.5:
             chosen = chosen.flip(0)
         self.augment.set_random_state(seed=int(random.integers(2**31)))
         sample = self.augment({"frames": frames[:, chosen], "labels": labels[:, chosen]})
-        return normalise(sample["frames"].clamp(0, 1), self.recipe), sample["labels"].transpose(
-            0, 1
-        )
+        # What was turned in from outside is background, but not in frames without labels.
+        known = self.annotated[number][chosen][None, :, None, None]
+        moved = sample["labels"].where(known, IGNORED)
+        return normalise(sample["frames"].clamp(0, 1), self.recipe), moved.transpose(0, 1)

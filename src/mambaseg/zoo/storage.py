@@ -104,7 +104,7 @@ def write_model(
         If the file cannot be written.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     half: dict[str, Tensor] = {}
     for key, value in weights.items():
@@ -117,7 +117,8 @@ def write_model(
             )
     header = {"name": name, "recipe": recipe.model_dump_json(), "card": card.model_dump_json()}
     with write_whole(path) as temporary:
-        save_file(half, temporary, metadata=header)
+        # Not save_file, whose errors do not tell a full disk from other faults.
+        temporary.write_bytes(save(half, metadata=header))
     return read_model(path)
 
 
@@ -154,12 +155,18 @@ def load_network(model: TrainedModel) -> nn.Module:
     ------
     IncompatibleWeightsError
         If the weights do not fit the network of their Recipe, or the file has
-        changed since its header was read.
+        changed or gone since its header was read.
     """
     import torch
     from safetensors.torch import load
 
-    content = model.path.read_bytes()
+    try:
+        content = model.path.read_bytes()
+    except OSError as error:
+        raise IncompatibleWeightsError(
+            f"{model.path} cannot be read any more ({error.strerror}): "
+            "it was there when the model was chosen; choose another."
+        ) from error
     if hashlib.sha256(content).hexdigest() != model.sha256:
         raise IncompatibleWeightsError(
             f"{model.path} has changed since the model was chosen; choose it again."

@@ -1,0 +1,160 @@
+"""A fine-tuning run as seen from another process: follow it, stop it, keep what came of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mambaseg.files import write_whole
+from mambaseg.training.events import Failed, Finished, RunEvent, read_events
+from mambaseg.types.errors import OutputError, TrainingError
+from mambaseg.types.finetuning_config import FineTuningConfig
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo import list_models, read_model, user_models_folder, write_model
+
+__all__ = ["Run", "finetune_command"]
+
+_STOP = "stop"
+
+
+class Run:
+    """The folder of a fine-tuning run.
+
+    It holds `events.jsonl` (what the run says), `control` (what it is asked),
+    `model.safetensors` (the best weights so far, always whole),
+    `state.safetensors` (all that it needs to go on) and `lock`, which the
+    process that runs holds.
+
+    Parameters
+    ----------
+    path : path-like
+        It may not exist yet.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.events_file = self.path / "events.jsonl"
+        self.control_file = self.path / "control"
+        self.model_file = self.path / "model.safetensors"
+        self.state_file = self.path / "state.safetensors"
+        self.lock_file = self.path / "lock"
+
+    def events(self, offset: int = 0) -> tuple[list[RunEvent], int]:
+        """Read the events from `offset` on; gives them, and the next offset."""
+        return read_events(self.events_file, offset)
+
+    @property
+    def outcome(self) -> Finished | Failed | None:
+        """The last event, where it ended the run."""
+        events, _ = self.events()
+        last = events[-1] if events else None
+        return last if isinstance(last, Finished | Failed) else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process is running it now.
+
+        A run that is neither alive nor finished was cut off; the command that
+        started it goes on with it.
+        """
+        if not self.lock_file.exists():
+            return False
+        try:
+            with FileLock(self.lock_file, timeout=0):
+                return False
+        except (Timeout, OSError):
+            return True
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether a stop was asked for."""
+        try:
+            return self.control_file.read_text(encoding="utf-8").strip() == _STOP
+        except OSError:
+            return False
+
+    def request_stop(self) -> None:
+        """Ask the run to finish with what it has; it does so within a step.
+
+        Raises
+        ------
+        OutputError
+            If the request cannot be written.
+        """
+        with write_whole(self.control_file) as temporary:
+            temporary.write_text(_STOP + "\n", encoding="utf-8")
+
+    def keep(self, name: str) -> TrainedModel:
+        """Copy the run's model to the user's own models, under a name.
+
+        Raises
+        ------
+        OutputError
+            If the name is taken or no name for a file, or cannot be written.
+        IncompatibleWeightsError
+            If the run has no model yet.
+        """
+        if not re.fullmatch(r"\w[\w .+-]{0,79}", name):
+            raise OutputError(
+                f"A model cannot be called {name!r}: use letters, digits, spaces and _ . + - only."
+            )
+        target = user_models_folder() / f"{name}.safetensors"
+        if target.exists() or name in [model.name for model in list_models()]:
+            raise OutputError(f"There is a model called {name!r} already: choose another name.")
+        model = read_model(self.model_file)
+        from safetensors.torch import load_file
+
+        return write_model(
+            target, load_file(model.path), name=name, recipe=model.recipe, card=model.card
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Hold the lock of the process that runs it.
+
+        Raises
+        ------
+        TrainingError
+            If another process runs it.
+        OutputError
+            If the folder cannot be written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.lock_file, timeout=0.5)  # a viewer may just be asking
+            lock.acquire()
+        except Timeout as error:
+            raise TrainingError(
+                f"Another process is already training in {self.path}: wait for it, stop it, or "
+                "choose another folder."
+            ) from error
+        except OSError as error:
+            raise OutputError(
+                f"Cannot write into the run's folder {self.path}: {error.strerror or error}. "
+                "Choose a folder that you may write to."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def finetune_command(
+    config: FineTuningConfig, run: str | os.PathLike[str], *, device: str = "auto"
+) -> list[str]:
+    """Give the shell's command for a run, to start as a process of its own."""
+    command = [sys.executable, "-m", "mambaseg.cli", "finetune", config.model]
+    command += ["--data", config.data, "--run", os.fspath(run)]
+    command += ["--minutes", str(config.minutes), "--seed", str(config.seed), "--device", device]
+    if config.name is not None:
+        command += ["--name", config.name]
+    if config.held_out is not None:
+        frames = [f"{case}:{','.join(map(str, held))}" for case, held in config.held_out.items()]
+        command += ["--held-out", *(frames or ["none"])]
+    return command

@@ -1,0 +1,58 @@
+"""The model that a fine-tuning run leaves, with what is known about it."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from mambaseg.training.run import Run
+from mambaseg.training.run_state import RunState
+from mambaseg.training.split import FrameSplit
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo import write_model
+
+__all__ = ["write_run_model"]
+
+
+def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedModel:
+    """Write weights as the run's model, whole or not at all.
+
+    Parameters
+    ----------
+    run : Run
+    state : RunState
+        Whose `best` is the Dice of these very weights.
+    network : Module
+
+    Raises
+    ------
+    IncompatibleWeightsError
+        If a weight is not finite in half precision.
+    OutputError
+        If it cannot be written.
+    """
+    parent, split = state.parent_card, state.split
+    frames = f"{split.n_held_out} held-out frame{'s' * (split.n_held_out > 1)}"
+    card = parent.model_copy(
+        update={
+            "description": f"Fine-tuned from {state.parent}, by its user, on corrected frames.",
+            "intended_use": parent.intended_use or "Not for clinical use.",
+            "training_data": f"{_words(split)} Before that: {parent.training_data or 'not known.'}",
+            "scores": {
+                f"{name}: mean Dice on {frames}, which also chose the weights": value
+                for name, value in (state.best or {}).items()
+            },
+            "parent_sha256": state.parent_sha256,
+        }
+    )
+    name = state.config.name or f"{state.parent}-finetuned"
+    return write_model(
+        run.model_file, network.state_dict(), name=name, recipe=state.recipe, card=card
+    )
+
+
+def _words(split: FrameSplit) -> str:
+    def listed(frames: dict[str, tuple[int, ...]]) -> str:
+        return "; ".join(f"{case} {', '.join(map(str, of))}" for case, of in frames.items())
+
+    held_out = f"held out: {listed(split.held_out)}" if split.held_out else "none held out"
+    return f"Verified frames of a user's own clips ({listed(split.training)}; {held_out})."

@@ -1,0 +1,116 @@
+"""Which verified frames train, and which measure what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mambaseg.types.errors import TrainingError
+from mambaseg.types.schema import Schema
+
+__all__ = ["FrameSplit", "propose_held_out", "split_frames"]
+
+Frames = dict[str, tuple[int, ...]]
+
+
+class FrameSplit(Schema):
+    """Verified frames by case, each in one of three parts.
+
+    Parameters
+    ----------
+    training, held_out : dict of str to tuple of int
+        Frames that train, and frames that measure. No frame of one is a
+        neighbour of one of the other.
+    left_out : dict of str to tuple of int
+        Neighbours of held-out frames: so alike that a score would flatter.
+    """
+
+    training: Frames
+    held_out: Frames
+    left_out: Frames
+
+    @property
+    def n_training(self) -> int:
+        """Number of frames that train."""
+        return sum(map(len, self.training.values()))
+
+    @property
+    def n_held_out(self) -> int:
+        """Number of frames that measure."""
+        return sum(map(len, self.held_out.values()))
+
+
+def propose_held_out(
+    verified: Mapping[str, Iterable[int]], *, fraction: float = 0.2, margin: int = 2
+) -> Frames:
+    """Choose frames to hold out, so that a score on them can be believed.
+
+    One contiguous run of a fifth of the verified frames (at least one), in the
+    order of cases and frames: of all such runs the one that leaves the most
+    frames to train, once its neighbours are left out, and of these the one
+    nearest to the middle, so that frames on both sides still train.
+
+    Parameters
+    ----------
+    verified : mapping of str to iterable of int
+        Verified frames by case.
+    fraction : float
+        Of the verified frames.
+    margin : int
+        Frames up to this far apart are neighbours.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        Empty where nothing would be left to train.
+    """
+    ordered = [(case, frame) for case in sorted(verified) for frame in sorted(set(verified[case]))]
+    count = max(1, round(len(ordered) * fraction))
+    best: tuple[tuple[int, float], Frames] | None = None
+    for start in range(len(ordered) - count + 1):
+        run = _by_case(ordered[start : start + count])
+        left = split_frames(verified, run, margin=margin).n_training
+        off_centre = abs(start + (count - len(ordered)) / 2)
+        if left and (best is None or (left, -off_centre) > best[0]):
+            best = ((left, -off_centre), run)
+    return best[1] if best else {}
+
+
+def split_frames(
+    verified: Mapping[str, Iterable[int]], held_out: Mapping[str, Iterable[int]], *, margin: int = 2
+) -> FrameSplit:
+    """Divide verified frames, given those to hold out.
+
+    Parameters
+    ----------
+    verified, held_out : mapping of str to iterable of int
+        Frames by case.
+    margin : int
+        Frames up to this far from a held-out one do not train.
+
+    Raises
+    ------
+    TrainingError
+        If a frame to hold out was not verified.
+    """
+    parts: tuple[Frames, Frames, Frames] = {}, {}, {}
+    for case in sorted({*verified, *held_out}):
+        all_frames, held = set(verified.get(case, ())), set(held_out.get(case, ()))
+        if not held <= all_frames:
+            raise TrainingError(
+                f"Frames {sorted(held - all_frames)} of {case!r} cannot be held out, because only "
+                f"{sorted(all_frames)} were verified: choose from these, or verify more."
+            )
+        near = {other for frame in held for other in range(frame - margin, frame + margin + 1)}
+        for part, frames in zip(
+            parts, (all_frames - near, held, (all_frames & near) - held), strict=True
+        ):
+            if frames:
+                part[case] = tuple(sorted(frames))
+    return FrameSplit(training=parts[0], held_out=parts[1], left_out=parts[2])
+
+
+def _by_case(frames: Iterable[tuple[str, int]]) -> Frames:
+    found: dict[str, tuple[int, ...]] = {}
+    for case, frame in frames:
+        found[case] = (*found.get(case, ()), frame)
+    return found

@@ -1,0 +1,115 @@
+"""A clip of a store of corrections, as training and validation see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mambaseg.corrections import Store
+from mambaseg.data.preprocessing import check_fits, resized_frames
+from mambaseg.data.window import GreyWindow
+from mambaseg.training.dataset import IGNORED
+from mambaseg.training.split import FrameSplit
+from mambaseg.types.errors import TrainingError
+from mambaseg.types.image import MedicalImage
+from mambaseg.types.recipe import Recipe
+from mambaseg.types.segmentation import Segmentation
+
+__all__ = ["StoredClip", "open_clips", "windows_around"]
+
+
+def windows_around(frames: Iterable[int], reach: int, n_frames: int) -> list[range]:
+    """Give the stretches of a clip that lie within `reach` of some frames, ascending and apart."""
+    windows: list[range] = []
+    for frame in sorted(set(frames)):
+        start, stop = max(frame - reach, 0), min(frame + reach + 1, n_frames)
+        if windows and start <= windows[-1].stop:
+            start = windows.pop().start
+        windows.append(range(start, stop))
+    return windows
+
+
+@dataclass(frozen=True, eq=False)
+class StoredClip:
+    """One case of a store, and which of its verified frames train and are held out.
+
+    Parameters
+    ----------
+    case : str
+    image : MedicalImage
+        Lazy, CTYX.
+    masks : Segmentation
+        TYX, with `label_set.ignore` where nothing is annotated.
+    training, held_out : tuple of int
+        Verified frames.
+    """
+
+    case: str
+    image: MedicalImage
+    masks: Segmentation
+    training: tuple[int, ...]
+    held_out: tuple[int, ...]
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether a training frame shows any class."""
+        labels = np.asarray(self.masks.labels[list(self.training)])
+        return bool(np.isin(labels, list(self.masks.label_set.names)).any())
+
+    def training_tensors(self, recipe: Recipe) -> list[tuple[Tensor, Tensor]]:
+        """Read what a network's clip can hold together with a training frame.
+
+        Returns
+        -------
+        list of (Tensor, Tensor)
+            Frames (C, T, y, x) from 0 to 1 and labels (1, T, y, x), float32, at
+            the network's size; labels are `IGNORED` but for training frames.
+        """
+        window, size = GreyWindow.of(self.image), recipe.spatial_size
+        found = []
+        for chosen in windows_around(self.training, recipe.clip_length - 1, self.image.n_frames):
+            frames = resized_frames(
+                self.image.frames(chosen.start, chosen.stop), window, len(recipe.channels), size
+            )
+            masks = np.asarray(self.masks.labels[chosen.start : chosen.stop])
+            labels = torch.from_numpy(masks).float()[None]
+            labels = F.interpolate(labels, size, mode="nearest-exact")
+            labels[labels == self.masks.label_set.ignore] = IGNORED
+            trains = torch.tensor([frame in self.training for frame in chosen])
+            found.append((frames, labels.where(trains[None, :, None, None], IGNORED)))
+        return found
+
+
+def open_clips(store: Store, split: FrameSplit, recipe: Recipe) -> list[StoredClip]:
+    """Open the cases that a split names.
+
+    Raises
+    ------
+    TrainingError
+        If all training masks are empty, or frames are no longer verified.
+    MambasegError
+        If a case cannot be read, or does not fit the Recipe.
+    """
+    clips = []
+    for case in sorted({*split.training, *split.held_out}):
+        training, held_out = split.training.get(case, ()), split.held_out.get(case, ())
+        missing = {*training, *held_out} - set(store.verified_frames(case))
+        if missing:
+            raise TrainingError(
+                f"Frames {sorted(missing)} of {case!r} in {store.path} are not verified any more: "
+                "verify them, or start in a new folder."
+            )
+        image, masks = store.read(case)
+        check_fits(image, recipe)
+        clips.append(StoredClip(case, image, masks, training, held_out))
+    if not any(clip.training and clip.has_objects for clip in clips):
+        raise TrainingError(
+            f"The {split.n_training} training frames in {store.path} are all empty: none of the "
+            f"classes {list(recipe.labels.values())} is drawn on them. Verify frames that show one."
+        )
+    return clips

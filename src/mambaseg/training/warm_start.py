@@ -1,0 +1,54 @@
+"""A network that starts from a trained model, with a new head where the classes are others."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from mambaseg.types.labels import LabelSet
+from mambaseg.types.recipe import Recipe
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo import build_network, load_network
+
+__all__ = ["warm_start"]
+
+
+def warm_start(
+    model: TrainedModel, label_set: LabelSet
+) -> tuple[nn.Module, Recipe, tuple[str, ...]]:
+    """Build the network that is to be fine-tuned.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    label_set : LabelSet
+        Classes to learn.
+
+    Returns
+    -------
+    network : Module
+        In float32, on the CPU.
+    recipe : Recipe
+        The model's, with these classes.
+    new_weights : tuple of str
+        Weights that start untrained; none where the classes are the model's own.
+
+    Raises
+    ------
+    IncompatibleWeightsError
+        If the model's file is gone, broken or has changed.
+    """
+    parent = load_network(model)
+    if model.recipe.labels == label_set.names:
+        return parent, model.recipe, ()
+    content = {**model.recipe.model_dump(), "labels": label_set.names}
+    recipe = Recipe.model_validate(content)
+    network = build_network(recipe)
+    # The head is what another number of classes would give another shape.
+    wider = {**content, "labels": {**label_set.names, label_set.ignore: "another class"}}
+    shapes = {
+        k: v.shape for k, v in build_network(Recipe.model_validate(wider)).state_dict().items()
+    }
+    fresh = network.state_dict()
+    head = tuple(key for key, value in fresh.items() if shapes[key] != value.shape)
+    network.load_state_dict({**parent.state_dict(), **{key: fresh[key] for key in head}})
+    return network.eval(), recipe, head
