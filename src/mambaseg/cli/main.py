@@ -24,7 +24,16 @@ __all__ = ["main"]
 
 # Each is a module of this package with a docstring for the help, `add_arguments(parser)` and
 # `run(arguments)`. They import torch and the like only when run, so that help is instant.
-_COMMANDS = ("segment", "models", "info", "demo", "train")
+_COMMANDS = (
+    "segment",
+    "corrections",
+    "finetune",
+    "evaluate",
+    "train",
+    "models",
+    "info",
+    "demo",
+)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 
 import lightning
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader
 from mambaseg.corrections import Store
 from mambaseg.inference.devices import describe_device, resolve_device
 from mambaseg.training.dataset import RandomClips
-from mambaseg.training.events import Failed, Finished, Started, append_event, mean_dice
+from mambaseg.training.events import Failed, Finished, RunEvent, Started, append_event, mean_dice
 from mambaseg.training.held_out import stored_dice
 from mambaseg.training.run import Run
 from mambaseg.training.run_model import write_run_model
@@ -32,10 +33,15 @@ from mambaseg.zoo import build_network, load_model, read_model
 __all__ = ["finetune"]
 
 _ENDLESS = 2**31
+Tell = Callable[[RunEvent], None]
 
 
 def finetune(
-    config: FineTuningConfig, run: str | os.PathLike[str], *, device: str = "auto"
+    config: FineTuningConfig,
+    run: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    listen: Callable[[RunEvent], None] | None = None,
 ) -> Finished:
     """Fine-tune a model on a store of corrections, within a budget of minutes.
 
@@ -50,6 +56,8 @@ def finetune(
         The run's folder: a new one, or one of a run that was cut off.
     device : str
         "auto" for the fastest, or a device such as "cuda", "mps" or "cpu".
+    listen : callable, optional
+        Is given each event once it is in the file.
 
     Returns
     -------
@@ -66,11 +74,17 @@ def finetune(
         the store, the model, and what the run had saved stay whole.
     """
     begun, home = time.monotonic(), Run(run)
+
+    def tell(event: RunEvent) -> None:
+        append_event(home.events_file, event)
+        if listen is not None:
+            listen(event)
+
     with home.running():
         try:
-            return _finetune(config, home, resolve_device(device), begun)
+            return _finetune(config, home, resolve_device(device), tell, begun)
         except MambasegError as error:
-            _fail(home, str(error))
+            _fail(tell, str(error))
             raise
         except (torch.OutOfMemoryError, MemoryError) as error:
             message = (
@@ -78,16 +92,16 @@ def finetune(
                 f"train with {config.batch_size} clips at once. Close other programs and start "
                 "the same command again to go on, or use another device."
             )
-            _fail(home, message)
+            _fail(tell, message)
             raise OutOfMemoryError(message) from error
         except Exception as error:
-            _fail(home, f"Unexpected {type(error).__name__}: {error}. This is a fault in mambaseg.")
+            _fail(tell, f"Unexpected {type(error).__name__}: {error}. This is a fault in mambaseg.")
             raise
 
 
-def _fail(home: Run, message: str) -> None:
+def _fail(tell: Tell, message: str) -> None:
     with suppress(MambasegError):  # the same full disk, for example
-        append_event(home.events_file, Failed(message=message))
+        tell(Failed(message=message))
 
 
 def _finetune(config: FineTuningConfig, home: Run, device: torch.device, begun: float) -> Finished:
@@ -115,11 +129,11 @@ def _finetune(config: FineTuningConfig, home: Run, device: torch.device, begun: 
             state = state.model_copy(update={"before": before, "best": before})
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
-    append_event(home.events_file, _started(state, resumed))
-    fit = TimedFit(home, state, moments, validate, begun)
+    tell(_started(state, resumed))
+    fit = TimedFit(home, state, moments, validate, tell, begun)
     _fit(fit, TimedModule(network, state.recipe, _optimization(config)), clips, device)
     finished = _finished(home, fit)
-    append_event(home.events_file, finished)
+    tell(finished)
     return finished
 
 

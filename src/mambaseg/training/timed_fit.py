@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from mambaseg.training.events import Dice, Progress, append_event, mean_dice
+from mambaseg.training.events import Dice, Progress, RunEvent, mean_dice
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.run import Run
 from mambaseg.training.run_model import write_run_model
@@ -53,7 +53,7 @@ class TimedFit(lightning.Callback):
     Parameters
     ----------
     run : Run
-        Whose folder takes events, state and model.
+        Whose folder takes state and model.
     state : RunState
         Where the run stands as it begins.
     moments : dict
@@ -61,6 +61,8 @@ class TimedFit(lightning.Callback):
     validate : callable
         Gives the Dice of the network on the held-out frames, by class; empty
         where there are none.
+    tell : callable
+        Takes events.
     begun : float
         `time.monotonic()` at which this process began with the run.
     """
@@ -71,9 +73,11 @@ class TimedFit(lightning.Callback):
         state: RunState,
         moments: dict[int, dict[str, Tensor]],
         validate: Callable[[], Dice],
+        tell: Callable[[RunEvent], None],
         begun: float,
     ) -> None:
-        self.run, self.state, self.validate = run, state, validate
+        self.run, self.state = run, state
+        self.validate, self.tell = validate, tell
         self.reason: Literal["time", "stopped"] = "time"
         self._moments = moments
         self._begun = begun - state.seconds
@@ -130,8 +134,7 @@ class TimedFit(lightning.Callback):
     def _say(self, dice: Dice | None) -> None:
         loss = sum(self._losses) / len(self._losses)
         self._losses.clear()
-        append_event(
-            self.run.events_file,
+        self.tell(
             Progress(
                 step=self.state.step,
                 loss=loss,
