@@ -104,7 +104,9 @@ def _fail(tell: Tell, message: str) -> None:
         tell(Failed(message=message))
 
 
-def _finetune(config: FineTuningConfig, home: Run, device: torch.device, begun: float) -> Finished:
+def _finetune(
+    config: FineTuningConfig, home: Run, device: torch.device, tell: Tell, begun: float
+) -> Finished:
     lightning.seed_everything(config.seed, verbose=False)
     store = Store(config.data)
     resumed = home.state_file.exists()
