@@ -1,0 +1,99 @@
+"""What was not verified, or is held out, teaches nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from models import small_recipe
+from verified import NODULE, disc_film, verified_store
+
+from mambaseg.corrections import Store
+from mambaseg.training.dataset import IGNORED, RandomClips
+from mambaseg.training.module import SegmentationModule
+from mambaseg.training.split import split_frames
+from mambaseg.training.stored_clip import open_clips, windows_around
+from mambaseg.types.training_config import Augmentation, Optimization
+from mambaseg.zoo import build_network
+
+RECIPE = small_recipe(clip_length=3, clip_overlap=1)
+
+
+def test_windows_join_where_they_touch() -> None:
+    assert windows_around([], 2, 20) == []
+    assert windows_around([0, 4, 12], 2, 14) == [range(7), range(10, 14)]
+    assert windows_around([3, 8], 2, 20) == [range(1, 11)]
+    assert windows_around([3, 9], 2, 20) == [range(1, 6), range(7, 12)]
+
+
+def test_only_training_frames_have_labels(tmp_path: Path) -> None:
+    store = verified_store(tmp_path, [4, 12, 20])
+    (case,) = store.cases()
+    split = split_frames({case: [4, 12, 20]}, {case: [12]})
+    (clip,) = open_clips(store, split, RECIPE)
+    tensors = clip.training_tensors(RECIPE)
+    assert [frames.shape for frames, _ in tensors] == [(3, 5, 32, 40)] * 2
+    for _, labels in tensors:
+        known = (labels != IGNORED).flatten(2).any(2)[0]
+        assert known.tolist() == [False, False, True, False, False]
+        assert labels[0, 2].unique().tolist() == [0, 1]
+
+
+def test_every_sample_has_a_labelled_frame_and_augmentation_invents_none(tmp_path: Path) -> None:
+    store = verified_store(tmp_path, [4, 20])
+    (case,) = store.cases()
+    (clip,) = open_clips(store, split_frames({case: [4, 20]}, {}), RECIPE)
+    data = RandomClips(
+        clip.training_tensors(RECIPE), RECIPE, Augmentation(rotation_deg=40), length=40, seed=0
+    )
+    places = set()
+    for _, labels in data:
+        known = (labels != IGNORED).flatten(1).any(1)
+        assert known.sum() == 1
+        assert (labels[~known] == IGNORED).all()
+        places.add(int(known.nonzero()))
+    assert places == {0, 1, 2}
+
+
+def test_pixels_that_a_mask_ignores_stay_ignored(tmp_path: Path) -> None:
+    film, masks = disc_film()
+    labels = np.array(masks.labels)
+    labels[4, :24] = NODULE.ignore
+    store = Store(tmp_path)
+    case = store.verify(film, replace(masks, labels=labels), [4])
+    (clip,) = open_clips(store, split_frames({case: [4]}, {}), RECIPE)
+    ((_, tensor),) = clip.training_tensors(RECIPE)
+    assert (tensor[0, 2, :16] == IGNORED).all()
+    assert (tensor[0, 2, 16:] != IGNORED).all()
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_ignored_pixels_and_frames_give_no_loss_and_no_gradient(output: str) -> None:
+    recipe = small_recipe(output=output, labels={1: "a", 2: "b"})
+    module = SegmentationModule(build_network(recipe), recipe, Optimization())
+    channels = recipe.out_channels
+    labels = torch.randint(0, 3, (2, 1, 8, 8)).float()
+    ignored = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    ignored[:, :, :3] = True
+    logits = torch.randn(2, channels, 8, 8, requires_grad=True)
+    kept, target = module.without_ignored(logits, labels.masked_fill(ignored, IGNORED), ignored)
+    module.loss(kept, target).backward()
+    assert logits.grad is not None
+    assert not logits.grad[:, :, :3].any()
+    assert logits.grad[:, :, 3:].abs().min() > 0
+    other = torch.where(ignored, torch.randn_like(logits), logits.detach())
+    again, target = module.without_ignored(other, labels.masked_fill(ignored, IGNORED), ignored)
+    assert torch.equal(module.loss(again, target), module.loss(kept, target))
+
+
+def test_a_frame_without_labels_changes_no_loss() -> None:
+    module = SegmentationModule(build_network(RECIPE), RECIPE, Optimization()).eval()
+    frames = torch.rand(1, 3, 3, 32, 40)
+    labels = torch.full((1, 3, 1, 32, 40), IGNORED)
+    labels[:, 1] = (torch.rand(1, 1, 32, 40) > 0.5).float()
+    loss = module.training_step((frames, labels), 0)
+    logits = module.network(frames)[:, 1]
+    assert torch.allclose(loss, module.loss(logits, module.one_hot(labels[:, 1])))
