@@ -39,7 +39,9 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    assert all(name in printed for name in ("segment", "models", "info", "demo", "train"))
+    assert all(
+        name in printed for name in ("segment", "corrections", "finetune", "evaluate", "models")
+    )
 
 
 def test_info_says_versions_devices_and_backends(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,8 +88,9 @@ class Progress(_Event):
         Since the start, cut-off time left out, and until the budget is spent.
     dice : dict of str to float, or None
         Of these weights, where they were just validated.
-    best : float or None
-        Highest mean Dice so far; whose weights `model.safetensors` holds.
+    kept : float or None
+        Mean Dice of the weights in `model.safetensors`: the latest that were better
+        than the parent's.
     """
 
     event: Literal["progress"] = "progress"
@@ -98,7 +99,7 @@ class Progress(_Event):
     seconds: float
     seconds_left: float
     dice: Dice | None = None
-    best: float | None = None
+    kept: float | None = None
 
 
 class Finished(_Event):

@@ -128,7 +128,7 @@ def _finetune(
     if not resumed:
         if not state.new_weights:
             before = validate() or None
-            state = state.model_copy(update={"before": before, "best": before})
+            state = state.model_copy(update={"before": before, "kept": before})
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
     tell(_started(state, resumed))
@@ -200,7 +200,7 @@ def _started(state: RunState, resumed: bool) -> Started:
 
 
 def _finished(home: Run, fit: TimedFit) -> Finished:
-    before, after = fit.state.before, fit.state.best
+    before, after = fit.state.before, fit.state.kept
     model = read_model(home.model_file)
     return Finished(
         reason=fit.reason,

@@ -27,7 +27,8 @@ class Run:
     """The folder of a fine-tuning run.
 
     It holds `events.jsonl` (what the run says), `control` (what it is asked),
-    `model.safetensors` (the best weights so far, always whole),
+    `model.safetensors` (the latest weights that are better than
+    the parent's, always whole),
     `state.safetensors` (all that it needs to go on) and `lock`, which the
     process that runs holds.
 

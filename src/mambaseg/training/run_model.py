@@ -20,7 +20,7 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
     ----------
     run : Run
     state : RunState
-        Whose `best` is the Dice of these very weights.
+        Whose `kept` is the Dice of these very weights.
     network : Module
 
     Raises
@@ -38,8 +38,8 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
             "intended_use": parent.intended_use or "Not for clinical use.",
             "training_data": f"{_words(split)} Before that: {parent.training_data or 'not known.'}",
             "scores": {
-                f"{name}: mean Dice on {frames}, which also chose the weights": value
-                for name, value in (state.best or {}).items()
+                f"{name}: mean Dice on {frames}": value
+                for name, value in (state.kept or {}).items()
             },
             "parent_sha256": state.parent_sha256,
         }

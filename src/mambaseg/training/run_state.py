@@ -37,7 +37,7 @@ class RunState(VersionedSchema):
     split : FrameSplit
     new_weights : tuple of str
         Weights that started untrained.
-    before, best : dict of str to float, or None
+    before, kept : dict of str to float, or None
         Dice of the parent and of the weights in `model.safetensors`.
     step : int
         Updates so far.
@@ -53,7 +53,7 @@ class RunState(VersionedSchema):
     split: FrameSplit
     new_weights: tuple[str, ...] = ()
     before: Dice | None = None
-    best: Dice | None = None
+    kept: Dice | None = None
     step: int = 0
     seconds: float = 0.0
 

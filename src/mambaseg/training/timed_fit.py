@@ -48,7 +48,10 @@ class TimedModule(SegmentationModule):
 
 
 class TimedFit(lightning.Callback):
-    """Sets the rate by the clock, validates, keeps best and last weights, and stops in time.
+    """Sets the rate by the clock, validates, saves, and stops in time.
+
+    The model of the run is the latest weights that were validated as better than
+    the parent's; all validated weights where there is nothing to compare.
 
     Parameters
     ----------
@@ -141,7 +144,7 @@ class TimedFit(lightning.Callback):
                 seconds=round(self.seconds, 2),
                 seconds_left=round(max(self._budget - self.seconds, 0.0), 2),
                 dice=dice or None,
-                best=mean_dice(self.state.best) if self.state.best else None,
+                kept=mean_dice(self.state.kept) if self.state.kept else None,
             ),
         )
         self._next_event = self.seconds + _EVENT_S
@@ -151,10 +154,10 @@ class TimedFit(lightning.Callback):
         module.eval()
         dice = self.validate()
         module.train()
-        best = self.state.best
-        # Without held-out frames nothing chooses, and the last weights are the best.
-        if not dice or best is None or mean_dice(dice) > mean_dice(best):
-            self.state = self.state.model_copy(update={"best": dice or None})
+        before = self.state.before
+        # Not the best so far: on a few held-out frames that is often a lucky one from early on.
+        if not dice or before is None or mean_dice(dice) > mean_dice(before):
+            self.state = self.state.model_copy(update={"kept": dice or None})
             write_run_model(self.run, self.state, module.network)
         self._validation_cost = self.seconds - start
         wait = max(self._budget / _VALIDATIONS, 5 * self._validation_cost)
