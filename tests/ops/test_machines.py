@@ -31,8 +31,13 @@ from mambaseg.ops.cpu import tasks
 from mambaseg.ops.operators import Operators
 
 
-def compute(length: int = 700) -> Tensor:
-    x = {k: v.float().requires_grad_() for k, v in random_arguments(2, 1, 70, 4, length, 0).items()}
+def arguments(length: int = 700) -> dict[str, Tensor]:
+    given = random_arguments(2, 1, 70, 4, length, 0)
+    return {name: x.float().requires_grad_() for name, x in given.items()}
+
+
+def compute(given: dict[str, Tensor]) -> Tensor:
+    x = {name: value.detach().requires_grad_() for name, value in given.items()}
     y = selective_scan(**x, delta_softplus=True, backend="cpu")
     y.square().sum().backward()
     return torch.cat([y.detach().flatten(), *(v.grad.flatten() for v in x.values())])
@@ -52,27 +57,24 @@ def test_the_cpu_kernels_run_here() -> None:
 
 
 def test_calls_from_many_threads_at_once_are_identical(two_threads: object) -> None:
-    expected = compute()
+    given = arguments()
+    expected = compute(given)
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: torch.equal(compute(), expected), range(4 * 200)))
+        results = list(pool.map(lambda _: torch.equal(compute(given), expected), range(4 * 200)))
     assert len(results) == 800
     assert all(results)
 
 
 def test_threads_change_nothing_but_rounding(two_threads: object) -> None:
-    two = compute()
+    given = arguments()
+    two = compute(given)
     torch.set_num_threads(1)
-    torch.testing.assert_close(two, compute(), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(two, compute(given), rtol=1e-5, atol=1e-4)
 
 
-FORKED_LENGTH = 60
-
-
-def _child(expected: list[float]) -> None:
+def _child(given: dict[str, Tensor], expected: list[float]) -> None:
     signal.alarm(100)  # a child that hangs must not outlive the test
-    torch.set_num_threads(2)
-    found = [compute(FORKED_LENGTH) for _ in range(3)]
-    if not all(torch.equal(x, torch.tensor(expected)) for x in found):
+    if any(compute(given).tolist() != expected for _ in range(3)):
         sys.exit(3)
 
 
@@ -81,12 +83,14 @@ def _child(expected: list[float]) -> None:
 def test_a_forked_child_computes_the_same(
     two_threads: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Tensors so small that torch keeps to one thread, whose own threads hang in a forked child.
+    # torch's own threads hang in a forked child, so that what it computes there itself is small,
+    # and the arguments, whose exponential MKL takes on threads, are made ahead of the fork.
     monkeypatch.setattr(tasks, "SMALL", 0)
-    expected = compute(FORKED_LENGTH)
-    assert len([t for t in threading.enumerate() if t.name.startswith("mambaseg-scan")])
-    expected = expected.tolist()  # so the parent's pool has threads, which the child lacks
-    child = multiprocessing.get_context("fork").Process(target=_child, args=(expected,))
+    given = arguments(40)
+    expected = compute(given).tolist()
+    # The parent's pool has threads, which the child lacks.
+    assert [t for t in threading.enumerate() if t.name.startswith("mambaseg-scan")]
+    child = multiprocessing.get_context("fork").Process(target=_child, args=(given, expected))
     child.start()
     child.join(120)
     assert child.exitcode == 0

@@ -96,5 +96,5 @@ def permute_back(x: Tensor, order: Order) -> Tensor:
 
 def close(found: Tensor, expected: Tensor, tolerance: float) -> None:
     """Assert that no number is off by more than `tolerance` of the largest."""
-    error = float((found.double() - expected.double()).abs().max())
+    error = float((found.detach().double() - expected.double()).abs().max())
     assert error <= tolerance * max(float(expected.abs().max()), 1e-30)
