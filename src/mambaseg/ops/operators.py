@@ -30,6 +30,7 @@ _INPUTS = (
 )
 _CONV_INPUTS = "Tensor x, Tensor weight, Tensor bias, SymInt chunks, bool backwards"
 _TILE = 64
+_library = torch.library.Library("mambaseg", "DEF")
 
 
 class Operators(NamedTuple):
@@ -53,31 +54,45 @@ def register(name: str, module: ModuleType, *, keeps: bool, device: str | None) 
         The type of device on which it runs; None for any.
     """
 
-    def op(kind: str, schema: str, function: Callable[..., Any]) -> Any:
-        return torch.library.custom_op(
-            f"mambaseg::{kind}", function, mutates_args=(), device_types=device, schema=schema
-        )
+    # `torch.library.custom_op` would wrap every function so that the first call loads the whole
+    # compiler, which takes longer than all else here; defined one by one, nothing is wrapped.
+    keys = "CompositeExplicitAutograd" if device is None else device.upper()
 
-    scan = op(f"scan_{name}", f"({_INPUTS}, bool keep) -> (Tensor, Tensor)", module.scan)
+    def op(kind: str, schema: str, function: Callable[..., Any], fake: Callable[..., Any]) -> Any:
+        qualified = f"mambaseg::{kind}"
+        _library.define(kind + schema)
+        _library.impl(kind, function, keys)
+        torch.library.register_fake(qualified, fake, lib=_library)
+        return getattr(torch.ops.mambaseg, kind).default
+
+    scan = op(
+        f"scan_{name}", f"({_INPUTS}, bool keep) -> (Tensor, Tensor)", module.scan, _scan_like(keeps)
+    )
     scan_backward = op(
         f"scan_{name}_backward",
         f"(Tensor grad, {_INPUTS}, Tensor kept) -> Tensor[]",
         module.scan_backward,
+        _scan_gradients_like,
     )
-    conv = op(f"conv_{name}", f"({_CONV_INPUTS}) -> Tensor", module.conv)
+    conv = op(f"conv_{name}", f"({_CONV_INPUTS}) -> Tensor", module.conv, lambda x, *_: _like(x))
     conv_backward = op(
         f"conv_{name}_backward",
         f"(Tensor grad, {_CONV_INPUTS}) -> (Tensor, Tensor, Tensor)",
         module.conv_backward,
+        lambda _, x, weight, bias, *__: tuple(map(_like, (x, weight, bias))),
     )
-    scan.register_fake(_scan_like(keeps))
-    scan_backward.register_fake(_scan_gradients_like)
-    scan.register_autograd(_scan_gradients(scan_backward), setup_context=_keep_for_scan)
-    conv.register_fake(lambda x, *_: _like(x))
-    conv_backward.register_fake(
-        lambda _, x, weight, bias, *__: tuple(map(_like, (x, weight, bias)))
+    torch.library.register_autograd(
+        f"mambaseg::scan_{name}",
+        _scan_gradients(scan_backward),
+        setup_context=_keep_for_scan,
+        lib=_library,
     )
-    conv.register_autograd(_conv_gradients(conv_backward), setup_context=_keep_for_conv)
+    torch.library.register_autograd(
+        f"mambaseg::conv_{name}",
+        _conv_gradients(conv_backward),
+        setup_context=_keep_for_conv,
+        lib=_library,
+    )
     return Operators(scan, conv)
 
 
