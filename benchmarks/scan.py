@@ -9,6 +9,7 @@ for the hand-written kernel of scan_c.cpp.
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import statistics
 import subprocess
@@ -102,19 +103,22 @@ class Case:
         once by einsum, then one loop runs over positions.
         """
         u, delta, z = (x[:, :REFERENCE_LENGTH].mT for x in (self.u[0], self.delta[0], self.z))
-        heads = self.shape.width // self.shape.groups
-        B, C = (
-            x[0][:, :REFERENCE_LENGTH].permute(0, 2, 3, 1).repeat_interleave(heads, dim=1)
-            for x in (self.B, self.C)
-        )
+        B, C = (x[0][:, :REFERENCE_LENGTH].permute(0, 2, 3, 1) for x in (self.B, self.C))
+        if self.shape.groups == 1:
+            shared = "n"
+            B, C = B[:, 0], C[:, 0]
+        else:
+            shared = "dn"
+            heads = self.shape.width // self.shape.groups
+            B, C = (x.repeat_interleave(heads, dim=1) for x in (B, C))
         dt = F.softplus(delta + self.bias[0, :, None])
         decay = torch.exp(torch.einsum("bdl,dn->bdln", dt, self.A[0]))
-        driven = torch.einsum("bdl,bdnl,bdl->bdln", dt, B, u)
+        driven = torch.einsum(f"bdl,b{shared}l,bdl->bdln", dt, B, u)
         h = torch.zeros(1, self.shape.width, STATES)
         y = []
         for t in range(REFERENCE_LENGTH):
             h = decay[:, :, t] * h + driven[:, :, t]
-            y.append(torch.einsum("bdn,bdn->bd", h, C[:, :, :, t]))
+            y.append(torch.einsum(f"bdn,b{shared}->bd", h, C[..., t]))
         return ((torch.stack(y, dim=2) + u * self.D[0, :, None]) * F.silu(z)).mT
 
 
@@ -211,6 +215,7 @@ def peak_mib() -> float:
 
 def backward_memory(shape: Shape) -> tuple[float, float]:
     """What a gradient takes beyond forward's tensors, and these, in MiB."""
+    torch.set_num_threads(1)
     case = Case(shape)
     case.scan(NATURAL)
     held = [*case.leaves(), case.z]  # y is as large as z
@@ -270,7 +275,9 @@ def main() -> None:
             )
             gradient = timed_backward(shape)
             threads = timed_threads(shape)
-            memory, held = backward_memory(shape)
+            # In a process of its own: what another measurement freed must not be used again.
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                memory, held = pool.apply(backward_memory, (shape,))
             other_rows.append(
                 [
                     sizes,

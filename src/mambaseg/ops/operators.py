@@ -53,7 +53,6 @@ def register(name: str, module: ModuleType, *, keeps: bool, device: str | None) 
     device : str, optional
         The type of device on which it runs; None for any.
     """
-
     # `torch.library.custom_op` would wrap every function so that the first call loads the whole
     # compiler, which takes longer than all else here; defined one by one, nothing is wrapped.
     keys = "CompositeExplicitAutograd" if device is None else device.upper()
@@ -66,7 +65,10 @@ def register(name: str, module: ModuleType, *, keeps: bool, device: str | None) 
         return getattr(torch.ops.mambaseg, kind).default
 
     scan = op(
-        f"scan_{name}", f"({_INPUTS}, bool keep) -> (Tensor, Tensor)", module.scan, _scan_like(keeps)
+        f"scan_{name}",
+        f"({_INPUTS}, bool keep) -> (Tensor, Tensor)",
+        module.scan,
+        _scan_like(keeps),
     )
     scan_backward = op(
         f"scan_{name}_backward",

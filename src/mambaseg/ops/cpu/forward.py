@@ -125,8 +125,8 @@ def _write_tile(
     for t in range(steps):
         for c in range(0, width, LANES):
             out = load(tile, t, c)
+            prefetch(y, rows[t + AHEAD], c)
             if accumulate:
-                prefetch(y, rows[t + AHEAD], c)
                 out = out + read(y, rows[t], c, width - c)
             if gate:
                 prefetch(z, rows[t + AHEAD], c)
