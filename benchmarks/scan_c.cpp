@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-constexpr long LANES = 16, STATES = 16, TILE = 64, AHEAD = 8;
+constexpr long LANES = 16, STATES = 16, TILE = 64, AHEAD = 16;
 constexpr float LOG2_E = 1.4426950408889634f;
 
 typedef float Row __attribute__((vector_size(4 * LANES)));

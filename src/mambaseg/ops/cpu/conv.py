@@ -9,12 +9,21 @@ from numba.core import types
 
 from mambaseg.ops.cpu.arithmetic import sigmoid
 from mambaseg.ops.cpu.compiling import inline, kernel
-from mambaseg.ops.cpu.tiles import FLAG, INT, MATRIX, SCRATCH, TILE, find_rows, read, take, write
+from mambaseg.ops.cpu.tiles import (
+    AHEAD,
+    FLAG,
+    INT,
+    MATRIX,
+    SCRATCH,
+    TILE,
+    find_rows,
+    read,
+    take,
+    write,
+)
 from mambaseg.ops.cpu.vectors import LANES, load, prefetch, store
 
 __all__ = ["conv_backward", "conv_forward"]
-
-AHEAD = 8
 
 
 @inline

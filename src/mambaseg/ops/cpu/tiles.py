@@ -27,7 +27,7 @@ __all__ = [
 TILE = 64
 """Steps that are taken through all of a task's channels before the next ones."""
 
-AHEAD = 8
+AHEAD = 16
 """How many steps before its use a row is asked for: in orders other than the natural one the
 processor does not foresee it."""
 
