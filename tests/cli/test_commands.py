@@ -47,8 +47,16 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_info_says_versions_devices_and_backends(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info"]) == 0
     printed = capsys.readouterr().out
-    for expected in ("mambaseg 0.", "torch 2.", "cpu (", "scan backends", "mambaseg.log"):
+    for expected in ("mambaseg 0.", "torch 2.", "cpu (", "scan backend cpu: works", "mambaseg.log"):
         assert expected in printed
+
+
+def test_a_wrong_scan_backend_is_the_users_to_mend(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MAMBASEG_SCAN", "abacus")
+    assert main(["info"]) == 2
+    assert "MAMBASEG_SCAN does not fit: there is no backend 'abacus'" in capsys.readouterr().err
 
 
 def test_models_says_that_the_demo_is_not_clinical(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +106,7 @@ def test_the_shipped_model_is_small_and_holds_its_recipe() -> None:
 
 def test_train_writes_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "sample_data" / "vivim-echo-demo.yaml").read_text()
-    text = text.replace("steps: 600", "steps: 2").replace("[120, 160]", "[32, 40]")
+    text = text.replace("steps: 600", "steps: 2").replace("[240, 320]", "[32, 40]")
     text = text.replace("echo_left", str(ROOT / "sample_data" / "echo_left"))
     (tmp_path / "c.yaml").write_text(text)
     out = tmp_path / "m.safetensors"

@@ -39,7 +39,9 @@ def test_scan_meets_the_authors_numbers(name: str, dtype: torch.dtype, backend: 
     for argument, tensor in x.items():
         expected = arrays[f"grad_{argument}"]
         found = sample(tensor.grad, meta["grads"][argument]["step"])
-        assert np.abs(found - expected).max() <= 1e-6 * max(np.abs(expected).max(), 1e-12), argument
+        tolerance = 1e-6 if dtype == torch.float64 else 1e-5
+        scale = max(np.abs(expected).max(), 1e-12)
+        assert np.abs(found - expected).max() <= tolerance * scale, argument
 
 
 def _noise_seed(meta: dict) -> str:

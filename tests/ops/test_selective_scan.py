@@ -2,72 +2,68 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
+from scans import by_definition, close, random_arguments
 from torch import Tensor
 
 from mambaseg.ops import available_backends, selective_scan
-from mambaseg.ops.orders import interleaved, invert, reversed_order
+
+BACKENDS = pytest.mark.parametrize("backend", available_backends())
+DTYPES = {torch.float64: 1e-10, torch.float32: 1e-4}
 
 
-def by_definition(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, z: Tensor, bias: Tensor
-) -> Tensor:
-    """One position after the other, straight from the recurrence."""
-    groups = B.shape[1]
-    B, C = (x.repeat_interleave(u.shape[1] // groups, dim=1) for x in (B, C))
-    dt = F.softplus(delta + bias[:, None])
-    h = torch.zeros(u.shape[0], u.shape[1], A.shape[1], dtype=u.dtype)
-    steps = []
-    for t in range(u.shape[-1]):
-        h = torch.exp(dt[..., t, None] * A) * h + (dt * u)[..., t, None] * B[..., t]
-        steps.append((C[..., t] * h).sum(-1))
-    return (torch.stack(steps, -1) + u * D[:, None]) * F.silu(z)
-
-
-def random_arguments(
-    batch: int, groups: int, heads: int, states: int, length: int, seed: int
-) -> dict[str, Tensor]:
-    g = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=g, dtype=torch.float64)
-
-    dim = groups * heads
-    return {
-        "u": normal(batch, dim, length),
-        "delta": normal(batch, dim, length),
-        "A": -torch.exp(normal(dim, states)),
-        "B": normal(batch, groups, states, length),
-        "C": normal(batch, groups, states, length),
-        "D": normal(dim),
-        "z": normal(batch, dim, length),
-        "delta_bias": normal(dim),
-    }
-
-
+@BACKENDS
 @settings(max_examples=40, deadline=None)
 @given(
     batch=st.integers(1, 3),
     groups=st.integers(1, 3),
-    heads=st.integers(1, 4),
-    states=st.integers(1, 5),
-    length=st.integers(1, 70),
+    heads=st.one_of(st.integers(1, 4), st.integers(15, 35)),
+    states=st.one_of(st.integers(1, 17), st.just(64)),
+    length=st.one_of(st.integers(1, 70), st.integers(120, 200)),
+    dtype=st.sampled_from(list(DTYPES)),
+    memory=st.sampled_from(["channel-first", "token-major", "every second"]),
     seed=st.integers(0, 2**31),
 )
 def test_equals_the_definition(
-    batch: int, groups: int, heads: int, states: int, length: int, seed: int
+    backend: str,
+    batch: int,
+    groups: int,
+    heads: int,
+    states: int,
+    length: int,
+    dtype: torch.dtype,
+    memory: str,
+    seed: int,
 ) -> None:
-    x = random_arguments(batch, groups, heads, states, length, seed)
-    expected = by_definition(*x.values())
-    for backend in available_backends():
-        y = selective_scan(**x, delta_softplus=True, backend=backend)
-        torch.testing.assert_close(y, expected, rtol=1e-10, atol=1e-10)
+    exact = random_arguments(batch, groups, heads, states, length, seed)
+    leaves = {name: value.requires_grad_() for name, value in exact.items()}
+    expected = by_definition(*leaves.values())
+    weights = torch.randn(expected.shape, dtype=torch.float64)
+    expected_grads = torch.autograd.grad(expected, list(leaves.values()), weights)
+
+    x = {name: value.detach().to(dtype).requires_grad_() for name, value in exact.items()}
+    laid_out = {name: lay_out(value, memory) for name, value in x.items()}
+    y = selective_scan(**laid_out, delta_softplus=True, backend=backend)
+    close(y, expected, DTYPES[dtype])
+    grads = torch.autograd.grad(y, list(x.values()), weights.to(dtype))
+    for grad, expected_grad in zip(grads, expected_grads, strict=True):
+        close(grad, expected_grad, DTYPES[dtype])
+
+
+def lay_out(x: Tensor, memory: str) -> Tensor:
+    """Give the same numbers at other strides."""
+    if x.ndim < 3 or memory == "channel-first":
+        return x
+    x = x.transpose(1, -1).contiguous()
+    if memory == "every second":
+        x = torch.stack([x, torch.full_like(x, torch.nan)], -1)[..., 0]
+    return x.transpose(1, -1)
 
 
 @pytest.mark.parametrize("length", [1, 2, 11, 16])
@@ -92,23 +88,50 @@ def test_strides_do_not_matter() -> None:
     )
 
 
-def test_nan_stays_in_its_channel() -> None:
-    x = random_arguments(1, 1, 3, 2, 20, seed=3)
-    x["u"][0, 1, 5] = torch.nan
-    y = selective_scan(**x, delta_softplus=True)
-    assert y[0, 1, 5:].isnan().all()
-    assert not y[0, 1, :5].isnan().any()
-    assert not y[0, [0, 2]].isnan().any()
+@BACKENDS
+@pytest.mark.parametrize("argument", ["u", "delta", "A", "D", "z", "delta_bias"])
+def test_nan_stays_in_its_channel(argument: str, backend: str) -> None:
+    x = {k: v.float() for k, v in random_arguments(1, 1, 20, 2, 90, seed=3).items()}
+    per_token = x[argument].ndim == 3
+    x[argument][(0, 1, 5) if per_token else 1] = torch.nan
+    y = selective_scan(**x, delta_softplus=True, backend=backend)
+    begins = 5 if per_token else 0
+    assert y[0, 1, begins:].isnan()[0 if argument == "z" else slice(None)].all()
+    assert not y[0, 1, :begins].isnan().any()
+    assert not y[0, [0, *range(2, 20)]].isnan().any()
 
 
+@BACKENDS
+def test_decay_and_growth_beyond_float32(backend: str) -> None:
+    one = torch.ones(1, 1, 3)
+    x = {"u": one, "delta": one, "B": one, "C": one}
+    gone = selective_scan(**x, A=torch.tensor([[-1e9]]), backend=backend)
+    assert gone.tolist() == [[[1.0, 1.0, 1.0]]]
+    grown = selective_scan(**x, A=torch.tensor([[80.0]]), backend=backend)
+    torch.testing.assert_close(grown[..., :2], torch.tensor([[[1.0, math.exp(80)]]]))
+    assert not grown[..., 2].isfinite()
+
+
+@BACKENDS
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
-def test_low_precision_keeps_a_float32_state(dtype: torch.dtype) -> None:
+def test_low_precision_keeps_a_float32_state(dtype: torch.dtype, backend: str) -> None:
     x = random_arguments(1, 1, 4, 4, 200, seed=4)
     low = {k: v.to(dtype) for k, v in x.items()}
-    y = selective_scan(**low, delta_softplus=True)
+    y = selective_scan(**low, delta_softplus=True, backend=backend)
     assert y.dtype == dtype
-    exact = selective_scan(**{k: v.float() for k, v in low.items()}, delta_softplus=True)
+    float32 = {k: v.float() for k, v in low.items()}
+    exact = selective_scan(**float32, delta_softplus=True, backend=backend)
     torch.testing.assert_close(y, exact.to(dtype), rtol=0, atol=0)
+
+
+@BACKENDS
+def test_gradients_have_the_dtype_of_what_they_belong_to(backend: str) -> None:
+    x = {k: v.float() for k, v in random_arguments(1, 1, 4, 4, 20, seed=7).items()}
+    x |= {name: x[name].bfloat16() for name in ("u", "delta", "B", "C", "z")}
+    for value in x.values():
+        value.requires_grad_()
+    selective_scan(**x, delta_softplus=True, backend=backend).sum().backward()
+    assert [v.grad.dtype for v in x.values()] == [v.dtype for v in x.values()]
 
 
 def test_autocast_does_not_reach_the_state() -> None:
@@ -133,30 +156,11 @@ def test_autocast_does_not_reach_the_state() -> None:
         ({"delta_bias": torch.zeros(4, 1)}, "delta_bias must have the shape"),
         ({"z": torch.zeros(2, 4, 8, dtype=torch.int64)}, "z must be a floating tensor"),
         ({"u": torch.zeros(2, 4, 8, dtype=torch.int64)}, "u must be a floating tensor"),
-        ({"D": torch.zeros(4, device="meta")}, "D must lie on u's device"),
-        ({"backend": "abacus"}, "backend 'abacus' does not run here"),
+        ({"D": torch.zeros(4, device="meta")}, "D must lie on the input's device"),
+        ({"backend": "abacus"}, "there is no backend 'abacus'"),
     ],
 )
 def test_mismatches_name_the_argument(change: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = random_arguments(2, 1, 4, 2, 8, seed=6)
     with pytest.raises(ValueError, match=message):
         selective_scan(**{**arguments, **change})
-
-
-@pytest.mark.parametrize(("length", "chunks"), [(12, 1), (12, 3), (12, 12), (35, 5)])
-def test_interleaving_takes_one_token_of_every_chunk_in_turn(length: int, chunks: int) -> None:
-    order = interleaved(length, chunks)
-    explicit = [c * (length // chunks) + i for i in range(length // chunks) for c in range(chunks)]
-    assert order.tolist() == explicit
-    assert order[invert(order)].tolist() == list(range(length))
-
-
-def test_reversed_order_is_its_own_inverse() -> None:
-    order = reversed_order(7)
-    assert order.tolist() == [6, 5, 4, 3, 2, 1, 0]
-    assert torch.equal(order, invert(order))
-
-
-def test_interleaving_refuses_unequal_chunks() -> None:
-    with pytest.raises(ValueError, match="10 tokens cannot be cut into 4"):
-        interleaved(10, 4)

@@ -12,6 +12,7 @@ _PACKAGES = (
     "lightning",
     "monai",
     "numpy",
+    "numba",
     "SimpleITK",
     "pydicom",
     "av",
@@ -31,8 +32,8 @@ def run(arguments: argparse.Namespace) -> None:
     import torch
 
     from mambaseg.cli.log import log_path
-    from mambaseg.inference import available_devices, describe_device
-    from mambaseg.ops import available_backends
+    from mambaseg.inference import available_devices, describe_device, scan_backend
+    from mambaseg.ops import backend_status
     from mambaseg.zoo import user_models_folder
 
     print(f"Python {platform.python_version()} on {platform.platform()}")
@@ -41,8 +42,10 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"{package} {version(package)}")
         except PackageNotFoundError:
             print(f"{package} is not installed")
-    devices = [describe_device(torch.device(name)) for name in available_devices()]
-    print(f"devices, the first is used unless told otherwise: {', '.join(devices)}")
-    print(f"scan backends, the first is used: {', '.join(available_backends())}")
+    for name, works, reason in backend_status():
+        print(f"scan backend {name}: {'works' if works else f'does not run here ({reason})'}")
+    print("devices, the first is used unless told otherwise:")
+    for device in map(torch.device, available_devices()):
+        print(f"  {describe_device(device)}, scan backend {scan_backend(device)}")
     print(f"your models: {user_models_folder()}")
     print(f"log file: {log_path()}")

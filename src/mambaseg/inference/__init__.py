@@ -1,6 +1,6 @@
 """The engine that hosts networks on a device."""
 
-from mambaseg.inference.devices import available_devices, describe_device
+from mambaseg.inference.devices import available_devices, describe_device, scan_backend
 from mambaseg.inference.engine import Engine, Options
 from mambaseg.inference.events import CancelToken, Chunk, Event, Finished, Progress
 
@@ -14,4 +14,5 @@ __all__ = [
     "Progress",
     "available_devices",
     "describe_device",
+    "scan_backend",
 ]

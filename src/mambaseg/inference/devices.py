@@ -6,9 +6,10 @@ import platform
 
 import torch
 
+from mambaseg.ops import default_backend
 from mambaseg.types.errors import UnknownNameError
 
-__all__ = ["available_devices", "describe_device", "resolve_device"]
+__all__ = ["available_devices", "describe_device", "resolve_device", "scan_backend"]
 
 
 def available_devices() -> list[str]:
@@ -48,3 +49,20 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
     return str(device)
+
+
+def scan_backend(device: torch.device) -> str:
+    """Name the backend of the selective scan that computes on a device.
+
+    Raises
+    ------
+    UnknownNameError
+        If the environment variable MAMBASEG_SCAN names one that does not run here.
+    """
+    try:
+        return default_backend(device)
+    except ValueError as error:
+        raise UnknownNameError(
+            f"The environment variable MAMBASEG_SCAN does not fit: {error} Set it to one of "
+            "these, or unset it."
+        ) from error

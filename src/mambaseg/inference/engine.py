@@ -14,11 +14,10 @@ import torch
 from torch import nn
 
 from mambaseg.data.preprocessing import as_clip, check_fits
-from mambaseg.inference.devices import describe_device, resolve_device
+from mambaseg.inference.devices import describe_device, resolve_device, scan_backend
 from mambaseg.inference.events import CancelToken, Chunk, Event, Finished, Progress
 from mambaseg.inference.label_store import keep_labels, new_labels
 from mambaseg.inference.video import predict_video
-from mambaseg.ops import available_backends
 from mambaseg.types.errors import InvalidOptionError, OutOfMemoryError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
@@ -69,7 +68,7 @@ class Engine:
     @property
     def backend(self) -> str:
         """Name of the selective scan's backend that runs."""
-        return available_backends()[0]
+        return scan_backend(self.device)
 
     @property
     def models(self) -> list[str]:
@@ -126,7 +125,7 @@ class Engine:
         Cancelled
             If `cancel` asked for it. The chunks until then hold.
         UnknownNameError, IncompatibleWeightsError
-            If there is no such model, or its file is broken.
+            If there is no such model or scan backend, or the model's file is broken.
         UnsupportedImageError, InvalidOptionError
             If the image or the options do not fit the model.
         OutOfMemoryError, OutputError
@@ -138,7 +137,8 @@ class Engine:
             model = load_model(model)
         clip = as_clip(image)
         check_fits(clip, model.recipe)
-        job = _Job(image, clip, model, _frames(clip, options), _overlap(model.recipe, options))
+        frames, overlap = _frames(clip, options), _overlap(model.recipe, options)
+        job = _Job(image, clip, model, frames, overlap, self.backend)
         return self._run(job, self._network(model), cancel)
 
     def _run(self, job: _Job, network: nn.Module, cancel: CancelToken) -> Iterator[Event]:
@@ -199,7 +199,7 @@ class Engine:
             versions={package: version(package) for package in ("mambaseg", "torch", "numpy")},
             options={
                 "device": describe_device(self.device),
-                "backend": self.backend,
+                "backend": job.backend,
                 "precision": "float32",
                 "frames": [job.frames.start, job.frames.stop],
                 "clip_length": job.model.recipe.clip_length,
@@ -220,6 +220,7 @@ class _Job:
     model: TrainedModel
     frames: range
     overlap: int
+    backend: str
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -1,36 +1,64 @@
-"""Orders in which a sequence can be scanned, as index permutations."""
+"""Orders in which a sequence is scanned."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["interleaved", "invert", "reversed_order"]
+__all__ = ["NATURAL", "REVERSED", "Order", "column_major", "interleaved"]
 
 
-def reversed_order(length: int, device: torch.device | None = None) -> Tensor:
-    """Give the indices (L,) that read a sequence from its end."""
-    return torch.arange(length - 1, -1, -1, device=device)
+class Order(NamedTuple):
+    """The order in which a scan visits the tokens of a sequence.
 
+    The sequence is cut into `chunks` equal consecutive chunks, of which the scan reads every
+    first token, then every second, and so on. One chunk is the natural order. All orders that
+    networks use are of this kind, so that a kernel needs no table of indices.
 
-def interleaved(length: int, n_chunks: int, device: torch.device | None = None) -> Tensor:
-    """Give the indices (L,) that read every chunk's first token, then every second, and so on.
-
-    With one chunk per frame, the same place in successive frames stands side by
-    side: time runs fastest (third direction of bimamba v3).
-
-    Raises
-    ------
-    ValueError
-        If `n_chunks` does not divide `length`.
+    Attributes
+    ----------
+    chunks : int
+        Number of chunks; it must divide the sequence's length.
+    reverse : bool
+        Whether that order is taken from its end.
     """
-    if length % n_chunks:
-        raise ValueError(f"{length} tokens cannot be cut into {n_chunks} equal chunks.")
-    return torch.arange(length, device=device).view(n_chunks, -1).t().reshape(-1)
+
+    chunks: int = 1
+    reverse: bool = False
+
+    def rows(self, length: int, device: torch.device | None = None) -> Tensor:
+        """Give the indices (L,) of the tokens in the order in which they are visited.
+
+        Raises
+        ------
+        ValueError
+            If `chunks` does not divide `length`.
+        """
+        self.check(length)
+        rows = torch.arange(length, device=device).view(self.chunks, -1).t().reshape(-1)
+        return rows.flip(0) if self.reverse else rows
+
+    def check(self, length: int) -> None:
+        """Raise a ValueError if `chunks` does not divide `length`."""
+        if self.chunks < 1 or length % self.chunks:
+            raise ValueError(f"{length} tokens cannot be cut into {self.chunks} equal chunks.")
 
 
-def invert(order: Tensor) -> Tensor:
-    """Give the indices (L,) that undo `order`."""
-    inverse = torch.empty_like(order)
-    inverse[order] = torch.arange(order.numel(), device=order.device)
-    return inverse
+NATURAL = Order()
+REVERSED = Order(reverse=True)
+
+
+def interleaved(chunks: int, *, reverse: bool = False) -> Order:
+    """Order that reads one token of every chunk in turn.
+
+    With one chunk per frame, the same place in successive frames stands side by side: time runs
+    fastest (third direction of bimamba v3).
+    """
+    return Order(chunks, reverse)
+
+
+def column_major(height: int, *, reverse: bool = False) -> Order:
+    """Order that reads an image of `height` rows, stored row by row, column by column."""
+    return Order(height, reverse)

@@ -20,12 +20,11 @@ computed again instead of kept: what is kept for it are the inputs alone.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["scan"]
+__all__ = ["scan", "scan_backward"]
 
 
 def _chunk_length(length: int) -> int:
@@ -63,79 +62,85 @@ def _carry(state: Tensor, decay: Tensor, reverse: bool = False) -> Tensor:
     return entering
 
 
-class _SelectiveScan(torch.autograd.Function):
-    """y = scan(u, dt, A, B, C) with dt already positive.
+def scan(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    """Scan with positive time steps.
 
-    Shapes: u, dt (B, G, H, L); A (G, H, N); B, C (B, G, N, L); all of one
-    floating dtype. G groups of H channels share their B and C.
+    Parameters
+    ----------
+    u, dt : Tensor, shape (B, G, H, L)
+        Input and time steps; G groups of H channels share their B and C.
+    A : Tensor, shape (G, H, N)
+    B, C : Tensor, shape (B, G, N, L)
+
+    Returns
+    -------
+    Tensor, shape (B, G, H, L)
+        y without the D skip and the gate, in the inputs' common dtype.
     """
+    length = u.shape[-1]
+    chunk = _chunk_length(length)
+    # The decays are computed twice here, so that memory stays at a few times the input's.
+    u, dt, B, C = (_to_chunks(x, chunk) for x in (u, dt, B, C))
+    dtu = dt * u
+    h = dt.new_zeros(*dt.shape[1:4], A.shape[-1], dt.shape[-1])
+    for t in range(chunk):
+        h = _step(h, _decay(dt[t], A), dtu[t], B[t])
+    h = _carry(h, _decay(dt.sum(0), A))
+    y = torch.empty_like(dt)
+    for t in range(chunk):
+        h = _step(h, _decay(dt[t], A), dtu[t], B[t])
+        y[t] = (h * C[t][:, :, None]).sum(3)
+    return _from_chunks(y, length)
 
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
-        ctx.save_for_backward(u, dt, A, B, C)
-        length = u.shape[-1]
-        chunk = _chunk_length(length)
-        # The decays are computed twice here, so that memory stays at a few times the input's.
-        u, dt, B, C = (_to_chunks(x, chunk) for x in (u, dt, B, C))
-        dtu = dt * u
-        h = dt.new_zeros(*dt.shape[1:4], A.shape[-1], dt.shape[-1])
-        for t in range(chunk):
-            h = _step(h, _decay(dt[t], A), dtu[t], B[t])
-        h = _carry(h, _decay(dt.sum(0), A))
-        y = torch.empty_like(dt)
-        for t in range(chunk):
-            h = _step(h, _decay(dt[t], A), dtu[t], B[t])
-            y[t] = (h * C[t][:, :, None]).sum(3)
-        return _from_chunks(y, length)
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        (grad_y,) = grads
-        u, dt, A, B, C = ctx.saved_tensors
-        length = u.shape[-1]
-        chunk = _chunk_length(length)
-        u, dt, B, C, gy = (_to_chunks(x, chunk) for x in (u, dt, B, C, grad_y))
-        dtu = dt * u
-        decay = _decay(dt, A)
-        chunk_decay = _decay(dt.sum(0), A)
+def scan_backward(
+    grad_y: Tensor, u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Give the gradients of u, dt, A, B and C, of the arguments of `scan` and its y's gradient."""
+    length = u.shape[-1]
+    chunk = _chunk_length(length)
+    u, dt, B, C, gy = (_to_chunks(x, chunk) for x in (u, dt, B, C, grad_y))
+    dtu = dt * u
+    decay = _decay(dt, A)
+    chunk_decay = _decay(dt.sum(0), A)
 
-        # Forward: the state ahead of every position, computed again.
-        h = dt.new_zeros(decay.shape[1:])
-        for t in range(chunk):
-            h = _step(h, decay[t], dtu[t], B[t])
-        h = _carry(h, chunk_decay)
-        before = torch.empty_like(decay)
-        for t in range(chunk):
-            before[t] = h
-            h = _step(h, decay[t], dtu[t], B[t])
+    # Forward: the state ahead of every position, computed again.
+    h = dt.new_zeros(decay.shape[1:])
+    for t in range(chunk):
+        h = _step(h, decay[t], dtu[t], B[t])
+    h = _carry(h, chunk_decay)
+    before = torch.empty_like(decay)
+    for t in range(chunk):
+        before[t] = h
+        h = _step(h, decay[t], dtu[t], B[t])
 
-        # Backward: the adjoint g[t] = C[t] gy[t] + decay[t+1] g[t+1] obeys the same
-        # recurrence from the end. `g` holds what reaches a position from later ones.
-        g = torch.zeros_like(h)
-        for t in reversed(range(chunk)):
-            g = _step(g, 1.0, gy[t], C[t]).mul_(decay[t])
-        g = _carry(g, chunk_decay, reverse=True)
-        grad_dtu, grad_dt = torch.empty_like(dt), torch.empty_like(dt)
-        grad_A = torch.zeros_like(A)
-        grad_B, grad_C = torch.empty_like(B), torch.empty_like(C)
-        for t in reversed(range(chunk)):
-            grad_C[t] = (_step(before[t], decay[t], dtu[t], B[t]) * gy[t][:, :, :, None]).sum(2)
-            g = _step(g, 1.0, gy[t], C[t])
-            grad_B[t] = (g * dtu[t][:, :, :, None]).sum(2)
-            grad_dtu[t] = (g * B[t][:, :, None]).sum(3)
-            g.mul_(decay[t])
-            through_decay = g * before[t]
-            grad_dt[t] = (through_decay * A[None, ..., None]).sum(3)
-            grad_A += (through_decay * dt[t][:, :, :, None]).sum((0, 4))
-        grad_dt.addcmul_(grad_dtu, u)
-        grad_u = grad_dtu * dt
-        return (
-            _from_chunks(grad_u, length),
-            _from_chunks(grad_dt, length),
-            grad_A,
-            _from_chunks(grad_B, length),
-            _from_chunks(grad_C, length),
-        )
+    # Backward: the adjoint g[t] = C[t] gy[t] + decay[t+1] g[t+1] obeys the same
+    # recurrence from the end. `g` holds what reaches a position from later ones.
+    g = torch.zeros_like(h)
+    for t in reversed(range(chunk)):
+        g = _step(g, 1.0, gy[t], C[t]).mul_(decay[t])
+    g = _carry(g, chunk_decay, reverse=True)
+    grad_dtu, grad_dt = torch.empty_like(dt), torch.empty_like(dt)
+    grad_A = torch.zeros_like(A)
+    grad_B, grad_C = torch.empty_like(B), torch.empty_like(C)
+    for t in reversed(range(chunk)):
+        grad_C[t] = (_step(before[t], decay[t], dtu[t], B[t]) * gy[t][:, :, :, None]).sum(2)
+        g = _step(g, 1.0, gy[t], C[t])
+        grad_B[t] = (g * dtu[t][:, :, :, None]).sum(2)
+        grad_dtu[t] = (g * B[t][:, :, None]).sum(3)
+        g.mul_(decay[t])
+        through_decay = g * before[t]
+        grad_dt[t] = (through_decay * A[None, ..., None]).sum(3)
+        grad_A += (through_decay * dt[t][:, :, :, None]).sum((0, 4))
+    grad_dt.addcmul_(grad_dtu, u)
+    grad_u = grad_dtu * dt
+    return (
+        _from_chunks(grad_u, length),
+        _from_chunks(grad_dt, length),
+        grad_A,
+        _from_chunks(grad_B, length),
+        _from_chunks(grad_C, length),
+    )
 
 
 def _decay(dt: Tensor, A: Tensor) -> Tensor:
@@ -149,30 +154,3 @@ def _step(h: Tensor, decay: Tensor | float, x: Tensor, B: Tensor) -> Tensor:
     Shapes: h and decay (B, G, H, N, K), x (B, G, H, K), B (B, G, N, K).
     """
     return torch.addcmul(h * decay, x[:, :, :, None], B[:, :, None])
-
-
-def scan(u: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
-    """Scan with positive time steps.
-
-    Parameters
-    ----------
-    u, dt : Tensor, shape (B, D, L)
-        Input and time steps.
-    A : Tensor, shape (D, N)
-    B, C : Tensor, shape (B, G, N, L)
-        G divides D; channels fall into G consecutive blocks.
-
-    Returns
-    -------
-    Tensor, shape (B, D, L)
-        y without the D skip and the gate, in the inputs' dtype.
-    """
-    groups = B.shape[1]
-    y = _SelectiveScan.apply(  # type: ignore[no-untyped-call]
-        u.unflatten(1, (groups, -1)),
-        dt.unflatten(1, (groups, -1)),
-        A.unflatten(0, (groups, -1)),
-        B,
-        C,
-    )
-    return y.flatten(1, 2)

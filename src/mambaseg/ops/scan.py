@@ -1,19 +1,17 @@
-"""The public selective scan: checks its arguments and chooses a backend."""
+"""The public selective scan, of one direction or several."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from mambaseg.ops import portable
+from mambaseg.ops import checks
+from mambaseg.ops.backends import choose
+from mambaseg.ops.orders import NATURAL, Order
 
-__all__ = ["available_backends", "selective_scan"]
-
-
-def available_backends() -> list[str]:
-    """Names of the scan's backends that run on this machine, best first."""
-    return ["torch"]
+__all__ = ["multi_scan", "selective_scan"]
 
 
 def selective_scan(
@@ -38,7 +36,8 @@ def selective_scan(
     Parameters
     ----------
     u, delta : Tensor, shape (B, D, L)
-        Input and unbiased time steps.
+        Input and unbiased time steps. Views of token-major tensors (B, L, D) are read as they
+        stand; others are copied first where the backend needs it.
     A : Tensor, shape (D, N)
         State decay rates, negative for a stable system.
     B, C : Tensor, shape (B, N, L) or (B, G, N, L)
@@ -53,92 +52,124 @@ def selective_scan(
     delta_softplus : bool
         Whether dt goes through softplus.
     backend : str, optional
-        One of `available_backends`; None chooses the best.
+        One of `available_backends`. None takes the one that the environment variable
+        MAMBASEG_SCAN names, or else the best for the device. float64 is always computed
+        by "torch".
 
     Returns
     -------
     Tensor, shape (B, D, L)
-        In u's dtype. The state is float64 for float64 input, else float32,
-        under autocast too.
+        In u's dtype; a view of a contiguous (B, L, D). The state is float64 for float64 input,
+        else float32, under autocast too.
 
     Raises
     ------
     ValueError
         If shapes, devices or dtypes do not fit, or the backend does not run here.
     """
-    _check(u, delta, A, B, C, D, z, delta_bias)
-    if backend is not None and backend not in available_backends():
-        raise ValueError(f"backend {backend!r} does not run here; {available_backends()} do.")
-    precision = torch.float64 if u.dtype == torch.float64 else torch.float32
-    with torch.autocast(u.device.type, enabled=False):
-        x, dt = u.to(precision), delta.to(precision)
-        if delta_bias is not None:
-            dt = dt + delta_bias.to(precision)[:, None]
-        if delta_softplus:
-            dt = F.softplus(dt)
-        if B.ndim == 3:
-            B, C = B[:, None], C[:, None]
-        y = portable.scan(x, dt, A.to(precision), B.to(precision), C.to(precision))
-        if D is not None:
-            y = torch.addcmul(y, x, D.to(precision)[:, None])
-        if z is not None:
-            y = y * F.silu(z.to(precision))
-    return y.to(u.dtype)
+    checks.selective_scan(u, delta, A, B, C, D, z, delta_bias)
+    y = _run(
+        [u.transpose(1, 2)],
+        [delta.transpose(1, 2)],
+        A[None],
+        [_token_major(B)],
+        [_token_major(C)],
+        None if D is None else D[None],
+        None if z is None else z.transpose(1, 2),
+        None if delta_bias is None else delta_bias[None],
+        delta_softplus,
+        [NATURAL],
+        backend,
+    )
+    return y.transpose(1, 2)
 
 
-def _check(
-    u: Tensor,
-    delta: Tensor,
+def multi_scan(
+    u: Tensor | Sequence[Tensor],
+    delta: Sequence[Tensor],
+    A: Tensor | Sequence[Tensor],
+    B: Sequence[Tensor],
+    C: Sequence[Tensor],
+    D: Tensor | Sequence[Tensor] | None = None,
+    z: Tensor | None = None,
+    delta_bias: Tensor | Sequence[Tensor] | None = None,
+    delta_softplus: bool = False,
+    *,
+    orders: Sequence[Order],
+    backend: str | None = None,
+) -> Tensor:
+    """Scan one sequence in several orders, and sum.
+
+    Everything that belongs to tokens goes in and comes out token-major and in the sequence's own
+    order; each direction k reads and writes its tokens in `orders[k]`, without copies. The
+    result is that of K calls of `selective_scan`, each on tokens brought into its order and back,
+    summed. A token's gate travels with it and is the same in all directions, so it is applied
+    once, to the sum.
+
+    Parameters
+    ----------
+    u : Tensor, shape (B, L, D), or K of them
+        Input of all directions, or of each.
+    delta : K tensors, shape (B, L, D)
+        Unbiased time steps.
+    A : K tensors, shape (D, N), or one (K, D, N)
+    B, C : K tensors, shape (B, L, N) or (B, L, G, N)
+    D, delta_bias : K tensors, shape (D,), or one (K, D), optional
+    z : Tensor, shape (B, L, D), optional
+        Gate.
+    delta_softplus : bool
+        Whether the time steps go through softplus.
+    orders : K orders
+        See `orders.Order`.
+    backend : str, optional
+        As in `selective_scan`, where all arguments' meaning is said.
+
+    Returns
+    -------
+    Tensor, shape (B, L, D)
+        Contiguous, in u's dtype.
+
+    Raises
+    ------
+    ValueError
+        If numbers of directions, shapes, devices or dtypes do not fit, an order does not fit L,
+        or the backend does not run here.
+    """
+    us = [u] * len(orders) if isinstance(u, Tensor) else list(u)
+    deltas, Bs, Cs = list(delta), list(B), list(C)
+    rates = _stacked(A)
+    skips = None if D is None else _stacked(D)
+    biases = None if delta_bias is None else _stacked(delta_bias)
+    checks.multi_scan(us, deltas, rates, Bs, Cs, skips, z, biases, orders)
+    Bs, Cs = ([x if x.ndim == 4 else x.unsqueeze(2) for x in xs] for xs in (Bs, Cs))
+    return _run(us, deltas, rates, Bs, Cs, skips, z, biases, delta_softplus, orders, backend)
+
+
+def _token_major(B: Tensor) -> Tensor:
+    """(B, N, L) or (B, G, N, L) -> (B, L, G, N)."""
+    return (B if B.ndim == 4 else B[:, None]).permute(0, 3, 1, 2)
+
+
+def _stacked(x: Tensor | Sequence[Tensor]) -> Tensor:
+    return x if isinstance(x, Tensor) else torch.stack(list(x))
+
+
+def _run(
+    u: list[Tensor],
+    delta: list[Tensor],
     A: Tensor,
-    B: Tensor,
-    C: Tensor,
+    B: list[Tensor],
+    C: list[Tensor],
     D: Tensor | None,
     z: Tensor | None,
     delta_bias: Tensor | None,
-) -> None:
-    if u.ndim != 3 or u.shape[-1] < 1:
-        raise ValueError(f"u must have the shape (B, D, L) with L >= 1; got {tuple(u.shape)}.")
-    batch, dim, length = u.shape
-    if A.ndim != 2 or A.shape[0] != dim:
-        raise ValueError(f"A must have the shape ({dim}, N) to fit u; got {tuple(A.shape)}.")
-    states = A.shape[1]
-    expected: dict[str, tuple[Tensor | None, tuple[int, ...]]] = {
-        "delta": (delta, (batch, dim, length)),
-        "z": (z, (batch, dim, length)),
-        "D": (D, (dim,)),
-        "delta_bias": (delta_bias, (dim,)),
-    }
-    for name, (tensor, shape) in expected.items():
-        if tensor is not None and tensor.shape != shape:
-            raise ValueError(
-                f"{name} must have the shape {shape} to fit u; got {tuple(tensor.shape)}."
-            )
-    for name, tensor in (("B", B), ("C", C)):
-        plain = (batch, states, length)
-        fits = tensor.shape == plain or (
-            tensor.ndim == 4
-            and (tensor.shape[0], *tensor.shape[2:]) == plain
-            and dim % tensor.shape[1] == 0
-        )
-        if not fits:
-            raise ValueError(
-                f"{name} must have the shape {plain}, or ({batch}, G, {states}, {length}) with G "
-                f"dividing {dim}, to fit u and A; got {tuple(tensor.shape)}."
-            )
-    if B.shape != C.shape:
-        raise ValueError(f"B and C must agree; got {tuple(B.shape)} and {tuple(C.shape)}.")
-    tensors = {
-        "u": u,
-        "delta": delta,
-        "A": A,
-        "B": B,
-        "C": C,
-        "D": D,
-        "z": z,
-        "delta_bias": delta_bias,
-    }
-    for name, given in tensors.items():
-        if given is not None and given.device != u.device:
-            raise ValueError(f"{name} must lie on u's device {u.device}; got {given.device}.")
-        if given is not None and not given.is_floating_point():
-            raise ValueError(f"{name} must be a floating tensor; got {given.dtype}.")
+    softplus: bool,
+    orders: Sequence[Order],
+    backend: str | None,
+) -> Tensor:
+    operator = choose(u[0].device, u[0].dtype, backend).scan
+    given = (*u, *delta, A, *B, *C, D, z, delta_bias)
+    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in given)
+    chunks, backwards = [o.chunks for o in orders], [o.reverse for o in orders]
+    y, _ = operator(u, delta, A, B, C, D, z, delta_bias, softplus, chunks, backwards, keep)
+    return y

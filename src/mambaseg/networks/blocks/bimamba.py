@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mambaseg.ops import orders, selective_scan
+from mambaseg.ops import NATURAL, REVERSED, Order, causal_conv, interleaved, multi_scan
 
 __all__ = ["BiMamba", "ScanDirection"]
+
+
+class ScanInputs(NamedTuple):
+    """What `ops.multi_scan` takes for one direction."""
+
+    u: Tensor
+    delta: Tensor
+    A: Tensor
+    B: Tensor
+    C: Tensor
+    D: Tensor
+    delta_bias: Tensor
 
 
 class ScanDirection(nn.Module):
@@ -40,29 +53,16 @@ class ScanDirection(nn.Module):
         self.A_log = nn.Parameter(rates.log().repeat(width, 1))
         self.D = nn.Parameter(torch.ones(width))
 
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Convolve, project and scan x, gated by z; all of shape (B, width, L)."""
-        length = x.shape[-1]
-        x = F.silu(self.conv1d(x)[..., :length])
+    def forward(self, x: Tensor, order: Order) -> ScanInputs:
+        """Convolve x (B, L, width) along the order, and project what the scan needs."""
+        x = causal_conv(x, self.conv1d.weight.squeeze(1), self.conv1d.bias, order=order)
         rank = self.dt_proj.in_features
-        steps, B, C = self.x_proj(x.transpose(1, 2)).split(
-            [rank, self.state_size, self.state_size], dim=-1
-        )
+        steps, B, C = self.x_proj(x).split([rank, self.state_size, self.state_size], dim=-1)
         # The bias of dt_proj goes into the scan, ahead of its softplus, and not in here.
-        delta = (steps @ self.dt_proj.weight.t()).transpose(1, 2)
+        delta = F.linear(steps, self.dt_proj.weight)
         # Half precision would blur the decay rates.
         A_log = self.A_log.to(torch.promote_types(self.A_log.dtype, torch.float32))
-        return selective_scan(
-            x,
-            delta,
-            -torch.exp(A_log),
-            B.transpose(1, 2),
-            C.transpose(1, 2),
-            D=self.D,
-            z=z,
-            delta_bias=self.dt_proj.bias,
-            delta_softplus=True,
-        )
+        return ScanInputs(x, delta, -torch.exp(A_log), B, C, self.D, self.dt_proj.bias)
 
 
 class BiMamba(nn.Module):
@@ -120,15 +120,15 @@ class BiMamba(nn.Module):
         ValueError
             If `n_chunks` does not divide L.
         """
-        x, z = self.in_proj(tokens).transpose(1, 2).chunk(2, dim=1)
-        length, device = tokens.shape[1], tokens.device
-        forward, backward, across = self.directions
-        y = forward(x, z)
-        for direction, order in (
-            (backward, orders.reversed_order(length, device)),
-            (across, orders.interleaved(length, n_chunks, device)),
-        ):
-            y = y + direction(x[..., order], z[..., order])[..., orders.invert(order)]
+        x, z = self.in_proj(tokens).chunk(2, dim=-1)
+        orders = (NATURAL, REVERSED, interleaved(n_chunks))
+        inputs = [
+            direction(x, order) for direction, order in zip(self.directions, orders, strict=True)
+        ]
+        u, delta, A, B, C, D, bias = zip(*inputs, strict=True)
+        y = multi_scan(
+            u, delta, A, B, C, D=D, z=z, delta_bias=bias, delta_softplus=True, orders=orders
+        )
         if self.average:
             y = y / 3
-        return self.out_proj(y.transpose(1, 2))
+        return self.out_proj(y)
