@@ -54,7 +54,7 @@ def test_all_outputs_at_once(
     assert main([*arguments, *formats]) == 0
     printed = capsys.readouterr().out
     assert "12 frames in" in printed
-    assert "frames per second), model small, scan backend torch, device cpu" in printed
+    assert "frames per second), model small, scan backend cpu, device cpu" in printed
     assert {p.name for p in out.iterdir()} == {
         "my clip_mask.nrrd",
         "my clip_mask.nii.gz",
