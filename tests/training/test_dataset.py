@@ -40,7 +40,8 @@ NONE = Augmentation(
 @pytest.fixture(scope="module")
 def echo() -> tuple[torch.Tensor, torch.Tensor]:
     recipe = echo_recipe(spatial_size=(60, 80))
-    return OpenClip.open(ECHO, recipe, SAMPLE_DATA).training_tensors(recipe)
+    (tensors,) = OpenClip.open(ECHO, recipe, SAMPLE_DATA).training_tensors()
+    return tensors
 
 
 def test_only_training_frames_are_loaded(echo: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -145,7 +146,7 @@ def test_the_sample_outlines_fit_the_sample_clip() -> None:
     """The cavity is darker than the wall around it, in every frame."""
     recipe = echo_recipe(spatial_size=(240, 320))
     clip = OpenClip.open(ECHO, recipe, SAMPLE_DATA)
-    frames, labels = dataclasses.replace(clip, training=range(30)).training_tensors(recipe)
+    ((frames, labels),) = dataclasses.replace(clip, training=range(30)).training_tensors()
     grey, mask = frames.mean(0).numpy(), labels[0].numpy() > 0
     for t in range(30):
         grown = torch.nn.functional.max_pool2d(labels[:, t : t + 1], 15, 1, 7)[0, 0].numpy() > 0

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from mambaseg.data.index_png import read_index_png
 from mambaseg.data.segmentation_record import SegmentationRecord, label_block
 from mambaseg.files import write_folder_whole
 from mambaseg.types.errors import OutputError, UnreadableImageError, UnsupportedImageError
@@ -95,24 +95,8 @@ def read_png_folder(path: Path) -> Segmentation:
         )
     labels = np.empty((len(files), height, width), np.uint8)
     for place, file in zip(labels, files, strict=True):
-        place[...] = _frame(file, (height, width))
+        place[...] = read_index_png(file, (height, width))
     return record.segmentation(labels.reshape(record.shape), record.geometry)
-
-
-def _frame(file: Path, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    try:
-        with Image.open(file) as image:
-            mode, frame = image.mode, np.array(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UnreadableImageError(
-            f"{file} cannot be read: it is damaged or cut short. Write the segmentation again."
-        ) from error
-    if mode not in ("P", "L") or frame.shape != shape:
-        raise UnreadableImageError(
-            f"{file} is an image of mode {mode} with {frame.shape[1]} x {frame.shape[0]} pixels; "
-            f"an indexed one with {shape[1]} x {shape[0]} was expected. Write it again."
-        )
-    return frame
 
 
 def _palette(label_set: LabelSet) -> list[int]:

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from mambaseg.data.preprocessing import normalise
 from mambaseg.training.augmentation import clip_augmentation
+from mambaseg.training.motion import moving_clip
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.training_config import Augmentation
 
@@ -23,7 +24,7 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
     """Clips cut at random around labelled frames, augmented and normalised.
 
     Every clip holds a frame with annotated pixels; the labels of frames without
-    any are `IGNORED` throughout.
+    any are `IGNORED` throughout. A single frame is made a clip by smooth motion.
 
     Parameters
     ----------
@@ -59,6 +60,7 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
         self.recipe = recipe
         self.length = length
         self.seed = seed
+        self.motion = augmentation.motion
         self.augment = clip_augmentation(augmentation, recipe.spatial_size)
 
     def __len__(self) -> int:
@@ -72,11 +74,15 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
         random = np.random.default_rng([self.seed, index])
         number, chosen = self.windows[random.integers(len(self.windows))]
         frames, labels = self.clips[number]
-        if random.random() < 0.5:
-            chosen = chosen.flip(0)
-        self.augment.set_random_state(seed=int(random.integers(2**31)))
-        sample = self.augment({"frames": frames[:, chosen], "labels": labels[:, chosen]})
-        # What was turned in from outside is background, but not in frames without labels.
+        frames, labels = frames[:, chosen], labels[:, chosen]
         known = self.annotated[number][chosen][None, :, None, None]
+        if len(chosen) == 1:
+            length = self.recipe.clip_length
+            frames, labels = moving_clip(frames, labels, length, self.motion, random)
+        if random.random() < 0.5:
+            frames, labels, known = frames.flip(1), labels.flip(1), known.flip(1)
+        self.augment.set_random_state(seed=int(random.integers(2**31)))
+        sample = self.augment({"frames": frames, "labels": labels})
+        # What was turned in from outside is background, but not in frames without labels.
         moved = sample["labels"].where(known, IGNORED)
         return normalise(sample["frames"].clamp(0, 1), self.recipe), moved.transpose(0, 1)

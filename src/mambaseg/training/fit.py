@@ -18,10 +18,11 @@ from mambaseg.inference.devices import resolve_device
 from mambaseg.training.dataset import RandomClips
 from mambaseg.training.held_out import held_out_dice
 from mambaseg.training.labelled_clip import OpenClip
+from mambaseg.training.labelled_stills import OpenStills
 from mambaseg.training.module import SegmentationModule
 from mambaseg.types.errors import InvalidConfigError, OutputError
 from mambaseg.types.trained_model import TrainedModel
-from mambaseg.types.training_config import TrainingConfig
+from mambaseg.types.training_config import LabelledClip, LabelledStills, TrainingConfig
 from mambaseg.zoo import build_network, write_model
 
 __all__ = ["read_config", "train"]
@@ -91,21 +92,32 @@ def train(
         )
     check_writable(target.parent)
     lightning.seed_everything(config.seed, verbose=False)
-    clips = [OpenClip.open(clip, recipe, Path(folder)) for clip in config.data]
+    sources = [_open(entry, config, Path(folder)) for entry in config.data]
     network = build_network(recipe)
-    _fit(network, clips, config, where)
+    _fit(network, sources, config, where)
     network = network.to(where).eval()
-    scores = held_out_dice(network, recipe, clips, where)
+    scores = held_out_dice(network, recipe, sources, where)
     card = config.card.model_copy(update={"scores": {**config.card.scores, **scores}})
     return write_model(target, network.state_dict(), name=config.name, recipe=recipe, card=card)
 
 
+def _open(
+    entry: LabelledClip | LabelledStills, config: TrainingConfig, folder: Path
+) -> OpenClip | OpenStills:
+    if isinstance(entry, LabelledClip):
+        return OpenClip.open(entry, config.recipe, folder)
+    return OpenStills.open(entry, config.recipe, folder, config.seed)
+
+
 def _fit(
-    network: nn.Module, clips: list[OpenClip], config: TrainingConfig, device: torch.device
+    network: nn.Module,
+    sources: list[OpenClip | OpenStills],
+    config: TrainingConfig,
+    device: torch.device,
 ) -> None:
     optimization = config.optimization
     dataset = RandomClips(
-        [clip.training_tensors(config.recipe) for clip in clips],
+        [tensors for source in sources for tensors in source.training_tensors()],
         config.recipe,
         config.augmentation,
         length=optimization.steps * optimization.batch_size,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from mambaseg.inference.events import CancelToken
 from mambaseg.inference.video import predict_video
 from mambaseg.metrics import evaluate
 from mambaseg.training.labelled_clip import OpenClip
+from mambaseg.training.labelled_stills import OpenStills
 from mambaseg.training.stored_clip import StoredClip, windows_around
+from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.segmentation import Segmentation
 
@@ -22,7 +26,10 @@ __all__ = ["held_out_dice", "stored_dice"]
 
 
 def held_out_dice(
-    network: nn.Module, recipe: Recipe, clips: Iterable[OpenClip], device: torch.device
+    network: nn.Module,
+    recipe: Recipe,
+    sources: Iterable[OpenClip | OpenStills],
+    device: torch.device,
 ) -> dict[str, float]:
     """Mean Dice of each class over the held-out frames that have labels.
 
@@ -32,29 +39,18 @@ def held_out_dice(
     Returns
     -------
     dict of str to float
-        By a name that says what was measured on how many frames.
+        By a name that says what was measured on how many frames or images.
     """
-    values: dict[str, list[float]] = defaultdict(list)
-    for clip in clips:
-        chunks = predict_video(
-            clip.image,
-            network,
-            recipe,
-            frames=clip.held_out,
-            clip_overlap=recipe.clip_overlap,
-            device=device,
-            cancel=CancelToken(),
-        )
-        found = np.concatenate([labels for _, labels in chunks])
-        labelled = clip.labelled_held_out
-        prediction = found[[frame - clip.held_out.start for frame in labelled]]
-        reference = clip.labels(labelled)
-        for row in evaluate(Segmentation(prediction, "TYX", recipe.label_set), reference):
-            if row.measure == "Dice":
-                values[row.class_name].append(row.value)
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for source in sources:
+        for image, frames, labelled, reference in source.scored_frames():
+            found = _segment(network, recipe, image, frames, device)
+            prediction = found[[frame - frames.start for frame in labelled]]
+            for name, dice in _dice(prediction, recipe, reference):
+                values[name, source.unit].append(dice)
     return {
-        f"{name}: mean Dice on {len(dice)} held-out frames": round(mean(dice), 4)
-        for name, dice in values.items()
+        f"{name}: mean Dice on {len(dice)} held-out {unit}": round(mean(dice), 4)
+        for (name, unit), dice in values.items()
     }
 
 
@@ -74,23 +70,34 @@ def stored_dice(
     values: dict[str, list[float]] = defaultdict(list)
     for clip in clips:
         for window in windows_around(clip.held_out, recipe.clip_length // 2, clip.image.n_frames):
-            chunks = predict_video(
-                clip.image,
-                network,
-                recipe,
-                frames=window,
-                clip_overlap=recipe.clip_overlap,
-                device=device,
-                cancel=CancelToken(),
-            )
-            found = np.concatenate([labels for _, labels in chunks])
+            found = _segment(network, recipe, clip.image, window, device)
             frames = [frame for frame in window if frame in clip.held_out]
+            labels = np.asarray(clip.masks.labels[frames])
+            reference = Segmentation(labels, "TYX", clip.masks.label_set)
             prediction = found[[frame - window.start for frame in frames]]
-            reference = np.asarray(clip.masks.labels[frames])
-            for row in evaluate(
-                Segmentation(prediction, "TYX", recipe.label_set),
-                Segmentation(reference, "TYX", clip.masks.label_set),
-            ):
-                if row.measure == "Dice":
-                    values[row.class_name].append(row.value)
+            for name, dice in _dice(prediction, recipe, reference):
+                values[name].append(dice)
     return {name: round(mean(dice), 4) for name, dice in values.items()}
+
+
+def _segment(
+    network: nn.Module, recipe: Recipe, image: MedicalImage, frames: range, device: torch.device
+) -> NDArray[Any]:
+    """Segment frames as in use; gives class values, TYX."""
+    chunks = predict_video(
+        image,
+        network,
+        recipe,
+        frames=frames,
+        clip_overlap=recipe.clip_overlap,
+        device=device,
+        cancel=CancelToken(),
+    )
+    return np.concatenate([labels for _, labels in chunks])
+
+
+def _dice(
+    prediction: NDArray[Any], recipe: Recipe, reference: Segmentation
+) -> Iterator[tuple[str, float]]:
+    rows = evaluate(Segmentation(prediction, "TYX", recipe.label_set), reference)
+    return ((row.class_name, row.value) for row in rows if row.measure == "Dice")

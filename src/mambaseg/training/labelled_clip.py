@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from mambaseg.data import DrawnLabels, read_drawn_labels, read_image, sample_path
 from mambaseg.data.preprocessing import check_fits, resized_frames
 from mambaseg.data.window import GreyWindow
+from mambaseg.training.scored_frames import ScoredFrames
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
@@ -30,6 +31,7 @@ class OpenClip:
 
     Parameters
     ----------
+    recipe : Recipe
     image : MedicalImage
         The clip, CTYX.
     drawn : DrawnLabels
@@ -38,10 +40,13 @@ class OpenClip:
         Frames that share none; some held-out ones have labels.
     """
 
+    recipe: Recipe
     image: MedicalImage
     drawn: DrawnLabels
     training: range
     held_out: range
+
+    unit: ClassVar[str] = "frames"
 
     @classmethod
     def open(cls, clip: LabelledClip, recipe: Recipe, folder: Path) -> Self:
@@ -81,7 +86,8 @@ class OpenClip:
                 f"{clip.labels} holds the classes {dict(unknown)}, but the Recipe's are "
                 f"{recipe.labels}: make values and names agree."
             )
-        opened = cls(image, drawn, range(*clip.train_frames), range(*clip.held_out_frames))
+        training, held_out = range(*clip.train_frames), range(*clip.held_out_frames)
+        opened = cls(recipe, image, drawn, training, held_out)
         opened._check_frames(clip)
         return opened
 
@@ -115,26 +121,26 @@ class OpenClip:
         masks = np.stack([self.drawn.mask(frame) for frame in frames])
         return Segmentation(masks, "TYX", self.drawn.label_set)
 
-    def training_tensors(self, recipe: Recipe) -> tuple[Tensor, Tensor]:
-        """Training frames and labels at the network's size.
+    def training_tensors(self) -> list[tuple[Tensor, Tensor]]:
+        """Give the training frames, (C, T, y, x) from 0 to 1, and class values, (1, T, y, x).
 
-        Returns
-        -------
-        frames : Tensor, shape (C, T, y, x), float32
-            From 0 to 1.
-        labels : Tensor, shape (1, T, y, x), float32
-            Class values.
+        Both are float32 and at the network's size.
         """
+        size = self.recipe.spatial_size
         frames = resized_frames(
             self.image.frames(self.training.start, self.training.stop),
             GreyWindow.of(self.image),
-            len(recipe.channels),
-            recipe.spatial_size,
+            len(self.recipe.channels),
+            size,
         )
         labels = torch.from_numpy(np.asarray(self.labels(self.training).labels)).float()[None]
         # Nearest, so that class values stay class values.
-        size = recipe.spatial_size
-        return frames, torch.nn.functional.interpolate(labels, size, mode="nearest-exact")
+        return [(frames, torch.nn.functional.interpolate(labels, size, mode="nearest-exact"))]
+
+    def scored_frames(self) -> Iterator[ScoredFrames]:
+        """Give what is held out, in one stretch."""
+        labelled = self.labelled_held_out
+        yield ScoredFrames(self.image, self.held_out, labelled, self.labels(labelled))
 
 
 def _resolve(reference: str, folder: Path) -> Path:

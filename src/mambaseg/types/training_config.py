@@ -10,7 +10,7 @@ from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import Schema, VersionedSchema
 from mambaseg.types.trained_model import ModelCard
 
-__all__ = ["Augmentation", "LabelledClip", "Optimization", "TrainingConfig"]
+__all__ = ["Augmentation", "LabelledClip", "LabelledStills", "Optimization", "TrainingConfig"]
 
 
 class LabelledClip(Schema):
@@ -41,6 +41,26 @@ class LabelledClip(Schema):
         return self
 
 
+class LabelledStills(Schema):
+    """Still images with masks, of which some are held out.
+
+    Parameters
+    ----------
+    images, masks : str
+        Folders, relative to the configuration's; a mask is an indexed PNG named as its image.
+    held_out : float
+        Fraction of the images that train nothing and measure the result.
+    look_alike : float
+        Correlation of two images' thumbnails above which both stay on the same side of the
+        split, as images of one examination must.
+    """
+
+    images: str
+    masks: str
+    held_out: float = Field(default=0.2, gt=0, lt=1)
+    look_alike: float = Field(default=0.95, gt=0, le=1)
+
+
 class Augmentation(Schema):
     """Random changes to a training clip, the same for all of its frames.
 
@@ -58,6 +78,9 @@ class Augmentation(Schema):
         Largest standard deviation of added noise, intensities being 0 to 1.
     blur : float
         Largest standard deviation of a Gaussian blur, in pixels.
+    motion : float
+        Largest displacement of the smooth motion that makes a clip of a still image, as a
+        fraction of the frame; clips are left as they are.
     """
 
     rotation_deg: float = Field(default=15, ge=0, le=180)
@@ -67,6 +90,7 @@ class Augmentation(Schema):
     brightness: float = Field(default=0.2, ge=0, lt=1)
     noise: float = Field(default=0.03, ge=0)
     blur: float = Field(default=0.8, ge=0)
+    motion: float = Field(default=0.03, ge=0, lt=1)
 
 
 class Optimization(Schema):
@@ -101,7 +125,7 @@ class TrainingConfig(VersionedSchema):
         Name of the model that comes out.
     recipe : Recipe
         The network, and how it is fed and read.
-    data : tuple of LabelledClip
+    data : tuple of LabelledClip or LabelledStills
         What it learns from and what is held out.
     optimization : Optimization
     augmentation : Augmentation
@@ -113,7 +137,7 @@ class TrainingConfig(VersionedSchema):
 
     name: str
     recipe: Recipe
-    data: tuple[LabelledClip, ...] = Field(min_length=1)
+    data: tuple[LabelledClip | LabelledStills, ...] = Field(min_length=1)
     optimization: Optimization = Optimization()
     augmentation: Augmentation = Augmentation()
     card: ModelCard = ModelCard()
