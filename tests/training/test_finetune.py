@@ -61,13 +61,19 @@ def stop_after(run: Path, steps: int) -> Callable[[RunEvent], None]:
 
 def test_it_learns_and_says_so(ready: Path) -> None:
     heard: list[RunEvent] = []
+
+    def listen(event: RunEvent) -> None:
+        heard.append(event)
+        if isinstance(event, Progress) and event.dice and event.dice["nodule"] > 0.75:
+            Run(ready / "run").request_stop()
+
     parent = read_model(ready / "parent.safetensors")
     before = {p: p.read_bytes() for p in (ready / "store").rglob("*.nrrd")}
     finished = finetune(
-        config(ready, minutes=0.15, learning_rate=3e-3),
+        config(ready, minutes=0.75, learning_rate=3e-3),
         ready / "run",
         device="cpu",
-        listen=heard.append,
+        listen=listen,
     )
     events, offset = Run(ready / "run").events()
     assert events == heard
@@ -80,19 +86,18 @@ def test_it_learns_and_says_so(ready: Path) -> None:
     assert started.split.held_out == {Store(ready / "store").cases()[0]: (14,)}
     assert started.before is not None
     assert last == finished == Run(ready / "run").outcome
-    assert finished.reason == "time"
+    assert finished.reason == "stopped"
     assert finished.before == started.before
     assert finished.improved
     assert finished.after is not None
     assert finished.after["nodule"] > max(0.6, finished.before["nodule"])
     assert all(isinstance(event, Progress) for event in middle)
     validated = [e for e in middle if isinstance(e, Progress) and e.dice]
-    assert len(validated) >= 3
+    assert len(validated) >= 2
     assert validated[-1].kept == finished.after["nodule"]
     better = [e.dice for e in validated if e.dice and e.dice["nodule"] > finished.before["nodule"]]
     assert better[-1] == finished.after
-    assert validated[-1].seconds <= 15
-    assert validated[0].seconds < 8
+    assert validated[0].seconds < 15
 
     model = read_model(finished.model)
     assert (model.name, model.sha256) == ("parent-finetuned", finished.sha256)
@@ -115,6 +120,7 @@ def test_a_stop_is_obeyed_and_leaves_a_model(ready: Path) -> None:
 
 def test_weights_that_do_not_get_better_are_not_taken(ready: Path) -> None:
     finished = finetune(config(ready, learning_rate=1e-30), ready / "run", device="cpu")
+    assert finished.reason == "time"
     assert finished.improved is False
     assert finished.after == finished.before
     old = load_network(read_model(ready / "parent.safetensors")).state_dict()

@@ -17,7 +17,6 @@ from mambaseg.training.events import Finished, Progress, Started
 from mambaseg.training.run_state import load_state
 from mambaseg.zoo import load_network, read_model
 
-
 pytestmark = pytest.mark.slow
 
 
