@@ -13,7 +13,7 @@ from verified import disc_film, nodule_model, verified_store
 
 from mambaseg.corrections import Store
 from mambaseg.training import FineTuningConfig, Run, finetune
-from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
+from mambaseg.training.events import Failed, Progress, RunEvent, Started
 from mambaseg.training.run_state import load_state
 from mambaseg.training.timed_fit import rate_at
 from mambaseg.types import LabelSet, Segmentation
@@ -322,48 +322,6 @@ def test_a_folder_that_cannot_be_written(ready: Path) -> None:
         finetune(config(ready), ready / "file" / "run", device="cpu")
 
 
-def test_keeping_a_model(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mambaseg.training.run.user_models_folder", lambda: ready / "models")
-    run = Run(ready / "run")
-    with pytest.raises(IncompatibleWeightsError, match="no model file"):
-        run.keep("mine")
-    finished = finetune(config(ready), run.path, device="cpu")
-    kept = run.keep("mine")
-    assert kept.path == ready / "models" / "mine.safetensors"
-    assert (kept.name, kept.card) == ("mine", read_model(finished.model).card)
-    first, second = (load_network(read_model(p)).state_dict() for p in (kept.path, finished.model))
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    with pytest.raises(OutputError, match="a model called 'mine' already"):
-        run.keep("mine")
-    with pytest.raises(OutputError, match="cannot be called '../x'"):
-        run.keep("../x")
-
-
-def test_half_a_line_is_passed_over_and_the_next_is_whole(tmp_path: Path) -> None:
-    file = Run(tmp_path).events_file
-    append_event(file, Failed(message="one"))
-    whole = file.read_bytes()
-    file.write_bytes(whole + b'{"event": "prog')
-    events, offset = Run(tmp_path).events()
-    assert [e.event for e in events] == ["failed"]
-    assert offset == len(whole)
-    append_event(file, Failed(message="two"))
-    events, _ = Run(tmp_path).events(offset)
-    assert [e.message for e in events if isinstance(e, Failed)] == ["two"]
-
-
 def test_the_rate_rises_and_falls() -> None:
     rates = [rate_at(x) for x in (0, 0.025, 0.05, 0.5, 1, 1.5)]
     assert rates == pytest.approx([0.01, 0.5, 1, 0.5459, 0.01, 0.01], abs=1e-3)
-
-
-def test_finished_is_what_ends_a_run(tmp_path: Path) -> None:
-    run = Run(tmp_path)
-    assert run.outcome is None
-    append_event(run.events_file, Failed(message="disk full"))
-    append_event(run.events_file, Progress(step=1, loss=1, seconds=1, seconds_left=1))
-    assert run.outcome is None
-    append_event(
-        run.events_file, Finished(reason="time", step=1, model="m.safetensors", sha256="0")
-    )
-    assert isinstance(run.outcome, Finished)
