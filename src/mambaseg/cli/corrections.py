@@ -78,11 +78,13 @@ def run(arguments: argparse.Namespace) -> None:
 def _add(store: Store, arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from mambaseg.data import read_image, read_segmentation
+    from mambaseg.cli.masks import read_masks
+    from mambaseg.data import read_image
     from mambaseg.types.errors import InvalidOptionError
     from mambaseg.types.labels import LabelSet
 
-    image, masks = read_image(arguments.clip), read_segmentation(arguments.mask)
+    image = read_image(arguments.clip)
+    masks = read_masks(arguments.mask, image.axes[1:])
     if arguments.classes:
         try:
             masks = replace(masks, label_set=LabelSet.from_names(dict(arguments.classes)))

@@ -27,13 +27,14 @@ def run(arguments: argparse.Namespace) -> None:
     from dataclasses import asdict
     from statistics import mean
 
+    from mambaseg.cli.masks import read_masks
     from mambaseg.data import read_segmentation
     from mambaseg.files import write_whole
     from mambaseg.metrics import evaluate, write_csv
     from mambaseg.types.errors import UnsupportedImageError
 
     prediction = read_segmentation(arguments.prediction)
-    reference = read_segmentation(arguments.reference)
+    reference = read_masks(arguments.reference, prediction.axes)
     rows = evaluate(prediction, reference)
     if not rows:
         raise UnsupportedImageError(

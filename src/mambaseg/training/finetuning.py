@@ -258,6 +258,7 @@ def _fit(fit: TimedFit, module: TimedModule, clips: list[StoredClip], device: to
     module.train()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own, with this torch
         try:
             trainer.fit(module, DataLoader(dataset, batch_size=config.batch_size))
         except SystemExit as error:  # what Lightning makes of Ctrl-C

@@ -1,0 +1,71 @@
+"""A run's folder, as another process sees it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from verified import nodule_model, verified_store
+
+from mambaseg.training import FineTuningConfig, Run, finetune
+from mambaseg.training.events import Failed, Finished, Progress, append_event
+from mambaseg.types.errors import IncompatibleWeightsError, OutputError
+from mambaseg.zoo import load_network, read_model
+
+
+def test_keeping_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mambaseg.training.run.user_models_folder", lambda: tmp_path / "models")
+    config = FineTuningConfig(
+        model=str(nodule_model(tmp_path).path),
+        data=str(verified_store(tmp_path / "store", [2, 20]).path),
+        minutes=0.02,
+    )
+    run = Run(tmp_path / "run")
+    with pytest.raises(IncompatibleWeightsError, match="no model file"):
+        run.keep("mine")
+    finished = finetune(config, run.path, device="cpu")
+    kept = run.keep("mine")
+    assert kept.path == tmp_path / "models" / "mine.safetensors"
+    assert (kept.name, kept.card) == ("mine", read_model(finished.model).card)
+    first, second = (load_network(read_model(p)).state_dict() for p in (kept.path, finished.model))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    with pytest.raises(OutputError, match="a model called 'mine' already"):
+        run.keep("mine")
+    with pytest.raises(OutputError, match="cannot be called '../x'"):
+        run.keep("../x")
+
+
+def test_half_a_line_is_passed_over_and_the_next_is_whole(tmp_path: Path) -> None:
+    file = Run(tmp_path).events_file
+    append_event(file, Failed(message="one"))
+    whole = file.read_bytes()
+    file.write_bytes(whole + b'{"event": "prog')
+    events, offset = Run(tmp_path).events()
+    assert [e.event for e in events] == ["failed"]
+    assert offset == len(whole)
+    append_event(file, Failed(message="two"))
+    events, _ = Run(tmp_path).events(offset)
+    assert [e.message for e in events if isinstance(e, Failed)] == ["two"]
+
+
+def test_finished_is_what_ends_a_run(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert run.outcome is None
+    append_event(run.events_file, Failed(message="disk full"))
+    append_event(run.events_file, Progress(step=1, loss=1, seconds=1, seconds_left=1))
+    assert run.outcome is None
+    append_event(
+        run.events_file, Finished(reason="time", step=1, model="m.safetensors", sha256="0")
+    )
+    assert isinstance(run.outcome, Finished)
+
+
+def test_to_follow_a_run_takes_no_torch() -> None:
+    code = "import sys, mambaseg.training, mambaseg.corrections; print('torch' in sys.modules)"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
