@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from record import record, table
 
 from mambaseg.data import read_image, sample_path
 
@@ -49,13 +49,20 @@ def segment(film: Path, folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     lengths = [int(argument) for argument in sys.argv[1:]] or [300, 3000]
-    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for n_frames in lengths:
             film = Path(folder) / f"{n_frames}.mp4"
             write_film(film, n_frames)
             speed, memory = segment(film, Path(folder))
-            print(f"{n_frames} frames: {speed:.1f} frames per second, peak {memory:.0f} MiB")
+            rows.append([str(n_frames), f"{speed:.1f}", f"{memory:.0f}"])
+    record(
+        "Segmenting films of growing length",
+        f"python benchmarks/segment_film.py {' '.join(map(str, lengths))}",
+        f"`mambaseg segment` with `vivim-echo-demo` on {torch.get_num_threads()} thread(s), "
+        "reading and writing included in the memory and not in the speed.\n\n"
+        + table(["frames", "frames per second", "peak memory (MiB)"], rows),
+    )
 
 
 if __name__ == "__main__":
