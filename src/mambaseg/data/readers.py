@@ -8,7 +8,7 @@ from pathlib import Path
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["base_name", "read_image"]
+__all__ = ["IMAGE_FILE_SUFFIXES", "base_name", "read_image"]
 
 _STILL_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 _FILM_MAGIC = (b"GIF8", b"\x1a\x45\xdf\xa3", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")
@@ -16,6 +16,8 @@ _FILM_SUFFIXES = (".mp4", ".m4v", ".avi", ".mpeg", ".mpg", ".mov", ".mkv", ".web
 _STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _DICOM_SUFFIXES = (".dcm", ".dicom")
+IMAGE_FILE_SUFFIXES = (*_FILM_SUFFIXES, *_VOLUME_SUFFIXES, *_DICOM_SUFFIXES)
+"""Suffixes of files that hold a whole film, volume or DICOM image."""
 _UNDERSTOOD = (
     "films (mp4, avi, mpeg, mov, mkv, gif), folders of numbered images, DICOM, "
     "still images (png, jpg, bmp, tif) and volumes (nii, nii.gz, nrrd, mha, mhd)"

@@ -6,7 +6,7 @@ picture byte for byte.
 
 from mambaseg.export.composer import FrameComposer, overlay
 from mambaseg.export.film import export_film
-from mambaseg.export.frames import Progress, export_frames
+from mambaseg.export.frames import Progress, export_frames, export_picture
 from mambaseg.export.style import OverlayStyle
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "Progress",
     "export_film",
     "export_frames",
+    "export_picture",
     "overlay",
 ]

@@ -10,11 +10,11 @@ from PIL import Image
 
 from mambaseg.export.composer import FrameComposer
 from mambaseg.export.style import OverlayStyle
-from mambaseg.files import write_folder_whole
+from mambaseg.files import write_folder_whole, write_whole
 from mambaseg.types import MedicalImage, Segmentation
 from mambaseg.types.errors import OutputError
 
-__all__ = ["Progress", "export_frames"]
+__all__ = ["Progress", "export_frames", "export_picture"]
 
 Progress = Callable[[int, int], None]
 """Told, after each frame, how many frames are done and how many there are."""
@@ -73,6 +73,48 @@ def export_frames(
             if progress is not None:
                 progress(done, len(chosen))
     return [target / name for name in names]
+
+
+def export_picture(
+    image: MedicalImage,
+    segmentation: Segmentation,
+    path: str | os.PathLike[str],
+    style: OverlayStyle,
+    *,
+    frame: int = 0,
+) -> Path:
+    """Write the overlay of one frame as a PNG file.
+
+    Parameters
+    ----------
+    image : MedicalImage
+        Axes "CYX", "CTYX" or "CZYX".
+    segmentation : Segmentation
+        Labels on the image's grid.
+    path : path-like
+        The ``.png`` file.
+    style : OverlayStyle
+        How the mask is drawn.
+    frame : int
+        Frame of a video, z slice of a volume, 0 for a still image.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If image and mask do not fit together, or there is no such frame.
+    OutputError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    picture = FrameComposer(image, segmentation, style).compose(frame)
+    with write_whole(target) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
+    return target
 
 
 def _check_replaceable(folder: Path) -> None:

@@ -13,7 +13,7 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from mambaseg.data.preprocessing import as_clip, check_fits
+from mambaseg.data.fitting import as_clip, check_fits
 from mambaseg.inference.devices import describe_device, resolve_device, scan_backend
 from mambaseg.inference.events import CancelToken, Chunk, Event, Finished, Progress
 from mambaseg.inference.label_store import keep_labels, new_labels

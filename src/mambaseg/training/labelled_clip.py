@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from mambaseg.data import DrawnLabels, read_drawn_labels, read_image, sample_path
-from mambaseg.data.preprocessing import check_fits, resized_frames
+from mambaseg.data.fitting import check_fits
+from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
 from mambaseg.training.scored_frames import ScoredFrames
 from mambaseg.types.errors import TrainingError

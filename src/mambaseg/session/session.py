@@ -1,0 +1,102 @@
+"""The one thing that all panels of a viewer share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from psygnal import Signal
+
+from mambaseg.session.events import Ready
+from mambaseg.session.service import InProcessService, SegmentationService
+from mambaseg.session.worker import Deliver, Worker, call_at_once
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo import list_models, load_model
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Workers and models of one viewer; it starts no thread before it has work.
+
+    Parameters
+    ----------
+    deliver : Deliver
+        How news reach the thread of the widgets.
+    service : SegmentationService, optional
+        Who segments; a thread of this process unless given.
+
+    Attributes
+    ----------
+    service : SegmentationService
+        Segments.
+    files : Worker
+        Reads files and draws previews, beside the service and never behind it.
+    exports : Worker
+        Writes what takes long.
+    models : list of TrainedModel or None
+        Those that are known; None until they were read.
+    ready : Ready or None
+        What can compute; None until it is known.
+    closed : bool
+        Whether it has ended; nothing is told any more then.
+    """
+
+    models_changed = Signal()
+    ready_changed = Signal()
+
+    def __init__(
+        self, deliver: Deliver = call_at_once, service: SegmentationService | None = None
+    ) -> None:
+        self.closed = False
+
+        def while_open(function: Callable[[], None]) -> None:
+            deliver(lambda: None if self.closed else function())
+
+        self.service = service if service is not None else InProcessService(while_open)
+        self.files = Worker("mambaseg-files", while_open)
+        self.exports = Worker("mambaseg-exports", while_open)
+        self.models: list[TrainedModel] | None = None
+        self.ready: Ready | None = None
+        self._asked = False
+
+    def prepare(self) -> None:
+        """Have the models listed and the engine loaded, once."""
+        if not self._asked:
+            self._asked = True
+            self.files.submit(lambda task: list_models(), self._set_models, self._no_models)
+            self.service.prepare(self._set_ready)
+
+    def add_model(
+        self,
+        path: Path,
+        done: Callable[[TrainedModel], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Read a model's file and add it to the list; one of the two is told."""
+
+        def add(model: TrainedModel) -> None:
+            others = [known for known in self.models or [] if known.sha256 != model.sha256]
+            self._set_models([*others, model])
+            done(model)
+
+        self.files.submit(lambda task: load_model(path), add, failed)
+
+    def close(self) -> None:
+        """Cancel all work and end the threads, without waiting for them."""
+        self.closed = True
+        self.service.close()
+        self.files.close()
+        self.exports.close()
+
+    def _set_models(self, models: list[TrainedModel]) -> None:
+        self.models = models
+        self.models_changed.emit()
+
+    def _no_models(self, error: Exception) -> None:
+        self._set_models([])
+        raise error
+
+    def _set_ready(self, ready: Ready) -> None:
+        self.ready = ready
+        self.ready_changed.emit()

@@ -1,0 +1,103 @@
+"""One thread that does one thing after another, and tells the caller's thread how it went."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from mambaseg.types.errors import Cancelled
+
+__all__ = ["Deliver", "Task", "Worker", "call_at_once"]
+
+T = TypeVar("T")
+
+Deliver = Callable[[Callable[[], None]], None]
+"""Runs a function in the thread that owns the widgets; called from any thread."""
+
+
+def call_at_once(function: Callable[[], None]) -> None:
+    """Deliver without a thread of one's own to deliver to, as a script or test may."""
+    function()
+
+
+class Task:
+    """Work that was handed to a `Worker`."""
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the work to stop; what it would have told is told no more."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._cancelled.is_set()
+
+    def check(self) -> None:
+        """Raise Cancelled if a stop was asked for."""
+        if self.cancelled:
+            raise Cancelled("Cancelled.")
+
+
+class Worker:
+    """A thread with a queue; it starts with the first task and ends with `close`.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    deliver : Deliver
+        How results reach the caller's thread.
+    """
+
+    def __init__(self, name: str, deliver: Deliver = call_at_once) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._deliver = deliver
+        self._tasks: set[Task] = set()
+
+    def submit(
+        self,
+        work: Callable[[Task], T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> Task:
+        """Queue some work.
+
+        Parameters
+        ----------
+        work : callable
+            Runs in the thread with its own Task, which it may check.
+        done, failed : callable
+            One of them is told the outcome in the caller's thread, unless the
+            task was cancelled.
+        """
+        task = Task()
+        self._tasks.add(task)
+
+        def tell(told: Callable[[Any], None], outcome: Any) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled:
+                told(outcome)
+
+        def run() -> None:
+            told: Callable[[Any], None] = done
+            outcome: Any
+            try:
+                task.check()
+                outcome = work(task)
+            except Exception as error:
+                told, outcome = failed, error
+            self._deliver(lambda: tell(told, outcome))
+
+        self._pool.submit(run)
+        return task
+
+    def close(self) -> None:
+        """Cancel all tasks and end the thread once the one that runs has stopped."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
