@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,3 +47,95 @@ def block(red_film: MedicalImage) -> Segmentation:
     labels[:, :8] = 1
     label_set = LabelSet.from_names({1: "left ventricle", 3: "wall"})
     return Segmentation(labels, "TYX", label_set, red_film.geometry)
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder with a small model for colour clips and one for grey clips."""
+    from models import small_model
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    folder = tmp_path / "user" / "mambaseg" / "models"
+    small_model(folder, "colour")
+    small_model(folder, "grey", channels=("grey",), mean=(0.5,), std=(0.25,))
+    return folder
+
+
+@pytest.fixture
+def notices(display: None) -> Iterator[list[str]]:
+    """What napari has notified of."""
+    manager = pytest.importorskip("napari.utils.notifications").notification_manager
+    told: list[str] = []
+
+    def note(event: Any) -> None:
+        told.append(str(event.message))
+
+    manager.notification_ready.connect(note)
+    yield told
+    manager.notification_ready.disconnect(note)
+
+
+class Desk:
+    """A viewer on the screen, used as a person would."""
+
+    def __init__(self, viewer: Any, qtbot: Any) -> None:
+        self.viewer, self.qtbot = viewer, qtbot
+
+    def menu(self, *texts: str) -> None:
+        """Trigger an item of the menus, by the texts on the way to it."""
+        menu = self.viewer.window._qt_window.menuBar()
+        for text in texts[:-1]:
+            menu = self._item(menu, text).menu()
+            menu.aboutToShow.emit()
+        self._item(menu, texts[-1]).trigger()
+
+    @staticmethod
+    def _item(menu: Any, text: str) -> Any:
+        items = {action.text().replace("&", ""): action for action in menu.actions()}
+        assert text in items, f"{text!r} is not among {sorted(items)}"
+        return items[text]
+
+    def panel(self, name: str) -> Any:
+        """Give a docked panel of ours."""
+        dock = self.viewer.window.dock_widgets[f"{name} (mambaseg)"]
+        return getattr(dock, "inner_widget", lambda: dock)()
+
+    def click(self, widget: Any) -> None:
+        from qtpy.QtCore import Qt
+
+        assert widget.isEnabled(), f"{widget.text()} is greyed"
+        self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+    def type(self, line: Any, text: str) -> None:
+        """Replace what stands in a line, and press return."""
+        from qtpy.QtCore import Qt
+
+        line.selectAll()
+        self.qtbot.keyClicks(line, text)
+        self.qtbot.keyClick(line, Qt.Key.Key_Return)
+
+    def wait(self, condition: Any, seconds: float = 60) -> None:
+        self.qtbot.waitUntil(condition, timeout=round(1000 * seconds))
+
+    def add_clip(self, n_frames: int, **options: Any) -> Any:
+        """Add a colour clip of moving blobs to the viewer, as any plugin might."""
+        from models import random_clip
+
+        colours_last = np.moveaxis(random_clip(n_frames).array, 0, -1)
+        return self.viewer.add_image(colours_last, **{"rgb": True, "name": "blobs", **options})
+
+    def segment(self, model: str = "colour") -> Any:
+        """Open the Segment panel from the menu and choose a model."""
+        self.menu("Layers", "Segment", "Segment (mambaseg)")
+        panel = self.panel("Segment")
+        self.wait(lambda: panel.session.models is not None and panel.session.ready is not None)
+        panel.model.setCurrentText(model)
+        return panel
+
+
+@pytest.fixture
+def desk(display: None, model_folder: Path, make_napari_viewer: Any, qtbot: Any) -> Desk:
+    """A viewer of 1280 x 720 on the screen."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 720)
+    return Desk(viewer, qtbot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
@@ -9,15 +10,16 @@ import numpy as np
 
 from mambaseg.types import ArrayLike, Geometry, LabelSet, MedicalImage, Segmentation
 
-__all__ = ["LayerData", "image_layer", "labels_layer"]
+__all__ = ["RGB", "LayerData", "image_layer", "labels_layer", "placement"]
 
 LayerData = tuple[ArrayLike, dict[str, Any], str]
 """Data, the keyword arguments of the layer, and "image" or "labels"."""
 
 RGB = ("red", "green", "blue")
+"""Names of the channels of a colour image."""
 
 
-def image_layer(image: MedicalImage) -> LayerData:
+def image_layer(image: MedicalImage, frames: range | None = None) -> LayerData:
     """Give an image as napari layer data.
 
     Colour channels become napari's last axis, a single channel loses its axis,
@@ -27,18 +29,27 @@ def image_layer(image: MedicalImage) -> LayerData:
     ----------
     image : MedicalImage
         With axes "CYX", "CTYX", "CZYX" or "CTZYX".
+    frames : range or None
+        Consecutive frames of a video; None for all.
 
     Returns
     -------
     LayerData
         Data, keyword arguments of `napari.Viewer.add_image`, and "image".
     """
-    array = _per_frame(image)
+    array, geometry = _per_frame(image), image.geometry
+    if frames is not None:
+        array = array[:, frames.start : frames.stop]
+        geometry = geometry.with_frames(frames.start, frames.stop)
     options = {
         "name": PurePath(image.source).name or "image",
         "multiscale": False,
-        "metadata": {"source": image.source, "notes": image.notes},
-        **_placement(image.axes.removeprefix("C"), image.geometry),
+        "metadata": {
+            "source": image.source,
+            "notes": image.notes,
+            "geometry": geometry,
+        },
+        **placement(image.axes.removeprefix("C"), geometry),
     }
     if image.channel_names == RGB:
         return np.moveaxis(array, 0, -1), options | {"rgb": True}, "image"
@@ -74,7 +85,12 @@ def labels_layer(segmentation: Segmentation) -> LayerData:
             "index": [0, *label_set.names, label_set.ignore],
             "class": ["background", *label_set.names.values(), "not annotated"],
         },
-        **_placement(segmentation.axes, segmentation.geometry),
+        "metadata": {
+            "label_set": label_set,
+            "provenance": asdict(segmentation.provenance),
+            "geometry": segmentation.geometry,
+        },
+        **placement(segmentation.axes, segmentation.geometry),
     }
     return segmentation.labels, options, "labels"
 
@@ -90,8 +106,21 @@ def _per_frame(image: MedicalImage) -> Any:
     return dask.array.from_array(image.array, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
 
 
-def _placement(axes: str, geometry: Geometry) -> dict[str, Any]:
-    """Say where a layer with axes such as "TYX" lies: seconds and millimetres where known."""
+def placement(axes: str, geometry: Geometry) -> dict[str, Any]:
+    """Say where a layer lies: in seconds and millimetres where they are known.
+
+    Parameters
+    ----------
+    axes : str
+        Of the layer's data, such as "TYX".
+    geometry : Geometry
+        Of the image or mask.
+
+    Returns
+    -------
+    dict
+        scale, translate, units and axis_labels, as every napari layer takes them.
+    """
     spacing = geometry.spacing_mm
     n_space = len(axes.removeprefix("T"))
     scale = list(spacing or (1.0,) * n_space)

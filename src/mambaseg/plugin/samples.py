@@ -22,4 +22,5 @@ def echo_clip() -> list[LayerData]:
     from mambaseg.data import read_image, sample_path
     from mambaseg.plugin.layers import image_layer
 
-    return [image_layer(read_image(sample_path("echo")))]
+    data, options, kind = image_layer(read_image(sample_path("echo")))
+    return [(data, options | {"name": "echocardiogram"}, kind)]

@@ -1,0 +1,223 @@
+"""One segmentation that streams into a Labels layer."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.notifications import show_info, show_warning
+from psygnal import Signal
+
+from mambaseg.plugin.layers import labels_layer
+from mambaseg.plugin.notices import report
+from mambaseg.session import (
+    Failed,
+    FramesDone,
+    JobEvent,
+    Request,
+    Session,
+    Started,
+    Stopped,
+    Succeeded,
+)
+from mambaseg.types import Provenance, Segmentation
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Labels
+
+__all__ = ["Run", "results_of", "run_of"]
+
+_active: weakref.WeakKeyDictionary[Session, Run] = weakref.WeakKeyDictionary()
+
+
+def run_of(session: Session) -> Run | None:
+    """Give the run of a session that goes on, if one does."""
+    return _active.get(session)
+
+
+def results_of(viewer: napari.Viewer, image: Image) -> list[Labels]:
+    """Labels layers of a viewer that earlier runs on an image layer made, the newest first."""
+    mark = str(image.unique_id)
+    return [layer for layer in reversed(viewer.layers) if layer.metadata.get("segmented") == mark]
+
+
+class Run:
+    """Puts the frames that come in into a new Labels layer.
+
+    Frames on which the user has drawn meanwhile stay as drawn. Removing the
+    image or the new layer stops the run. A layer to replace goes only once the
+    new one stands for it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the new layer goes.
+    session : Session
+        Who segments.
+    layer : napari.layers.Image
+        What is segmented, of which `request.image` was made.
+    request : Request
+        With the data of `replaces` as base, where there is one.
+    replaces : napari.layers.Labels, optional
+        An earlier result that the new one is to replace.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        session: Session,
+        layer: Image,
+        request: Request,
+        replaces: Labels | None = None,
+    ) -> None:
+        self._viewer, self._image, self._request = viewer, layer, request
+        self._replaces = replaces
+        self.labels: Labels | None = None
+        self._kept: list[int] = []
+        self._reason = ""
+        frames = request.frames or range(request.image.n_frames)
+        self.active, self.done, self.total = True, 0, len(frames)
+        self.text, self.runs_on = f"Loading {request.model.name}…", ""
+        self._session = session
+        _active[session] = self
+        viewer.layers.events.removed.connect(self._removed)
+        self._job = session.service.submit(request, self._on_event)
+
+    def cancel(self) -> None:
+        """Stop ahead of the next clip; the frames that are finished stay."""
+        if self.active:
+            self.text = "Stopping after the clip of frames that is being computed…"
+            self._job.cancel()
+            self.changed.emit()
+
+    def _on_event(self, event: JobEvent) -> None:
+        if isinstance(event, Started):
+            self.runs_on = event.runs_on
+            self._add_layer(event.labels)
+        elif isinstance(event, FramesDone):
+            self._put(event)
+        elif isinstance(event, Succeeded):
+            self._succeed(event.segmentation)
+        elif isinstance(event, Stopped):
+            self._stop()
+        elif isinstance(event, Failed):
+            self._end(replace=False)
+            self.text = report(event.error)
+        self.changed.emit()
+
+    def _add_layer(self, data: Any) -> None:
+        image, model = self._request.image, self._request.model
+        made_by = Provenance(model.name, model.sha256)
+        data, options, _ = labels_layer(
+            Segmentation(data, "TYX", model.recipe.label_set, image.geometry, made_by)
+        )
+        # The image layer's own place counts, which the user may have changed.
+        options |= {
+            "name": f"{self._image.name}: {model.name}",
+            "scale": self._image.scale,
+            "translate": self._image.translate,
+            "rotate": self._image.rotate,
+            "shear": self._image.shear,
+            "affine": self._image.affine,
+            "units": self._image.units,
+            "axis_labels": self._image.axis_labels,
+        }
+        options["metadata"] |= {
+            "source": image.source,
+            "segmented": str(self._image.unique_id),
+        }
+        if self._image not in self._viewer.layers:
+            return
+        if self._replaces is not None:
+            self._replaces.visible = False
+        self.labels = self._viewer.add_labels(data, **options)
+        self.text = "Computing the first clip of frames…"
+
+    def _put(self, event: FramesDone) -> None:
+        self.done = event.done
+        self.text = str(event)
+        layer = self.labels
+        if layer is None or layer not in self._viewer.layers:
+            return
+        frames = range(event.start, event.stop)
+        if layer.data.shape != self._shape():
+            self._reason = f"The data of {layer.name!r} were replaced"
+            self._job.cancel()
+            return
+        for frame, labels in zip(frames, event.labels, strict=True):
+            if self._untouched(frame):
+                layer.data[frame] = labels
+            else:
+                self._kept.append(frame)
+                if len(self._kept) == 1:
+                    show_warning(
+                        f"You drew on frame {frame} of {layer.name!r} before it was segmented: "
+                        "your drawing stays. Undo it and run this frame again for the model's."
+                    )
+        shown = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]
+        if round(float(shown)) in frames:
+            layer.refresh()
+
+    def _shape(self) -> tuple[int, ...]:
+        image = self._request.image
+        return (image.n_frames, *image.spatial_shape)
+
+    def _untouched(self, frame: int) -> bool:
+        """Whether a frame is as the run found it."""
+        assert self.labels is not None  # noqa: S101 - only asked of a layer that is there
+        now = np.asarray(self.labels.data[frame])
+        if self._request.base is None:
+            return not now.any()
+        return np.array_equal(now, np.asarray(self._request.base[frame]))
+
+    def _succeed(self, segmentation: Segmentation) -> None:
+        provenance = asdict(segmentation.provenance)
+        if self._kept:
+            provenance["options"]["frames_kept_as_drawn"] = self._kept
+        if self.labels is not None:
+            self.labels.metadata["provenance"] = provenance
+        options = segmentation.provenance.options
+        self._end(replace=True)
+        self.text = (
+            f"Done: {self.total} frames in {options['seconds']:.1f} s "
+            f"({options['frames_per_second']:.1f} frames/s)"
+        )
+
+    def _stop(self) -> None:
+        kept = self.done
+        self._end(replace=True)
+        self.text = f"Stopped; {kept} of {self.total} frames are finished and kept."
+        if not kept:
+            self.text = "Stopped before a frame was finished; nothing was changed."
+        if self._reason:
+            self.text = f"{self._reason}, so the run was stopped. {self.text} Press Run to go on."
+            show_info(self.text)
+
+    def _end(self, *, replace: bool) -> None:
+        """Leave one of the new and the old layer, and forget the rest."""
+        self.active = False
+        _active.pop(self._session, None)
+        layers = self._viewer.layers
+        layers.events.removed.disconnect(self._removed)
+        old, new = self._replaces, self.labels
+        worth = new is not None and new in layers and bool(self.done or self._drawn())
+        if not worth and new is not None and new in layers:
+            layers.remove(new)
+        if old is not None and old in layers:
+            if worth and replace:
+                layers.remove(old)
+            else:
+                old.visible = True
+
+    def _drawn(self) -> bool:
+        return not all(map(self._untouched, range(self._request.image.n_frames)))
+
+    def _removed(self, event: Any) -> None:
+        if event.value in (self._image, self.labels):
+            self._reason = f"The layer {event.value.name!r} was removed"
+            self._job.cancel()
