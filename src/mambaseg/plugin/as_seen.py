@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
 
 from mambaseg.files import write_whole
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.panel import Note, button
+from mambaseg.plugin.panel import Note, button, row
 from mambaseg.plugin.path_field import ask_for
 from mambaseg.session import Worker
 
@@ -45,16 +45,18 @@ class AsSeen(QWidget):
     ) -> None:
         super().__init__()
         self._viewer, self._worker, self._guarded = viewer, worker, guarded
-        self.window_too = QCheckBox("With napari's window around it")
-        self.window_too.setToolTip("Picture the whole window with its panels, not the canvas alone")
+        self.window_too = QCheckBox("with window")
+        self.window_too.setToolTip("Picture napari's whole window, not the canvas alone")
         self.save = button(
-            "Save picture…", "Save what the viewer shows now as a PNG file", self._start
+            "Save as seen…",
+            "Save the canvas as it is on the screen, with its zoom and all visible layers, as PNG",
+            self._start,
         )
-        self.note = Note("The canvas at its size on the screen, with zoom and all visible layers.")
+        self.note = Note()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.note, self.window_too, self.save):
-            layout.addWidget(part)
+        layout.addLayout(row(self.save, self.window_too))
+        layout.addWidget(self.note)
 
     def _start(self) -> None:
         window = self.window()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import napari.viewer
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info, show_warning
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QFileDialog, QProgressBar, QSizePolicy
-from superqt import QCollapsible
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
 
 from mambaseg.export import overlay
 from mambaseg.plugin.as_seen import AsSeen
@@ -18,7 +19,7 @@ from mambaseg.plugin.from_layers import image_of, segmentation_of
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.look import Look
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.panel import Note, Panel, button, form, row
+from mambaseg.plugin.panel import Note, Panel, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
 from mambaseg.plugin.sessions import deliver, session_of
@@ -45,14 +46,16 @@ class ExportPanel(Panel):
         self._viewer = viewer
         self._writing: Task | None = None
         self._drawing: Task | None = None
-        self._make_fields()
-        self._make_layout()
-        # Redrawn once the fields have been still for a moment.
+        self._drawn_of: Labels | None = None
+        # Redrawn once fields, frame and mask have been still for a moment.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(150)
         self._soon.timeout.connect(self._draw)
+        self._make_fields()
+        self._make_layout()
         viewer.dims.events.current_step.connect(self._changed)
+        self._mask_changed()
         self._layer_changed()
         self._format_changed()
 
@@ -60,7 +63,7 @@ class ExportPanel(Panel):
         self.image = LayerChoice(self._viewer, Image, "no image layer")
         self.labels = LayerChoice(self._viewer, Labels, "no mask: run Segment first")
         self.image.layer_changed.connect(self._layer_changed)
-        self.labels.layer_changed.connect(self._changed)
+        self.labels.layer_changed.connect(self._mask_changed)
         self.what = QComboBox()
         self.what.addItems(["All frames", "Some frames", "Current frame"])
         self.what.setToolTip("Which frames of a clip, or slices of a volume, are written")
@@ -79,31 +82,27 @@ class ExportPanel(Panel):
         self.export = button("Export", "Write it", self._start)
         self.cancel = button("Cancel", "Stop; nothing is left behind", self._cancel)
         self.cancel.setEnabled(False)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setMaximumHeight(10)
+        self.bar = ProgressBar()
         self.note = Note()
 
     def _make_layout(self) -> None:
         self.body.addLayout(form([("Image", self.image), ("Mask", self.labels)]))
         self.body.addWidget(self.picture)
         self.body.addWidget(self.look)
-        self.body.addLayout(
-            form(
-                [
-                    ("Frames", self.what),
-                    ("", self.range),
-                    ("Format", self.format),
-                    ("File", self.path),
-                ]
-            )
+        self._frames = form(
+            [
+                ("Frames", self.what),
+                ("", self.range),
+                ("Format", self.format),
+                ("File", self.path),
+            ]
         )
+        self.body.addLayout(self._frames)
         self.body.addLayout(row(self.export, self.cancel))
         self.body.addWidget(self.bar)
         self.body.addWidget(self.note)
-        seen = QCollapsible("As seen on the screen")
-        seen.addWidget(AsSeen(self._viewer, self.session.files, self.guarded))
-        self.body.addWidget(seen)
+        self.as_seen = AsSeen(self._viewer, self.session.files, self.guarded)
+        self.body.addLayout(form([("Screen", self.as_seen)]))
 
     # What the fields show
 
@@ -120,7 +119,7 @@ class ExportPanel(Panel):
 
     def _what_changed(self) -> None:
         current = self.what.currentIndex() == 2
-        self.range.setVisible(self.what.currentIndex() == 1)
+        self._frames.setRowVisible(self.range, self.what.currentIndex() == 1)
         if current:
             self.format.setCurrentText("PNG pictures")
         self.format.setEnabled(not current)
@@ -146,12 +145,28 @@ class ExportPanel(Panel):
         stem = Path(layer.name).stem if layer is not None else "overlay"
         dialog.selectFile(f"{stem}_overlay{self._suffix}")
 
+    def _mask_changed(self) -> None:
+        """Follow what is drawn on the mask."""
+        if self._drawn_of is not None:
+            self._drawn_of.events.set_data.disconnect(self._changed)
+        self._drawn_of = self.labels.layer
+        if self._drawn_of is not None:
+            self._drawn_of.events.set_data.connect(self._changed)
+        self._changed()
+
     def _changed(self, event: object = None) -> None:
-        if hasattr(self, "_soon"):
+        if isalive(self):
             self._soon.start()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Draw what has changed while the panel was hidden."""
+        super().showEvent(event)
+        self._changed()
 
     def _draw(self) -> None:
         """Compose the shown frame in the background."""
+        if not self.isVisible():
+            return
         if self._drawing is not None:
             self._drawing.cancel()
         try:
@@ -210,7 +225,7 @@ class ExportPanel(Panel):
         self.end_with_window()
         self.export.setEnabled(False)
         self.cancel.setEnabled(True)
-        self.bar.setRange(0, 0)
+        self.bar.show_progress(0, 0)
         self.note.setText("Writing…")
         told = self.guarded(self._progress)
 
@@ -240,21 +255,18 @@ class ExportPanel(Panel):
 
     def _progress(self, done: int, total: int) -> None:
         if self._writing is not None:
-            self.bar.setRange(0, total)
-            self.bar.setValue(done)
+            self.bar.show_progress(done, total)
             self.note.setText(f"Writing… {done} of {total} frames")
 
     def _ended(self, note: str) -> None:
         self._writing = None
         self.export.setEnabled(True)
         self.cancel.setEnabled(False)
-        self.bar.setRange(0, 1)
-        self.bar.setValue(0)
+        self.bar.hide()
         self.note.setText(note)
 
     def _written(self, note: str) -> None:
         self._ended(note)
-        self.bar.setValue(1)
         show_info(note)
 
     def _failed(self, error: Exception) -> None:

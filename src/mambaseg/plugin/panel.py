@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
+    QDockWidget,
     QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMainWindow,
+    QProgressBar,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -21,16 +24,17 @@ from qtpy.QtWidgets import (
 
 from mambaseg.session import Session
 
-__all__ = ["Note", "Panel", "button", "form", "row"]
+__all__ = ["Note", "Panel", "ProgressBar", "button", "form", "row"]
 
 
 _LEAST_WIDTH = 340
 _NAME_WIDTH = 62
 _NOTE_WIDTH = 230
+_PROGRESS = "#5b7be0"  # stands out in the dark theme and in the light one
 
 
 class Note(QLabel):
-    """A line of text that wraps, takes the width it gets, and can be copied."""
+    """A line of text that wraps, takes the width it gets, and can be copied; hidden if empty."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
@@ -41,10 +45,40 @@ class Note(QLabel):
         self.setSizePolicy(policy)
         self.setMinimumWidth(_NOTE_WIDTH)  # Qt plans its height for this width
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        if not text:
+            self.hide()
+
+    def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
+        """Say something else, or nothing."""
+        super().setText(text)
+        if not text:
+            self.hide()
+        elif self.parent() is not None:  # else it would become a window
+            self.show()
+
+
+class ProgressBar(QProgressBar):
+    """A thin bar without text, hidden until there is something to show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextVisible(False)
+        self.setMaximumHeight(10)
+        # napari's own is grey on grey in both themes.
+        self.setStyleSheet(f"QProgressBar::chunk {{ background-color: {_PROGRESS}; }}")
+        self.hide()
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Show how much is done; a total of 0 means that it is not known yet."""
+        self.setRange(0, total)
+        self.setValue(done)
+        self.show()
 
 
 class Panel(QWidget):
     """A dock widget whose content scrolls where the window is low.
+
+    Opened beside another of ours it becomes a tab, so that each has the whole height.
 
     Parameters
     ----------
@@ -60,7 +94,7 @@ class Panel(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self._watched = False
+        self._watched = self._placed = False
         content = QWidget()
         outer = QVBoxLayout(content)
         outer.setContentsMargins(8, 8, 8, 8)
@@ -94,7 +128,24 @@ class Panel(QWidget):
         room = bar.sizeHint().width() if bar is not None else 0
         width = self._content.minimumSizeHint().width() + room
         self.setMinimumWidth(max(_LEAST_WIDTH, width))
+        QTimer.singleShot(0, self.guarded(self._become_a_tab))  # once napari has docked it
         self.end_with_window()
+
+    def _become_a_tab(self) -> None:
+        """Join the first panel of ours that stands in the same place, once."""
+        window, dock = self.window(), _dock_of(self)
+        if self._placed or not isinstance(window, QMainWindow) or dock is None:
+            return
+        self._placed = True
+        area = window.dockWidgetArea
+        for panel in window.findChildren(Panel):
+            other = _dock_of(panel)
+            if panel is self or not panel._placed or other is None or dock.isFloating():
+                continue
+            if not other.isFloating() and area(other) == area(dock):
+                window.tabifyDockWidget(other, dock)
+                dock.raise_()
+                return
 
     def guarded(self, function: Callable[..., Any]) -> Callable[..., None]:
         """Wrap a callback so that it does nothing once Qt has deleted the panel."""
@@ -104,6 +155,13 @@ class Panel(QWidget):
                 function(*arguments)
 
         return call
+
+
+def _dock_of(panel: QWidget) -> QDockWidget | None:
+    parent = panel.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent
 
 
 def form(rows: Sequence[tuple[str, Any]]) -> QFormLayout:

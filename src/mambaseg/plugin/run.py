@@ -113,8 +113,9 @@ class Run:
     def _add_layer(self, data: Any) -> None:
         image, model = self._request.image, self._request.model
         made_by = Provenance(model.name, model.sha256)
+        axes = image.axes.removeprefix("C")
         data, options, _ = labels_layer(
-            Segmentation(data, "TYX", model.recipe.label_set, image.geometry, made_by)
+            Segmentation(data, axes, model.recipe.label_set, image.geometry, made_by)
         )
         # The image layer's own place counts, which the user may have changed.
         options |= {
@@ -151,7 +152,7 @@ class Run:
             return
         for frame, labels in zip(frames, event.labels, strict=True):
             if self._untouched(frame):
-                layer.data[frame] = labels
+                layer.data[self._at(frame)] = labels
             else:
                 self._kept.append(frame)
                 if len(self._kept) == 1:
@@ -160,20 +161,27 @@ class Run:
                         "your drawing stays. Undo it and run this frame again for the model's."
                     )
         shown = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]
-        if round(float(shown)) in frames:
+        if self._is_still or round(float(shown)) in frames:
             layer.refresh()
 
+    @property
+    def _is_still(self) -> bool:
+        return self._request.image.kind == "image"
+
+    def _at(self, frame: int) -> Any:
+        """Index of a frame in the labels, which are two-dimensional for a still image."""
+        return ... if self._is_still else frame
+
     def _shape(self) -> tuple[int, ...]:
-        image = self._request.image
-        return (image.n_frames, *image.spatial_shape)
+        return tuple(self._request.image.array.shape[1:])
 
     def _untouched(self, frame: int) -> bool:
         """Whether a frame is as the run found it."""
         assert self.labels is not None  # noqa: S101 - only asked of a layer that is there
-        now = np.asarray(self.labels.data[frame])
+        now = np.asarray(self.labels.data[self._at(frame)])
         if self._request.base is None:
             return not now.any()
-        return np.array_equal(now, np.asarray(self._request.base[frame]))
+        return np.array_equal(now, np.asarray(self._request.base[self._at(frame)]))
 
     def _succeed(self, segmentation: Segmentation) -> None:
         provenance = asdict(segmentation.provenance)

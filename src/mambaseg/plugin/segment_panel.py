@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QMessageBox,
-    QProgressBar,
     QSizePolicy,
 )
 
@@ -21,7 +20,7 @@ from mambaseg.plugin.from_layers import image_of
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.model_choice import ModelCombo
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.panel import Note, Panel, button, form, row
+from mambaseg.plugin.panel import Note, Panel, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import ask_for
 from mambaseg.plugin.run import Run, results_of, run_of
 from mambaseg.plugin.sessions import session_of
@@ -87,9 +86,7 @@ class SegmentPanel(Panel):
         self.cancel_button = button(
             "Cancel", "Stop; finished frames are kept (Ctrl+Backspace)", self._cancel
         )
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setMaximumHeight(10)
+        self.bar = ProgressBar()
         self.progress = Note()
         for key, slot in (("Ctrl+Return", self._start), ("Ctrl+Backspace", self._cancel)):
             QShortcut(QKeySequence(key), self).activated.connect(slot)
@@ -165,10 +162,8 @@ class SegmentPanel(Panel):
         self.cancel_button.setEnabled(active)
         self.layer.setEnabled(not active)
         if run is None:
-            self.bar.setValue(0)
             return
-        self.bar.setRange(0, run.total if run.done or not active else 0)  # 0, 0: it is busy
-        self.bar.setValue(run.done)
+        self.bar.show_progress(run.done, run.total if run.done or not active else 0)
         self.progress.setText(run.text)
         if run.runs_on:
             self.engine.setText(f"{'Runs' if active else 'Ran'} on {run.runs_on}.")

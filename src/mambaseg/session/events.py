@@ -32,7 +32,7 @@ class Started:
 
     Parameters
     ----------
-    labels : array-like of uint8, shape (T, Y, X)
+    labels : array-like of uint8, shape (T, Y, X), or (Y, X) for a still image
         An array of the listener's own to put labels in: zeros, or a copy of
         the labels that the request wants to build on. On disk if large.
     runs_on : str

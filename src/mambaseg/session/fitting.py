@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mambaseg.data.fitting import check_fits
+from mambaseg.data.fitting import as_clip, check_fits
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.trained_model import TrainedModel
@@ -44,7 +44,7 @@ def _reason(model: TrainedModel, image: MedicalImage | None) -> str:
     if image is None:
         return ""
     try:
-        check_fits(image, model.recipe)
+        check_fits(as_clip(image), model.recipe)
     except UnsupportedImageError as error:
         return str(error)
     return ""

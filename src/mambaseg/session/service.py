@@ -40,14 +40,14 @@ class Request:
     Parameters
     ----------
     image : MedicalImage
-        A video (CTYX) that fits the model.
+        A video (CTYX) or still image (CYX) that fits the model.
     model : TrainedModel
         The model.
     device : str
         "auto" for the fastest, or a name from `Ready.devices`.
     frames : range or None
         Consecutive frames; None for all.
-    base : array-like of uint8, shape (T, Y, X), or None
+    base : array-like of uint8, shape (T, Y, X) or (Y, X), or None
         Labels that the new ones are put into, for `Started.labels`; they
         themselves stay as they are. None: zeros.
     """
@@ -202,10 +202,12 @@ def _leave_a_core() -> None:
 def _labels_for(request: Request) -> ArrayLike:
     from mambaseg.inference.label_store import new_labels
 
-    image = request.image
-    height, width = image.spatial_shape[-2:]
-    labels: ArrayLike = new_labels((image.n_frames, height, width))
+    shape = request.image.array.shape[1:]
+    if len(shape) == 2:
+        base = request.base
+        return np.zeros(shape, np.uint8) if base is None else np.array(base, np.uint8)
+    labels: ArrayLike = new_labels(shape)  # type: ignore[arg-type]
     if request.base is not None:
-        for index in range(image.n_frames):
+        for index in range(shape[0]):
             labels[index] = np.asarray(request.base[index])  # type: ignore[index]
     return labels
