@@ -14,7 +14,7 @@ from mambaseg.inference import Engine
 from mambaseg.plugin.from_layers import image_of
 
 pytest.importorskip("napari")
-from napari.layers import Labels  # noqa: E402
+from napari.layers import Labels
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -146,11 +146,11 @@ def test_a_question_that_is_cancelled_changes_nothing(desk: Any) -> None:
 def test_keys_run_and_cancel(desk: Any) -> None:
     desk.add_clip(400)
     panel = desk.segment()
-    panel.activateWindow()
-    panel.frames.first.setFocus()
+    desk.viewer.window.activate()
+    desk.wait(panel.isActiveWindow)
     desk.qtbot.keyClick(panel, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     desk.wait(lambda: panel.bar.value() >= 3)
-    desk.qtbot.keyClick(panel, Qt.Key.Key_Backspace, Qt.KeyboardModifier.ControlModifier)
+    desk.qtbot.keyClick(panel, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
     desk.wait(lambda: panel.run_button.isEnabled())
     assert "Stopped" in panel.progress.text()
 
@@ -165,9 +165,8 @@ def test_without_a_layer_it_says_what_to_do(desk: Any, notices: list[str]) -> No
 @pytest.mark.parametrize(
     ("shape", "options", "words"),
     [
-        ((6, 32, 40, 3), {"rgb": True}, "has 3 channels"),
         ((6, 32, 40), {"axis_labels": ("z", "y", "x")}, "is a single volume"),
-        ((32, 40), {}, "is a single image"),
+        ((2, 6, 32, 40), {}, "is a time series of volumes"),
     ],
 )
 def test_a_layer_that_fits_no_model_says_why(
@@ -182,6 +181,15 @@ def test_a_layer_that_fits_no_model_says_why(
     desk.click(panel.run_button)
     assert any(words in text and "choose another model" in text for text in notices)
     assert list(desk.viewer.layers) == [layer]
+
+
+def test_a_colour_picture_for_a_grey_model_says_what_is_done(desk: Any, notices: list[str]) -> None:
+    colours = np.random.default_rng(0).integers(0, 255, (32, 40, 3)).astype(np.uint8)
+    desk.viewer.add_image(colours, name="picture", rgb=True)
+    mask = run_to_the_end(desk, desk.segment("grey"))
+    assert mask.data.shape == (32, 40)
+    assert mask.data.any()
+    assert any("picture is in colour and grey takes grey" in text for text in notices)
 
 
 @pytest.mark.parametrize("which", ["image", "mask"])

@@ -22,7 +22,7 @@ from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Note, Panel, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
-from mambaseg.plugin.sessions import deliver, session_of
+from mambaseg.plugin.sessions import deliver
 from mambaseg.session import ExportRequest, Task, export
 from mambaseg.types import MedicalImage, Segmentation
 from mambaseg.types.errors import Cancelled, MambasegError, UnsupportedImageError
@@ -42,8 +42,7 @@ class ExportPanel(Panel):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__(session_of(viewer))
-        self._viewer = viewer
+        super().__init__(viewer)
         self._writing: Task | None = None
         self._drawing: Task | None = None
         self._drawn_of: Labels | None = None

@@ -31,6 +31,7 @@ class FrameRange(QWidget):
         for box in (self.first, self.last):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             box.setMinimumWidth(70)
+            box.setKeyboardTracking(False)  # the 1 of a 12 that is being typed is no choice
         self.all = QPushButton("All")
         self.all.setToolTip("Take all frames")
         self.all.clicked.connect(self.choose_all)
@@ -51,6 +52,8 @@ class FrameRange(QWidget):
     @property
     def frames(self) -> range:
         """The frames that are chosen."""
+        for box in (self.first, self.last):
+            box.interpretText()  # what was typed, though return was not pressed
         return range(self._first, self._last + 1)
 
     def set_length(self, n_frames: int) -> None:

@@ -14,7 +14,6 @@ from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Note, Panel, button
 from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
-from mambaseg.plugin.sessions import session_of
 from mambaseg.session import Inspection, Task, find_images, inspect
 
 __all__ = ["LoadPanel"]
@@ -34,8 +33,7 @@ class LoadPanel(Panel):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__(session_of(viewer))
-        self._viewer = viewer
+        super().__init__(viewer)
         self._worker = self.session.files
         self._task: Task | None = None
         self._found: Inspection | None = None

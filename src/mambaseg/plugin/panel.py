@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import (
     QDockWidget,
     QFormLayout,
@@ -22,7 +23,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from mambaseg.session import Session
+from mambaseg.plugin.sessions import session_of
+
+if TYPE_CHECKING:
+    import napari
 
 __all__ = ["Note", "Panel", "ProgressBar", "button", "form", "row"]
 
@@ -82,18 +86,22 @@ class Panel(QWidget):
 
     Parameters
     ----------
-    session : Session
-        What it shares with the viewer's other panels; it ends with the window.
+    viewer : napari.Viewer
+        Where it stands.
 
     Attributes
     ----------
+    session : Session
+        What it shares with the viewer's other panels; it ends with the window.
     body : QVBoxLayout
         Where the content goes, from the top.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
-        self.session = session
+        self._viewer = viewer
+        self.session = session_of(viewer)
+        viewer.layers.events.removing.connect(self._hold_canvas)
         self._watched = self._placed = False
         content = QWidget()
         outer = QVBoxLayout(content)
@@ -120,6 +128,17 @@ class Panel(QWidget):
         if not self._watched and window is not None and window is not self:
             self._watched = True
             window.destroyed.connect(self.session.close)
+
+    def _hold_canvas(self, event: object = None) -> None:
+        """Make the canvas's OpenGL context the current one.
+
+        napari frees a removed layer's buffers in whatever context is current;
+        freed in another one, the next drawing crashes.
+        """
+        window = self.window() if isalive(self) else None
+        for canvas in window.findChildren(QOpenGLWidget) if window is not None else ():
+            if canvas.isValid():
+                canvas.makeCurrent()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Take note of the window that the panel stands in."""

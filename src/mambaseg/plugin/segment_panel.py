@@ -6,7 +6,7 @@ from pathlib import Path
 
 import napari.viewer
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QComboBox,
@@ -23,7 +23,6 @@ from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Note, Panel, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import ask_for
 from mambaseg.plugin.run import Run, results_of, run_of
-from mambaseg.plugin.sessions import session_of
 from mambaseg.session import Request, choose_models, summarise_image
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
@@ -46,8 +45,7 @@ class SegmentPanel(Panel):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__(session_of(viewer))
-        self._viewer = viewer
+        super().__init__(viewer)
         self._image: MedicalImage | None = None
         self._run: Run | None = None
         self._make_fields()
@@ -84,11 +82,11 @@ class SegmentPanel(Panel):
         self.frames = FrameRange()
         self.run_button = button("Run", "Segment these frames (Ctrl+Return)", self._start)
         self.cancel_button = button(
-            "Cancel", "Stop; finished frames are kept (Ctrl+Backspace)", self._cancel
+            "Cancel", "Stop; finished frames are kept (Ctrl+.)", self._cancel
         )
         self.bar = ProgressBar()
         self.progress = Note()
-        for key, slot in (("Ctrl+Return", self._start), ("Ctrl+Backspace", self._cancel)):
+        for key, slot in (("Ctrl+Return", self._start), ("Ctrl+.", self._cancel)):
             QShortcut(QKeySequence(key), self).activated.connect(slot)
 
     def _make_layout(self) -> None:
@@ -131,7 +129,8 @@ class SegmentPanel(Panel):
         choice = self.model.choice
         if choice is not None:
             card = choice.model.card
-            self.about_model.setText(" ".join(filter(None, (card.description, card.intended_use))))
+            about = (card.description, card.intended_use, choice.note)
+            self.about_model.setText(" ".join(filter(None, about)))
             self.model.setToolTip(choice.model.name)
         elif self.session.models is None:
             self.about_model.setText("Looking for models…")
@@ -223,6 +222,8 @@ class SegmentPanel(Panel):
         if choice is None or self._image is None:
             return
         self.end_with_window()
+        if choice.note:
+            show_info(choice.note)
         request = Request(
             self._image,
             choice.model,

@@ -15,10 +15,21 @@ __all__ = ["ModelChoice", "choose_models"]
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model, and why it cannot segment the image; "" where it can."""
+    """A model, and how it suits the image.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        The model.
+    reason : str
+        Why it cannot segment the image; "" where it can.
+    note : str
+        What is done to the image first; "" if nothing is.
+    """
 
     model: TrainedModel
-    reason: str
+    reason: str = ""
+    note: str = ""
 
     @property
     def fits(self) -> bool:
@@ -36,15 +47,21 @@ def choose_models(models: Iterable[TrainedModel], image: MedicalImage | None) ->
     image : MedicalImage or None
         What is to be segmented; None, and all fit.
     """
-    choices = [ModelChoice(model, _reason(model, image)) for model in models]
+    choices = [_choice(model, image) for model in models]
     return sorted(choices, key=lambda choice: not choice.fits)
 
 
-def _reason(model: TrainedModel, image: MedicalImage | None) -> str:
+def _choice(model: TrainedModel, image: MedicalImage | None) -> ModelChoice:
     if image is None:
-        return ""
+        return ModelChoice(model)
     try:
         check_fits(as_clip(image), model.recipe)
     except UnsupportedImageError as error:
-        return str(error)
-    return ""
+        return ModelChoice(model, reason=str(error))
+    if image.array.shape[0] == 3 and len(model.recipe.channels) == 1:
+        note = (
+            f"{image.source or 'The image'} is in colour and {model.name} takes grey: its colours "
+            "are turned into grey for the model. If that is not wanted, choose a model for colour."
+        )
+        return ModelChoice(model, note=note)
+    return ModelChoice(model)
