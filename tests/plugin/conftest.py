@@ -13,6 +13,9 @@ import pytest
 
 from mambaseg.types import Geometry, LabelSet, MedicalImage, Segmentation
 
+# napari's proxies then raise where a panel touches the viewer from another thread.
+os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+
 NO_DISPLAY = sys.platform == "linux" and not (
     os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
 )
@@ -114,6 +117,19 @@ class Desk:
         self.qtbot.keyClicks(line, text)
         self.qtbot.keyClick(line, Qt.Key.Key_Return)
 
+    def choose_file(self, path: Any) -> None:
+        """Give a path to the file dialog that is open, and press its button."""
+        from qtpy.QtWidgets import QApplication, QFileDialog
+
+        def dialogs() -> list[Any]:
+            widgets = QApplication.topLevelWidgets()
+            return [one for one in widgets if isinstance(one, QFileDialog) and one.isVisible()]
+
+        self.wait(lambda: len(dialogs()) == 1)
+        (dialog,) = dialogs()
+        dialog.selectFile(str(path))
+        dialog.accept()
+
     def wait(self, condition: Any, seconds: float = 60) -> None:
         self.qtbot.waitUntil(condition, timeout=round(1000 * seconds))
 
@@ -123,6 +139,14 @@ class Desk:
 
         colours_last = np.moveaxis(random_clip(n_frames).array, 0, -1)
         return self.viewer.add_image(colours_last, **{"rgb": True, "name": "blobs", **options})
+
+    def segmented(self, n_frames: int = 6) -> Any:
+        """Add a clip and segment it; gives the mask's layer."""
+        self.add_clip(n_frames)
+        panel = self.segment()
+        self.click(panel.run_button)
+        self.wait(lambda: panel.run_button.isEnabled())
+        return self.viewer.layers[-1]
 
     def segment(self, model: str = "colour") -> Any:
         """Open the Segment panel from the menu and choose a model."""

@@ -1,0 +1,172 @@
+"""The Export panel and the Save dialog in a real napari: the files that they write."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from PIL import Image
+
+from mambaseg.cli.main import main
+from mambaseg.data import read_segmentation, sample_path
+
+pytestmark = pytest.mark.usefixtures("display")
+
+
+def first_frame(film: Path) -> np.ndarray:
+    with av.open(str(film)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24")
+
+
+def export_panel(desk: Any) -> Any:
+    desk.menu("Layers", "Visualize", "Export (mambaseg)")
+    panel = desk.panel("Export")
+    desk.wait(panel.picture.isVisible)
+    return panel
+
+
+def write(desk: Any, panel: Any, path: Path) -> None:
+    desk.type(panel.path.line, str(path))
+    desk.click(panel.export)
+    desk.wait(panel.export.isEnabled)
+
+
+def test_films_equal_the_shells(desk: Any, tmp_path: Path) -> None:
+    desk.menu("File", "Open Sample", "Echocardiogram (30 frames) (mambaseg)")
+    segment = desk.segment()
+    desk.click(segment.run_button)
+    desk.wait(segment.run_button.isEnabled)
+    panel = export_panel(desk)
+    for name, path in (("mp4 film", "a.mp4"), ("GIF film", "a.gif"), ("PNG pictures", "a")):
+        panel.format.setCurrentText(name)
+        write(desk, panel, tmp_path / path)
+
+    clip, shell = sample_path("echo"), tmp_path / "shell"
+    command = ["segment", str(clip), "-m", "colour", "-o", str(shell), "--device", "cpu"]
+    assert main([*command, "--scale", "2", "--overlay", "mp4", "gif", "png"]) == 0
+    for suffix in (".mp4", ".gif"):
+        (theirs,) = shell.glob(f"*_overlay{suffix}")
+        ours = first_frame(tmp_path / f"a{suffix}")
+        assert ours.shape == (480, 640, 3)
+        np.testing.assert_array_equal(ours, first_frame(theirs))
+    (folder,) = shell.glob("*_overlays")
+    pictures = sorted((tmp_path / "a").iterdir())
+    assert len(pictures) == 30
+    for picture in pictures:
+        assert picture.read_bytes() == (folder / picture.name).read_bytes()
+
+
+def test_the_current_frame_is_written_as_it_is_previewed(desk: Any, tmp_path: Path) -> None:
+    desk.segmented()
+    panel = export_panel(desk)
+    panel.look.mode.setCurrentText("Outline")
+    panel.look.legend.setChecked(False)
+    panel.look.scale.setValue(3)
+    panel.what.setCurrentText("Current frame")
+    pictures = []
+    for frame in (1, 4):
+        desk.viewer.dims.set_current_step(0, frame)
+        write(desk, panel, tmp_path / f"{frame}.png")
+        pictures.append(np.asarray(Image.open(tmp_path / f"{frame}.png")))
+    assert pictures[0].shape == (144, 180, 3)
+    assert not np.array_equal(*pictures)
+
+
+def test_some_frames_make_a_shorter_film(desk: Any, tmp_path: Path) -> None:
+    desk.segmented()
+    panel = export_panel(desk)
+    panel.what.setCurrentText("Some frames")
+    desk.type(panel.range.first.lineEdit(), "2")
+    write(desk, panel, tmp_path / "some.mp4")
+    with av.open(str(tmp_path / "some.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 4
+
+
+def test_the_preview_follows_what_is_drawn(desk: Any) -> None:
+    mask = desk.segmented()
+    panel = export_panel(desk)
+    before = panel.picture.pixmap().toImage()
+    mask.data_setitem(tuple(np.indices((1, 20, 20)).reshape(3, -1)), 1)
+    mask.data_setitem(tuple(np.indices((1, 20, 20)).reshape(3, -1)), 0)
+    desk.viewer.dims.set_current_step(0, 0)
+    desk.wait(lambda: panel.picture.pixmap().toImage() != before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_full_disk_is_told_and_leaves_nothing_behind(
+    desk: Any, notices: list[str], tmp_path: Path
+) -> None:
+    import resource
+
+    desk.segmented()
+    panel = export_panel(desk)
+    layers = list(desk.viewer.layers)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        write(desk, panel, tmp_path / "film.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert any(f"Cannot write {tmp_path / 'film.mp4'}" in text for text in notices)
+    assert "Cannot write" in panel.note.text()
+    assert not list(tmp_path.glob("*film*"))
+    assert list(desk.viewer.layers) == layers
+    write(desk, panel, tmp_path / "film.mp4")
+    assert (tmp_path / "film.mp4").is_file()
+
+
+def test_without_layers_or_a_path_it_says_what_to_do(desk: Any, notices: list[str]) -> None:
+    desk.menu("Layers", "Visualize", "Export (mambaseg)")
+    panel = desk.panel("Export")
+    desk.wait(lambda: "There is no image layer" in panel.note.text())
+    desk.segmented()
+    desk.viewer.window.dock_widgets["Export (mambaseg)"].parentWidget()
+    panel = export_panel(desk)
+    desk.click(panel.export)
+    assert any("Say where to write" in text for text in notices)
+
+
+def test_a_mask_is_saved_from_the_save_dialog(desk: Any, tmp_path: Path) -> None:
+    from qtpy.QtCore import QTimer
+
+    mask = desk.segmented()
+    desk.viewer.layers.selection.active = mask
+    for name in ("mask.nrrd", "mask.nii.gz"):
+        path = tmp_path / name
+        QTimer.singleShot(300, lambda path=path: desk.choose_file(path))
+        desk.menu("File", "Save Selected Layers...")
+        read = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        np.testing.assert_array_equal(read.squeeze(), np.asarray(mask.data))
+        ours = read_segmentation(path)
+        assert ours.label_set.names == {1: "nodule"}
+        assert ours.provenance.model == "colour"
+
+
+@pytest.mark.parametrize("window_too", [False, True])
+def test_the_screen_is_saved_as_seen(desk: Any, tmp_path: Path, window_too: bool) -> None:
+    desk.segmented()
+    panel = export_panel(desk)
+    panel.as_seen.window_too.setChecked(window_too)
+    expected = desk.viewer.screenshot(canvas_only=not window_too, flash=False)
+    desk.click(panel.as_seen.save)
+    desk.choose_file(tmp_path / "seen.png")
+    desk.wait((tmp_path / "seen.png").is_file)
+    seen = np.asarray(Image.open(tmp_path / "seen.png"))
+    assert seen.shape[:2] == expected.shape[:2]
+    assert seen[..., :3].std() > 10
+    if not window_too:
+        np.testing.assert_array_equal(seen, expected)
+
+
+def test_without_a_window_the_screen_is_not_saved(
+    make_napari_viewer: Any, qtbot: Any, notices: list[str]
+) -> None:
+    viewer = make_napari_viewer(show=False)
+    _, panel = viewer.window.add_plugin_dock_widget("mambaseg", "Export")
+    panel.as_seen.save.click()
+    assert any("would be black" in text for text in notices)

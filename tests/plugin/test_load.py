@@ -1,0 +1,137 @@
+"""The Load panel in a real napari: what it finds, previews and opens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+
+from mambaseg.data import sample_path
+
+pytestmark = pytest.mark.usefixtures("display")
+
+
+@pytest.fixture
+def panel(desk: Any) -> Any:
+    desk.menu("File", "IO Utilities", "Load (mambaseg)")
+    return desk.panel("Load")
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """A folder of twelve numbered frames, each as grey as its number."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for index in range(12):
+        Image.fromarray(np.full((24, 32), index, np.uint8)).save(folder / f"{index}.png")
+    return folder
+
+
+def facts(panel: Any) -> dict[str, str]:
+    """What the panel says of the file."""
+    rows = panel.facts
+    return {
+        rows.itemAt(i, rows.ItemRole.LabelRole).widget().text(): rows.itemAt(
+            i, rows.ItemRole.FieldRole
+        )
+        .widget()
+        .text()
+        for i in range(rows.rowCount())
+    }
+
+
+def test_a_typed_path_is_described_previewed_and_opened(desk: Any, panel: Any) -> None:
+    assert not panel.open.isEnabled()
+    desk.type(panel.field.line, str(sample_path("echo")))
+    desk.wait(panel.open.isEnabled)
+    assert facts(panel) == {
+        "Kind": "Clip, colour, uint8",
+        "Size": "320 x 240 pixels",
+        "Frames": "30",
+        "Frame rate": "30 frames/s",
+        "Spacing": "unknown",
+    }
+    assert panel.picture.isVisible()
+    assert not panel.picture.pixmap().isNull()
+    desk.click(panel.open)
+    (layer,) = desk.viewer.layers
+    assert layer.data.shape == (30, 240, 320, 3)
+
+
+def test_a_range_of_a_dropped_folder_is_opened(desk: Any, panel: Any, frames: Path) -> None:
+    dropped = QMimeData()
+    dropped.setUrls([QUrl.fromLocalFile(str(frames))])
+    panel.field.dropEvent(
+        QDropEvent(
+            QPointF(5, 5),
+            Qt.DropAction.CopyAction,
+            dropped,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+    )
+    desk.wait(panel.open.isEnabled)
+    assert facts(panel)["Frames"] == "12"
+    assert facts(panel)["Frame rate"] == "unknown"
+    desk.type(panel.range.first.lineEdit(), "3")
+    desk.type(panel.range.last.lineEdit(), "10")
+    desk.click(panel.open)
+    (layer,) = desk.viewer.layers
+    assert np.asarray(layer.data)[:, 0, 0].tolist() == list(range(3, 11))
+
+
+def test_one_of_several_files_is_chosen(desk: Any, panel: Any, tmp_path: Path) -> None:
+    import SimpleITK as sitk  # noqa: N813
+
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for name, depth in (("a.nrrd", 3), ("b.nii.gz", 5)):
+        volume = sitk.GetImageFromArray(np.zeros((depth, 6, 7), np.int16))
+        volume.SetSpacing((0.5, 0.75, 2))
+        sitk.WriteImage(volume, str(folder / name))
+    desk.click(panel.field.findChildren(type(panel.open))[1])
+    desk.choose_file(folder)
+    desk.wait(panel.open.isEnabled)
+    assert [panel.files.item(i).text() for i in range(panel.files.count())] == [
+        "a.nrrd",
+        "b.nii.gz",
+    ]
+    assert facts(panel)["Size"] == "7 x 6 x 3 pixels"
+    panel.files.setCurrentRow(1)
+    desk.wait(lambda: facts(panel).get("Size") == "7 x 6 x 5 pixels")
+    assert facts(panel)["Spacing"] == "0.5 x 0.75 x 2 mm"
+    desk.click(panel.open)
+    (layer,) = desk.viewer.layers
+    assert layer.data.shape == (5, 6, 7)
+    np.testing.assert_allclose(layer.scale, (2, 0.75, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("nothing.mp4", None, "does not exist"),
+        ("broken.mp4", b"\x00\x00\x00\x20ftypisom" + b"\x00" * 50, "broken.mp4"),
+        ("notes.txt", b"hello", "notes.txt"),
+    ],
+)
+def test_what_cannot_be_read_says_why(
+    desk: Any,
+    panel: Any,
+    notices: list[str],
+    tmp_path: Path,
+    name: str,
+    content: bytes | None,
+    words: str,
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    desk.type(panel.field.line, str(tmp_path / name))
+    desk.wait(lambda: any(words in text for text in notices))
+    assert words in panel.note.text()
+    assert not panel.open.isEnabled()
+    assert not desk.viewer.layers
