@@ -117,18 +117,24 @@ class Desk:
         self.qtbot.keyClicks(line, text)
         self.qtbot.keyClick(line, Qt.Key.Key_Return)
 
-    def choose_file(self, path: Any) -> None:
+    def choose_file(self, path: Any, file_type: str = "") -> None:
         """Give a path to the file dialog that is open, and press its button."""
-        from qtpy.QtWidgets import QApplication, QFileDialog
+        from qtpy.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QLineEdit
 
         def dialogs() -> list[Any]:
             widgets = QApplication.topLevelWidgets()
             return [one for one in widgets if isinstance(one, QFileDialog) and one.isVisible()]
 
-        self.wait(lambda: len(dialogs()) == 1)
+        self.wait(lambda: len(dialogs()) == 1, seconds=10)
         (dialog,) = dialogs()
-        dialog.selectFile(str(path))
-        dialog.accept()
+        for name in dialog.nameFilters():
+            if file_type and file_type in name:
+                dialog.selectNameFilter(name)
+        dialog.findChild(QLineEdit).setText(str(path))
+        box = dialog.findChild(QDialogButtonBox)
+        accept = QDialogButtonBox.ButtonRole.AcceptRole
+        (button,) = [one for one in box.buttons() if box.buttonRole(one) == accept]
+        button.click()
 
     def wait(self, condition: Any, seconds: float = 60) -> None:
         self.qtbot.waitUntil(condition, timeout=round(1000 * seconds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,18 @@ def test_films_equal_the_shells(desk: Any, tmp_path: Path) -> None:
     desk.click(segment.run_button)
     desk.wait(segment.run_button.isEnabled)
     panel = export_panel(desk)
+    panel.look.scale.setValue(1)
     for name, path in (("mp4 film", "a.mp4"), ("GIF film", "a.gif"), ("PNG pictures", "a")):
         panel.format.setCurrentText(name)
         write(desk, panel, tmp_path / path)
 
     clip, shell = sample_path("echo"), tmp_path / "shell"
     command = ["segment", str(clip), "-m", "colour", "-o", str(shell), "--device", "cpu"]
-    assert main([*command, "--scale", "2", "--overlay", "mp4", "gif", "png"]) == 0
+    assert main([*command, "--overlay", "mp4", "gif", "png"]) == 0
     for suffix in (".mp4", ".gif"):
         (theirs,) = shell.glob(f"*_overlay{suffix}")
         ours = first_frame(tmp_path / f"a{suffix}")
-        assert ours.shape == (480, 640, 3)
+        assert ours.shape == (240, 320, 3)
         np.testing.assert_array_equal(ours, first_frame(theirs))
     (folder,) = shell.glob("*_overlays")
     pictures = sorted((tmp_path / "a").iterdir())
@@ -125,8 +127,8 @@ def test_without_layers_or_a_path_it_says_what_to_do(desk: Any, notices: list[st
     panel = desk.panel("Export")
     desk.wait(lambda: "There is no image layer" in panel.note.text())
     desk.segmented()
-    desk.viewer.window.dock_widgets["Export (mambaseg)"].parentWidget()
-    panel = export_panel(desk)
+    desk.menu("Layers", "Visualize", "Export (mambaseg)")
+    desk.wait(panel.picture.isVisible)
     desk.click(panel.export)
     assert any("Say where to write" in text for text in notices)
 
@@ -136,10 +138,10 @@ def test_a_mask_is_saved_from_the_save_dialog(desk: Any, tmp_path: Path) -> None
 
     mask = desk.segmented()
     desk.viewer.layers.selection.active = mask
-    for name in ("mask.nrrd", "mask.nii.gz"):
-        path = tmp_path / name
-        QTimer.singleShot(300, lambda path=path: desk.choose_file(path))
+    for suffix, file_type in ((".nrrd", "NRRD mask"), (".nii.gz", "NIfTI mask")):
+        QTimer.singleShot(300, partial(desk.choose_file, tmp_path / "mask", file_type))
         desk.menu("File", "Save Selected Layers...")
+        path = tmp_path / f"mask{suffix}"
         read = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
         np.testing.assert_array_equal(read.squeeze(), np.asarray(mask.data))
         ours = read_segmentation(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 __all__ = ["Geometry"]
@@ -61,3 +61,8 @@ class Geometry:
         if times is None or len(times) < 2:
             return None
         return (len(times) - 1) / (times[-1] - times[0])
+
+    def with_frames(self, start: int, stop: int) -> Geometry:
+        """Give the geometry of the frames `start` to `stop` (exclusive), at the times they had."""
+        times = self.frame_times_s
+        return self if times is None else replace(self, frame_times_s=times[start:stop])
