@@ -103,6 +103,15 @@ class Desk:
         dock = self.viewer.window.dock_widgets[f"{name} (mambaseg)"]
         return getattr(dock, "inner_widget", lambda: dock)()
 
+    def raise_tab(self, name: str) -> None:
+        """Click on the tab of a docked panel of ours."""
+        from qtpy.QtWidgets import QTabBar
+
+        for bar in self.panel(name).window().findChildren(QTabBar):
+            for index in range(bar.count()):
+                if bar.tabText(index).startswith(name):
+                    bar.setCurrentIndex(index)
+
     def click(self, widget: Any) -> None:
         from qtpy.QtCore import Qt
 

@@ -56,6 +56,8 @@ def write_mp4(
         stream.height, stream.width = height + height % 2, width + width % 2
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
+        # Several threads share a frame's bits by how fast each happens to be: no two films alike.
+        context.thread_count = 1
         # Without these marks players guess the colour matrix by the picture's size.
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = ColorRange.MPEG
