@@ -11,11 +11,16 @@ if TYPE_CHECKING:
 
     from mambaseg.types import MedicalImage, Segmentation
 
-__all__ = ["add_layers", "show"]
+__all__ = ["PANELS", "add_layers", "open_panels", "show"]
+
+PANELS = ("Load", "Segment", "Export")
+"""Names of the panels, in the order of work."""
 
 
 def add_layers(viewer: napari.Viewer, image: MedicalImage, segmentation: Segmentation) -> None:
     """Add an image and its mask to a viewer, the mask on top, at the first frame.
+
+    The panels take the mask for a result of theirs on this image.
 
     Parameters
     ----------
@@ -27,14 +32,22 @@ def add_layers(viewer: napari.Viewer, image: MedicalImage, segmentation: Segment
         The mask on the image's grid.
     """
     data, options, _ = image_layer(image)
-    viewer.add_image(data, **options)
+    layers = viewer.add_image(data, **options)
+    layer = layers[0] if isinstance(layers, list) else layers
     data, options, _ = labels_layer(segmentation)
+    options["metadata"] |= {"source": image.source, "segmented": str(layer.unique_id)}
     viewer.add_labels(data, **options)
     viewer.dims.set_current_step(0, 0)
 
 
+def open_panels(viewer: napari.Viewer) -> None:
+    """Dock the panels of mambaseg, with Segment in front."""
+    docks = [viewer.window.add_plugin_dock_widget("mambaseg", name)[0] for name in PANELS]
+    docks[PANELS.index("Segment")].raise_()
+
+
 def show(image: MedicalImage, segmentation: Segmentation) -> None:
-    """Open a viewer with an image and its mask, and return when it is closed.
+    """Open a viewer with an image, its mask and our panels; return when it is closed.
 
     Parameters
     ----------
@@ -47,4 +60,5 @@ def show(image: MedicalImage, segmentation: Segmentation) -> None:
 
     viewer = napari.Viewer(title="mambaseg")
     add_layers(viewer, image, segmentation)
+    open_panels(viewer)
     napari.run()
