@@ -42,8 +42,11 @@ def add_layers(viewer: napari.Viewer, image: MedicalImage, segmentation: Segment
 
 def open_panels(viewer: napari.Viewer) -> None:
     """Dock the panels of mambaseg, with Segment in front."""
+    from qtpy.QtCore import QTimer
+
     docks = [viewer.window.add_plugin_dock_widget("mambaseg", name)[0] for name in PANELS]
-    docks[PANELS.index("Segment")].raise_()
+    # After the panels have become tabs, which they do at the next turn of Qt's loop.
+    QTimer.singleShot(0, docks[PANELS.index("Segment")].raise_)
 
 
 def show(image: MedicalImage, segmentation: Segmentation) -> None:
