@@ -33,9 +33,9 @@ demo: $(READY)/$(DEMO_EXTRA) ## segment the sample clip, into demo-output/ (and 
 test: $(READY)/dev $(READY)/system ## run the tests, but for the long ones (under 12 minutes)
 	$(PYTEST) -m "not slow"
 
-# pytest ends with 5 where it finds no test, that is, while none is marked slow.
-test-all: test ## run the tests, then the long ones
-	$(PYTEST) -m slow || [ $$? -eq 5 ]
+test-all: test ## run the tests, then the long ones, then the panels' with the other Qt binding
+	$(PYTEST) -m slow
+	QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) -m "not slow" tests/plugin
 
 lint: $(READY)/dev ## check style, types, import floors and the napari manifest
 	$(BIN)/ruff check

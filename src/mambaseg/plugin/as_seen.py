@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
 
 from mambaseg.files import write_whole
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.panel import Note, button, row
+from mambaseg.plugin.parts import Note, button, row
 from mambaseg.plugin.path_field import ask_for
 from mambaseg.session import Worker
 

@@ -19,7 +19,8 @@ from mambaseg.plugin.from_layers import image_of, segmentation_of
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.look import Look
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.panel import Note, Panel, ProgressBar, button, form, row
+from mambaseg.plugin.panel import Panel
+from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
 from mambaseg.plugin.sessions import deliver

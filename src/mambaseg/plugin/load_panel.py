@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QListWidget, QListW
 from mambaseg.plugin.frame_range import FrameRange
 from mambaseg.plugin.layers import image_layer
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.panel import Note, Panel, button
+from mambaseg.plugin.panel import Panel
+from mambaseg.plugin.parts import Note, button
 from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
 from mambaseg.session import Inspection, Task, find_images, inspect

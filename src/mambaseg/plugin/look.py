@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox, QWidget
 from superqt import QLabeledSlider
 
 from mambaseg.export import OverlayStyle
-from mambaseg.plugin.panel import form, row
+from mambaseg.plugin.parts import form, row
 
 __all__ = ["Look"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
@@ -10,13 +10,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import (
     QDockWidget,
-    QFormLayout,
     QFrame,
-    QHBoxLayout,
-    QLabel,
     QMainWindow,
-    QProgressBar,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -28,55 +23,9 @@ from mambaseg.plugin.sessions import session_of
 if TYPE_CHECKING:
     import napari
 
-__all__ = ["Note", "Panel", "ProgressBar", "button", "form", "row"]
-
+__all__ = ["Panel"]
 
 _LEAST_WIDTH = 340
-_NAME_WIDTH = 62
-_NOTE_WIDTH = 230
-_PROGRESS = "#5b7be0"  # stands out in the dark theme and in the light one
-
-
-class Note(QLabel):
-    """A line of text that wraps, takes the width it gets, and can be copied; hidden if empty."""
-
-    def __init__(self, text: str = "") -> None:
-        super().__init__(text)
-        self.setWordWrap(True)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
-        self.setMinimumWidth(_NOTE_WIDTH)  # Qt plans its height for this width
-        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        if not text:
-            self.hide()
-
-    def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
-        """Say something else, or nothing."""
-        super().setText(text)
-        if not text:
-            self.hide()
-        elif self.parent() is not None:  # else it would become a window
-            self.show()
-
-
-class ProgressBar(QProgressBar):
-    """A thin bar without text, hidden until there is something to show."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setTextVisible(False)
-        self.setMaximumHeight(10)
-        # napari's own is grey on grey in both themes.
-        self.setStyleSheet(f"QProgressBar::chunk {{ background-color: {_PROGRESS}; }}")
-        self.hide()
-
-    def show_progress(self, done: int, total: int) -> None:
-        """Show how much is done; a total of 0 means that it is not known yet."""
-        self.setRange(0, total)
-        self.setValue(done)
-        self.show()
 
 
 class Panel(QWidget):
@@ -181,37 +130,3 @@ def _dock_of(panel: QWidget) -> QDockWidget | None:
     while parent is not None and not isinstance(parent, QDockWidget):
         parent = parent.parentWidget()
     return parent
-
-
-def form(rows: Sequence[tuple[str, Any]]) -> QFormLayout:
-    """Lay out named fields, the names in a column of their own."""
-    layout = QFormLayout()
-    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
-    layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setHorizontalSpacing(10)
-    layout.setVerticalSpacing(8)
-    for name, field in rows:
-        label = QLabel(name)
-        label.setMinimumWidth(_NAME_WIDTH)  # so that the fields of several forms are in line
-        layout.addRow(label, field)
-    return layout
-
-
-def row(*widgets: QWidget, stretch: int = 0) -> QHBoxLayout:
-    """Lay out widgets side by side; the one numbered `stretch` takes the room that is left."""
-    layout = QHBoxLayout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(6)
-    for index, widget in enumerate(widgets):
-        layout.addWidget(widget, int(index == stretch))
-    return layout
-
-
-def button(text: str, tooltip: str, clicked: Callable[[], Any]) -> QPushButton:
-    """Make a button."""
-    made = QPushButton(text)
-    made.setToolTip(tooltip)
-    made.clicked.connect(lambda: clicked())
-    return made

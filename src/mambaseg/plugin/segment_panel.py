@@ -20,7 +20,8 @@ from mambaseg.plugin.from_layers import image_of
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.model_choice import ModelCombo
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.panel import Note, Panel, ProgressBar, button, form, row
+from mambaseg.plugin.panel import Panel
+from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import ask_for
 from mambaseg.plugin.run import Run, results_of, run_of
 from mambaseg.session import Request, choose_models, summarise_image
