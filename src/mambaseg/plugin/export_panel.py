@@ -23,7 +23,6 @@ from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
-from mambaseg.plugin.sessions import deliver
 from mambaseg.session import ExportRequest, Task, export
 from mambaseg.types import MedicalImage, Segmentation
 from mambaseg.types.errors import Cancelled, MambasegError, UnsupportedImageError
@@ -227,7 +226,7 @@ class ExportPanel(Panel):
         self.cancel.setEnabled(True)
         self.bar.show_progress(0, 0)
         self.note.setText("Writing…")
-        told = self.guarded(self._progress)
+        told, deliver = self.guarded(self._progress), self.session.deliver
 
         def work(task: Task) -> str:
             def progress(done: int, total: int) -> None:

@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from superqt.utils import ensure_main_thread
+from qtpy.QtCore import QObject, Qt, Signal
 
 from mambaseg.session import Session
 
 if TYPE_CHECKING:
     import napari
 
-__all__ = ["deliver", "session_of"]
+__all__ = ["session_of"]
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
 
-@ensure_main_thread
-def _call(function: Callable[[], None]) -> None:
-    function()
+class _Mailbox(QObject):
+    """Runs functions in the thread that made it, in the order in which they were delivered.
 
+    No Qt object is made in the thread that delivers: one that Python's garbage
+    collector frees there crashes PySide6.
+    """
 
-def deliver(function: Callable[[], None]) -> None:
-    """Run a function in Qt's thread, after what was delivered before it; from any thread."""
-    _call(function)
+    _filled = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._functions: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._filled.connect(self._run_one, Qt.ConnectionType.QueuedConnection)
+
+    def deliver(self, function: Callable[[], None]) -> None:
+        """Have a function run; from any thread."""
+        self._functions.put(function)
+        self._filled.emit()
+
+    def _run_one(self) -> None:
+        self._functions.get()()
 
 
 def session_of(viewer: napari.Viewer) -> Session:
-    """Give the session that all panels of a viewer share."""
+    """Give the session that all panels of a viewer share; call it in Qt's thread."""
     key = getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
     if key not in _sessions or _sessions[key].closed:
-        _sessions[key] = Session(deliver)
+        _sessions[key] = Session(_Mailbox().deliver)
     return _sessions[key]

@@ -28,6 +28,8 @@ class Session:
 
     Attributes
     ----------
+    deliver : Deliver
+        The same, until it has ended.
     service : SegmentationService
         Segments.
     files : Worker
@@ -53,6 +55,7 @@ class Session:
         def while_open(function: Callable[[], None]) -> None:
             deliver(lambda: None if self.closed else function())
 
+        self.deliver: Deliver = while_open
         self.service = service if service is not None else InProcessService(while_open)
         self.files = Worker("mambaseg-files", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
