@@ -22,8 +22,7 @@ _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 class _Mailbox(QObject):
     """Runs functions in the thread that made it, in the order in which they were delivered.
 
-    No Qt object is made in the thread that delivers: one that Python's garbage
-    collector frees there crashes PySide6.
+    Made once, so that no Qt object is born in the threads that deliver.
     """
 
     _filled = Signal()
