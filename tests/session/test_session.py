@@ -67,8 +67,11 @@ def test_models_that_fit_come_first_and_the_others_say_why(tmp_path: Path) -> No
     colour = small_model(tmp_path, "colour")
     first, second = choose_models([grey, colour], random_clip(4))
     assert (first.model.name, first.fits) == ("colour", True)
-    assert (second.model.name, second.fits) == ("grey", False)
-    assert "3 channels" in second.reason
+    assert (second.model.name, second.fits) == ("grey", True)
+    assert (first.note, "turned into grey" in second.note) == ("", True)
+    (other,) = choose_models([colour], random_clip(4, channels=2))
+    assert not other.fits
+    assert "2 channels" in other.reason
     volume = MedicalImage(np.zeros((1, 4, 8, 8), np.uint8), "CZYX")
     assert all("volume" in choice.reason for choice in choose_models([grey, colour], volume))
     assert all(choice.fits for choice in choose_models([grey, colour], None))

@@ -38,7 +38,7 @@ class ModelChoice:
 
 
 def choose_models(models: Iterable[TrainedModel], image: MedicalImage | None) -> list[ModelChoice]:
-    """Sort models: those that fit an image first, the others with the reason.
+    """Sort models: those that fit an image as it is, those that fit it, the others with the reason.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def choose_models(models: Iterable[TrainedModel], image: MedicalImage | None) ->
         What is to be segmented; None, and all fit.
     """
     choices = [_choice(model, image) for model in models]
-    return sorted(choices, key=lambda choice: not choice.fits)
+    return sorted(choices, key=lambda choice: (not choice.fits, bool(choice.note)))
 
 
 def _choice(model: TrainedModel, image: MedicalImage | None) -> ModelChoice:
