@@ -143,17 +143,18 @@ class SegmentPanel(Panel):
         ready = self.session.ready
         if ready is None:
             return
-        for name in ready.devices:
+        for name in ready.backends:
             if self.device.findData(name) < 0:
                 self.device.addItem(name, name)
-        self.device.setItemText(0, f"fastest ({ready.devices[0]})")
+        self.device.setItemText(0, f"fastest ({next(iter(ready.backends))})")
         self._show_engine()
 
     def _show_engine(self) -> None:
         ready, name = self.session.ready, self.device.currentData()
         if ready is not None:
-            device = ready.devices[0] if name == "auto" else name
-            self.engine.setText(f"Will run on {device}, scan backend {ready.backend}.")
+            device = next(iter(ready.backends)) if name == "auto" else name
+            backend = ready.backends[device]
+            self.engine.setText(f"Will run on {device}, scan backend {backend}.")
 
     def _show_run(self) -> None:
         run = self._run

@@ -20,10 +20,9 @@ __all__ = ["Failed", "FramesDone", "JobEvent", "Ready", "Started", "Stopped", "S
 
 @dataclass(frozen=True)
 class Ready:
-    """What can compute here: device names, fastest first, and the selective scan's backend."""
+    """What can compute here: the selective scan's backend of each device, the fastest first."""
 
-    devices: tuple[str, ...]
-    backend: str
+    backends: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from mambaseg.session.events import (
 )
 from mambaseg.session.worker import Deliver, call_at_once
 from mambaseg.types import ArrayLike, MedicalImage
-from mambaseg.types.errors import Cancelled
+from mambaseg.types.errors import Cancelled, UnknownNameError
 from mambaseg.types.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Request:
     model : TrainedModel
         The model.
     device : str
-        "auto" for the fastest, or a name from `Ready.devices`.
+        "auto" for the fastest, or a name from `Ready.backends`.
     frames : range or None
         Consecutive frames; None for all.
     base : array-like of uint8, shape (T, Y, X) or (Y, X), or None
@@ -112,10 +112,9 @@ class InProcessService:
 
         def run() -> None:
             from mambaseg.inference import available_devices
-            from mambaseg.ops import available_backends
 
             _leave_a_core()
-            news = Ready(tuple(available_devices()), available_backends()[0])
+            news = Ready({name: _backend(name) for name in available_devices()})
             self._deliver(lambda: ready(news))
 
         self._pool.submit(run)
@@ -189,6 +188,17 @@ class InProcessService:
             self._engine = None  # let go of the old one's memory first
             self._engine = (device, Engine(device))
         return self._engine[1]
+
+
+def _backend(device: str) -> str:
+    import torch
+
+    from mambaseg.inference import scan_backend
+
+    try:
+        return scan_backend(torch.device(device))
+    except UnknownNameError:  # a run will say what is wrong
+        return "none"
 
 
 def _leave_a_core() -> None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mambaseg.data import read_image
+from mambaseg.data.fitting import as_clip, check_fits
 from mambaseg.data.index_png import read_index_png
-from mambaseg.data.preprocessing import as_clip, check_fits, resized_frames
+from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
 from mambaseg.training.look_alikes import group_look_alikes, hold_out_groups
 from mambaseg.training.scored_frames import ScoredFrames

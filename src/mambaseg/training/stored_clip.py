@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mambaseg.corrections import Store
-from mambaseg.data.preprocessing import check_fits, resized_frames
+from mambaseg.data.fitting import check_fits
+from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
 from mambaseg.training.dataset import IGNORED
 from mambaseg.training.split import FrameSplit
