@@ -10,7 +10,7 @@ bare    the engine segments the clip in a thread, a Labels layer is added when i
         redrawn at each chunk;
 panel   the Segment panel does it, from the press of Run to the end.
 
-Each run is a process of its own. Writes benchmarks/RESULTS-workbench.md, and ends with 1 if the
+Each run is a process of its own. Writes its section of RESULTS.md, and ends with 1 if the
 panel adds more than 50 ms to the median or torch is first imported in Qt's thread.
 """
 
@@ -18,15 +18,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from record import record, table
 
 TICK_MS, PLAY_MS, IDLE_S = 20, 100, 5
 LIMIT_MS = 50
@@ -132,31 +132,21 @@ def measure(mode: str) -> dict[str, Any]:
     return result
 
 
-def table(rows: dict[str, list[dict[str, Any]]], runs: int) -> str:
-    lines = [
-        "# How long napari keeps a click waiting during a Segment run",
-        "",
-        f"`python benchmarks/workbench.py {runs}` on {platform.machine()}, {os.cpu_count()} cores "
-        f"(load {os.getloadavg()[0]:.1f} at the end), Xvfb with software rendering; sample clip, "
-        "`vivim-echo-demo`. Medians over the runs, the maximum over all of them; "
-        f"how late a timer of {TICK_MS} ms is, in ms.",
-        "",
-        "| | median | 95 % | maximum | ticks |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+def waits(rows: dict[str, list[dict[str, Any]]]) -> str:
     names = {
         "idle": "napari playing the clip, no load",
         "bare": "the same, engine in a thread, napari's own adding and redraw of a Labels layer",
         "panel": "the same, the Segment panel's run",
     }
+    lines = []
     for mode, results in rows.items():
         median, p95 = (
             statistics.median(result[key] for result in results) for key in ("median", "p95")
         )
         worst = max(result["maximum"] for result in results)
         ticks = sum(result["ticks"] for result in results)
-        lines.append(f"| {names[mode]} | {median:.1f} | {p95:.0f} | {worst:.0f} | {ticks} |")
-    return "\n".join(lines) + "\n"
+        lines.append([names[mode], f"{median:.1f}", f"{p95:.0f}", f"{worst:.0f}", str(ticks)])
+    return table(["", "median", "95 %", "maximum", "ticks"], lines)
 
 
 def main() -> int:
@@ -171,20 +161,26 @@ def main() -> int:
             printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             rows[mode].append(json.loads(printed.splitlines()[-1]))
             print(mode, rows[mode][-1])
-    text = table(rows, runs)
     threads = {result["torch_thread"] for results in rows.values() for result in results}
     added = statistics.median(r["median"] for r in rows["panel"]) - statistics.median(
         r["median"] for r in rows["bare"]
     )
-    text += (
-        f"\nThe panel adds {added:.1f} ms to the median (limit {LIMIT_MS} ms). torch was first "
-        f"imported in {', '.join(sorted(map(str, threads)))}, never in Qt's thread.\n"
+    if added > LIMIT_MS or "MainThread" in threads:
+        print(f"{waits(rows)}\nThe panel adds {added:.1f} ms; torch was imported in {threads}.")
+        return 1
+    record(
+        "How long napari keeps a click waiting during a Segment run",
+        f"python benchmarks/workbench.py {runs}",
+        f"""Xvfb with software rendering; sample clip, `vivim-echo-demo`; load of the machine at the
+end {os.getloadavg()[0]:.1f}. How late a timer of {TICK_MS} ms is, in ms: medians over the runs, the
+maximum over all of them.
+
+{waits(rows)}
+
+The panel adds {added:.1f} ms to the median (limit {LIMIT_MS} ms). torch was first imported in
+{", ".join(sorted(map(str, threads)))}, never in Qt's thread.""",
     )
-    print(text)
-    ok = added <= LIMIT_MS and "MainThread" not in threads
-    if ok:
-        (Path(__file__).parent / "RESULTS-workbench.md").write_text(text, encoding="utf-8")
-    return int(not ok)
+    return 0
 
 
 if __name__ == "__main__":

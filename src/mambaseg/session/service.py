@@ -106,6 +106,8 @@ class InProcessService:
         self._deliver = deliver
         self._jobs: set[Job] = set()
         self._engine: tuple[str, Engine] | None = None
+        # Threads that spin while they wait take the widgets' core. Read as torch loads.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     def prepare(self, ready: Callable[[Ready], None]) -> None:
         """Load torch in the thread, and tell what can compute."""
