@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -161,6 +162,28 @@ def test_a_cache_folder_that_cannot_be_written_is_no_error(folder: str, tmp_path
             cache = Path("/proc/mambaseg-cannot-write-here")
     out = run_python(COMPUTE, XDG_CACHE_HOME=str(cache), LOCALAPPDATA=str(cache))
     assert out == "['cpu', 'torch'] True\n"
+
+
+SSE = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="an x86 at other times")
+@pytest.mark.parametrize(
+    ("name", "features", "lanes"), [("nehalem", SSE, 4), ("haswell", f"{SSE},+avx,+avx2,+fma", 8)]
+)
+def test_older_machines_pass_the_self_test(
+    name: str, features: str, lanes: int, tmp_path: Path
+) -> None:
+    code = """
+        from mambaseg.ops import available_backends
+        from mambaseg.ops.cpu.vectors import LANES
+        print(available_backends(), LANES)
+    """
+    out = run_python(
+        code, XDG_CACHE_HOME=str(tmp_path), NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features
+    )
+    assert out == f"['cpu', 'torch'] {lanes}\n"
 
 
 @pytest.mark.slow
