@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import asdict
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Labels
 
-__all__ = ["Run", "results_of", "run_of"]
+__all__ = ["Run", "results_of", "run_of", "warm_up"]
 
 _active: weakref.WeakKeyDictionary[Session, Run] = weakref.WeakKeyDictionary()
+
+
+def warm_up(session: Session) -> None:
+    """Import in the background what napari else imports at the first layer with class names."""
+    session.files.submit(lambda task: import_module("pandas"), lambda _: None, lambda _: None)
 
 
 def run_of(session: Session) -> Run | None:

@@ -23,7 +23,7 @@ from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import ask_for
-from mambaseg.plugin.run import Run, results_of, run_of
+from mambaseg.plugin.run import Run, results_of, run_of, warm_up
 from mambaseg.session import Request, choose_models, summarise_image
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
@@ -57,6 +57,7 @@ class SegmentPanel(Panel):
         self.session.models_changed.connect(self._models_changed)
         self.session.ready_changed.connect(self._show_ready)
         self.session.prepare()
+        warm_up(self.session)
         running = run_of(self.session)
         if running is not None:
             self._follow(running)
