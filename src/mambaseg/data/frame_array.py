@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = ["FrameArray"]
 
-CACHE_BYTES = 64 * 2**20
+CACHE_BYTES = 32 * 2**20
 
 
 class FrameArray(ABC):

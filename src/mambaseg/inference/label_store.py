@@ -13,7 +13,7 @@ from mambaseg.types.errors import OutputError
 
 __all__ = ["IN_MEMORY_BYTES", "keep_labels", "new_labels"]
 
-IN_MEMORY_BYTES = 32 * 2**20
+IN_MEMORY_BYTES = 16 * 2**20
 """Labels larger than this lie on disk, so that memory doesn't grow with the film."""
 
 
