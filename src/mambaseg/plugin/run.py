@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
+from mambaseg.plugin.correction import Correction, correction_of, known_correction
 from mambaseg.plugin.layers import labels_layer
 from mambaseg.plugin.notices import report
 from mambaseg.session import (
@@ -24,6 +26,7 @@ from mambaseg.session import (
     Succeeded,
 )
 from mambaseg.types import Provenance, Segmentation
+from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
     import napari
@@ -53,7 +56,8 @@ def results_of(viewer: napari.Viewer, image: Image) -> list[Labels]:
 class Run:
     """Puts the frames that come in into a new Labels layer.
 
-    Frames on which the user has drawn meanwhile stay as drawn. Removing the
+    Frames on which the user has drawn meanwhile stay as drawn, and so do
+    verified frames of a layer that is replaced. Removing the
     image or the new layer stops the run. A layer to replace goes only once the
     new one stands for it.
 
@@ -85,6 +89,8 @@ class Run:
         self._replaces = replaces
         self.labels: Labels | None = None
         self._kept: list[int] = []
+        self._protected = _verified_of(replaces)
+        self._correction: Correction | None = None
         self._reason = ""
         frames = request.frames or range(request.image.n_frames)
         self.active, self.done, self.total = True, 0, len(frames)
@@ -143,6 +149,8 @@ class Run:
         if self._replaces is not None:
             self._replaces.visible = False
         self.labels = self._viewer.add_labels(data, **options)
+        with suppress(UnsupportedImageError):  # of a still image, say, nothing is verified
+            self._correction = correction_of(self._viewer, self.labels)
         self.text = "Computing the first clip of frames…"
 
     def _put(self, event: FramesDone) -> None:
@@ -157,8 +165,11 @@ class Run:
             self._job.cancel()
             return
         for frame, labels in zip(frames, event.labels, strict=True):
+            if frame in self._protected:
+                continue
             if self._untouched(frame):
                 layer.data[self._at(frame)] = labels
+                self._tell_written(frame)
             else:
                 self._kept.append(frame)
                 if len(self._kept) == 1:
@@ -169,6 +180,11 @@ class Run:
         shown = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]
         if self._is_still or round(float(shown)) in frames:
             layer.refresh()
+
+    def _tell_written(self, frame: int) -> None:
+        """Have what was put into a frame not be taken for the user's drawing."""
+        if self._correction is not None:
+            self._correction.edits.written([frame])
 
     @property
     def _is_still(self) -> bool:
@@ -193,6 +209,8 @@ class Run:
         provenance = asdict(segmentation.provenance)
         if self._kept:
             provenance["options"]["frames_kept_as_drawn"] = self._kept
+        if self._protected:
+            provenance["options"]["frames_kept_as_verified"] = sorted(self._protected)
         if self.labels is not None:
             self.labels.metadata["provenance"] = provenance
         options = segmentation.provenance.options
@@ -235,3 +253,8 @@ class Run:
         if event.value in (self._image, self.labels):
             self._reason = f"The layer {event.value.name!r} was removed"
             self._job.cancel()
+
+
+def _verified_of(layer: Labels | None) -> frozenset[int]:
+    correction = known_correction(layer) if layer is not None else None
+    return correction.clip.protected if correction is not None else frozenset()

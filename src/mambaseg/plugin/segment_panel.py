@@ -204,7 +204,7 @@ class SegmentPanel(Panel):
         box.setText(f"There is a mask of this layer already: {earlier.name}")
         box.setInformativeText(
             "Replace its labels on the chosen frames, what was drawn on them included, "
-            "or add a new layer?"
+            "or add a new layer? Verified frames stay as they are."
         )
         replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
         add = box.addButton("Add", QMessageBox.ButtonRole.AcceptRole)

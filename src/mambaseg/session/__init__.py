@@ -1,5 +1,6 @@
 """What the panels of one viewer share, without Qt: work in the background, and words for it."""
 
+from mambaseg.session.correcting import ClipCorrections, mask_digest
 from mambaseg.session.describe import describe_image, summarise_image
 from mambaseg.session.events import (
     Failed,
@@ -19,6 +20,7 @@ from mambaseg.session.session import Session
 from mambaseg.session.worker import Deliver, Task, Worker
 
 __all__ = [
+    "ClipCorrections",
     "Deliver",
     "ExportRequest",
     "Failed",
@@ -42,5 +44,6 @@ __all__ = [
     "export",
     "find_images",
     "inspect",
+    "mask_digest",
     "summarise_image",
 ]

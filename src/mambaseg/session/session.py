@@ -36,6 +36,8 @@ class Session:
         Reads files and draws previews, beside the service and never behind it.
     exports : Worker
         Writes what takes long.
+    corrections : Worker
+        Reads and writes verified masks, in the order in which it was asked to.
     models : list of TrainedModel or None
         Those that are known; None until they were read.
     ready : Ready or None
@@ -59,6 +61,7 @@ class Session:
         self.service = service if service is not None else InProcessService(while_open)
         self.files = Worker("mambaseg-files", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
+        self.corrections = Worker("mambaseg-corrections", while_open)
         self.models: list[TrainedModel] | None = None
         self.ready: Ready | None = None
         self._asked = False
@@ -91,6 +94,7 @@ class Session:
         self.service.close()
         self.files.close()
         self.exports.close()
+        self.corrections.close()
 
     def _set_models(self, models: list[TrainedModel]) -> None:
         self.models = models

@@ -1,0 +1,166 @@
+"""The panel that shows which frames of a mask are verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import napari.viewer
+from napari.layers import Labels
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel
+
+from mambaseg.plugin.correction import Correction, correction_of
+from mambaseg.plugin.frame_map import COLORS, WORDS, FrameMap
+from mambaseg.plugin.layer_choice import LayerChoice
+from mambaseg.plugin.panel import Panel
+from mambaseg.plugin.parts import Note, button, form, row
+from mambaseg.types.errors import UnsupportedImageError
+
+if TYPE_CHECKING:
+    from mambaseg.plugin.correction import State
+
+__all__ = ["CorrectPanel", "show_correct_panel"]
+
+_NO_MASK = "There is no mask: run Segment first, then correct what it made with napari's brush."
+_DOCK = "Correct (mambaseg)"
+
+
+def show_correct_panel(viewer: napari.viewer.Viewer) -> None:
+    """Dock the panel where it is not docked yet, so that a key's effect is seen."""
+    if _DOCK not in viewer.window.dock_widgets:
+        viewer.window.add_plugin_dock_widget("mambaseg", "Correct")
+
+
+class CorrectPanel(Panel):
+    """Chooses a mask, shows the state of its frames, and verifies them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self._correction: Correction | None = None
+        self._problem = ""
+        # Redrawn once per turn of Qt's loop, however much has changed.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(20)
+        self._soon.timeout.connect(self._show)
+        self._make_fields()
+        viewer.dims.events.current_step.connect(self._changed)
+        self._mask_changed()
+
+    def _make_fields(self) -> None:
+        self.labels = LayerChoice(self._viewer, Labels, "no mask: run Segment first")
+        self.labels.layer_changed.connect(self._mask_changed)
+        self.count = Note()
+        self.map = FrameMap()
+        self.map.frame_clicked.connect(lambda frame: self._do("go_to", frame))
+        self.legend = QLabel(_legend())
+        self.verify = button(
+            "Verify frame",
+            "Keep the mask of this frame as verified; again, and it is taken back (V, on the mask)",
+            lambda: self._do("toggle"),
+        )
+        self.previous = button(
+            "◀ Previous open",
+            "Show the frame before that is not verified (Shift+N, on the mask)",
+            lambda: self._do("go_to_previous"),
+        )
+        self.next = button(
+            "Next open ▶",
+            "Show the next frame that is not verified (N, on the mask)",
+            lambda: self._do("go_to_next"),
+        )
+        self.take = button(
+            "Load verified masks",
+            "Put the verified masks into this layer, where it shows others (Ctrl+Z undoes it)",
+            lambda: self._do("take_verified"),
+        )
+        self.note = Note()
+        self.body.addLayout(form([("Mask", self.labels)]))
+        for part in (self.count, self.map, self.legend):
+            self.body.addWidget(part)
+        self.body.addWidget(self.verify)
+        step = row(self.previous, self.next)
+        step.setStretch(1, 1)
+        self.body.addLayout(step)
+        self.body.addWidget(self.take)
+        self.body.addWidget(self.note)
+
+    def _do(self, name: str, *arguments: Any) -> None:
+        self._problem = ""
+        if self._correction is not None:
+            getattr(self._correction, name)(*arguments)
+
+    def _mask_changed(self) -> None:
+        if self._correction is not None:
+            self._correction.changed.disconnect(self._changed)
+            self._correction.clip.failed.disconnect(self._failed)
+        self._correction = None
+        layer = self.labels.layer
+        self._problem = _NO_MASK
+        if layer is not None:
+            try:
+                self._correction = correction_of(self._viewer, layer)
+                self._problem = ""
+            except UnsupportedImageError as error:
+                self._problem = str(error)
+        if self._correction is not None:
+            self._correction.changed.connect(self._changed)
+            self._correction.clip.failed.connect(self._failed)
+        for part in (self.map, self.legend, self.verify, self.previous, self.next):
+            part.setVisible(self._correction is not None)
+        self._show()
+
+    def _changed(self, event: object = None) -> None:
+        if isalive(self):
+            self._soon.start()
+
+    def _failed(self, error: Exception) -> None:
+        if isalive(self):
+            self._problem = str(error)
+            self._changed()
+
+    def _show(self) -> None:
+        correction = self._correction
+        self.note.setText(self._problem)
+        if correction is None:
+            self.count.setText("")
+            self.take.hide()
+            return
+        states, shown = correction.states(), correction.edits.shown
+        self.map.show_states(states, shown)
+        self.count.setText(_counted(states, correction.clip.ready))
+        self.take.setVisible("changed" in states)
+        state = states[shown]
+        word = {"verified": "Unverify", "saving": "Saving", "changed": "Verify as it is:"}
+        self.verify.setText(f"{word.get(state, 'Verify')} frame {shown}  (V)")
+        self.verify.setEnabled(state != "saving" and correction.clip.ready)
+        if correction.clip.verified and not self._problem:
+            self.note.setText(f"Saved in {correction.clip.place}")
+
+
+def _counted(states: list[State], ready: bool) -> str:
+    if not ready:
+        return "Reading what is verified of this clip…"
+    verified = sum(state in ("verified", "changed") for state in states)
+    text = f"<b>{verified}</b> of {len(states)} frames verified"
+    edited = states.count("edited")
+    changed = states.count("changed")
+    if edited:
+        text += f", {edited} drawn on but not verified"
+    if changed:
+        text += f", {changed} with another mask than this layer shows"
+    return text
+
+
+def _legend() -> str:
+    states: tuple[State, ...] = ("verified", "edited", "unverified")
+    return "&nbsp;&nbsp; ".join(
+        f'<span style="color:{COLORS[state]}">■</span>&nbsp;{WORDS[state]}' for state in states
+    )

@@ -1,0 +1,272 @@
+"""Correcting a mask of a viewer: which frames are verified, and the keys for it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from napari.layers import Image
+from napari.utils.notifications import show_info, show_warning
+from psygnal import Signal
+
+from mambaseg.plugin.edits import Edits
+from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.notices import report
+from mambaseg.plugin.sessions import session_of
+from mambaseg.session import ClipCorrections, mask_digest
+from mambaseg.types import LabelSet
+from mambaseg.types.errors import UnsupportedImageError
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Labels
+
+__all__ = ["Correction", "State", "clip_of", "correction_of", "known_correction"]
+
+State = Literal["unverified", "edited", "verified", "changed", "saving"]
+"""Of a frame; "changed" is verified, but the mask on the screen is another one."""
+
+_known: weakref.WeakKeyDictionary[Any, Correction] = weakref.WeakKeyDictionary()
+_clips: weakref.WeakKeyDictionary[Any, list[ClipCorrections]] = weakref.WeakKeyDictionary()
+
+
+def known_correction(layer: Labels) -> Correction | None:
+    """Give the correction of a mask, if it has begun."""
+    return _known.get(layer)
+
+
+def correction_of(viewer: napari.Viewer, layer: Labels) -> Correction:
+    """Give the correction of a mask, which begins with the first call: from then on its keys work.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If the mask's classes or its clip are not known, or it is no clip or volume.
+    """
+    if layer not in _known:
+        _known[layer] = Correction(viewer, layer)
+    return _known[layer]
+
+
+def clip_of(viewer: napari.Viewer, layer: Labels) -> Image | None:
+    """Find the image layer that a mask belongs to.
+
+    The one that was segmented, else the newest that has the mask's shape.
+    """
+    images = [one for one in reversed(viewer.layers) if isinstance(one, Image)]
+    for image in images:
+        if layer.metadata.get("segmented") == str(image.unique_id):
+            return image
+    for image in images:
+        shape = image.data.shape[: -1 if image.rgb else None]
+        if not image.multiscale and shape == layer.data.shape:
+            return image
+    return None
+
+
+class Correction:
+    """The frames of one mask and their states; made by `correction_of`.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where it stands.
+    layer : napari.layers.Labels
+        A mask of a clip or volume.
+
+    Attributes
+    ----------
+    clip : ClipCorrections
+        What is on disk, shared by all masks of a clip with the same classes.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
+        self.clip = _corrections(viewer, layer)
+        self._viewer, self._layer = viewer, weakref.ref(layer)
+        self._compared: set[int] = set()
+        self.edits = Edits(viewer, layer)
+        self.edits.changed.connect(self.changed.emit)
+        self.clip.changed.connect(self._stored)
+        for key, act in (
+            ("V", Correction.toggle),
+            ("N", Correction.go_to_next),
+            ("Shift-N", Correction.go_to_previous),
+        ):
+            layer.bind_key(key, _from_key(viewer, act), overwrite=True)
+        self._stored()
+
+    @property
+    def layer(self) -> Labels | None:
+        """The mask; None once it is gone."""
+        return self._layer()
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames (or slices)."""
+        return int(self.clip.image.array.shape[1])
+
+    def states(self) -> list[State]:
+        """State of every frame."""
+        edited = self.edits.edited
+        return [self._state(frame, edited) for frame in range(self.n_frames)]
+
+    def _state(self, frame: int, edited: set[int]) -> State:
+        if frame in self.clip.pending:
+            return "saving"
+        stored = self.clip.verified.get(frame)
+        if stored is not None:
+            return "verified" if self.edits.now(frame) in (stored, None) else "changed"
+        return "edited" if frame in edited else "unverified"
+
+    def state(self, frame: int) -> State:
+        """State of a frame."""
+        return self._state(frame, self.edits.edited)
+
+    # What keys and buttons do
+
+    def toggle(self) -> None:
+        """Verify the frame that is shown as it is now; if that is done already, take it back."""
+        layer, frame = self.layer, self.edits.shown
+        if layer is None:
+            return
+        if not self.clip.ready:
+            show_info("What is verified of this clip is still being read; try again in a moment.")
+            return
+        state = self.state(frame)
+        if state == "saving":
+            return
+        if state == "verified":
+            self.clip.unverify(frame)
+            return
+        problem = self._problem(layer, frame)
+        if problem:
+            show_warning(problem)
+            return
+        self.clip.verify(frame, np.asarray(layer.data[frame]))
+
+    def _problem(self, layer: Labels, frame: int) -> str:
+        if layer.data.shape != tuple(self.clip.image.array.shape[1:]):
+            return (
+                f"The mask {layer.name!r} has the shape {layer.data.shape} now, its clip "
+                f"{tuple(self.clip.image.array.shape[1:])}: choose the mask of this clip."
+            )
+        names = self.clip.label_set.names
+        mask = np.asarray(layer.data[frame])
+        strange = [v for v in np.unique(mask).tolist() if v and v not in names]
+        if strange:
+            known = ", ".join(f"{value} ({name})" for value, name in names.items())
+            return (
+                f"Frame {frame} was not verified: it holds the labels {strange}, but the classes "
+                f"are {known}. Repaint them."
+            )
+        return ""
+
+    def go_to(self, frame: int) -> None:
+        """Show a frame."""
+        layer = self.layer
+        if layer is None:
+            return
+        place = layer.data_to_world((frame, *(0 for _ in layer.data.shape[1:])))[0]
+        self._viewer.dims.set_point(self._viewer.dims.ndim - layer.ndim, place)
+
+    def go_to_next(self) -> None:
+        """Show the next frame that is not verified."""
+        self._go(1)
+
+    def go_to_previous(self) -> None:
+        """Show the frame before that is not verified."""
+        self._go(-1)
+
+    def _go(self, step: int) -> None:
+        states, shown = self.states(), self.edits.shown
+        rest = range(shown + step, self.n_frames if step > 0 else -1, step)
+        for frame in rest:
+            if states[frame] not in ("verified", "saving"):
+                self.go_to(frame)
+                return
+        way = "after" if step > 0 else "before"
+        show_info(f"All frames {way} this one are verified.")
+
+    def take_verified(self) -> None:
+        """Put the verified masks into the layer, as one step that can be undone."""
+
+        def put(masks: dict[int, Any]) -> None:
+            layer = self.layer
+            if layer is None:
+                return
+            with layer.block_history():
+                for frame, mask in masks.items():
+                    rows, columns = np.nonzero(np.asarray(layer.data[frame]) != mask)
+                    if rows.size:
+                        place = (np.full(rows.size, frame), rows, columns)
+                        layer.data_setitem(place, mask[rows, columns], refresh=False)
+            layer.refresh()
+
+        states = self.states()
+        self.clip.masks([frame for frame, s in enumerate(states) if s == "changed"], put)
+
+    # What the store says
+
+    def _stored(self) -> None:
+        self._compare()
+        self.changed.emit()
+
+    def _compare(self) -> None:
+        """Have the layer's verified frames looked at in the background, each once."""
+        layer, frames = self.layer, set(self.clip.verified) - self._compared
+        frames = {frame for frame in frames if self.edits.now(frame) is None}
+        if layer is None or not frames or layer.data.shape[0] != self.n_frames:
+            return
+        self._compared |= frames
+        data = layer.data
+        session_of(self._viewer).corrections.submit(
+            lambda task: {frame: mask_digest(data[frame]) for frame in frames},
+            self.edits.looked,
+            lambda error: report(error),
+        )
+
+
+def _corrections(viewer: napari.Viewer, layer: Labels) -> ClipCorrections:
+    label_set = layer.metadata.get("label_set")
+    if not isinstance(label_set, LabelSet):
+        raise UnsupportedImageError(
+            f"The mask {layer.name!r} does not say what its classes are: segment the clip with a "
+            "model, and correct the mask that it makes."
+        )
+    if layer.data.ndim == 2:
+        raise UnsupportedImageError(
+            f"The mask {layer.name!r} is of a still image, and only masks of clips and volumes "
+            "are kept as verified: open the images as one clip."
+        )
+    image = clip_of(viewer, layer)
+    if image is None:
+        raise UnsupportedImageError(
+            f"The clip of the mask {layer.name!r} is not open: open it first, for it is kept "
+            "together with the verified masks."
+        )
+    clips = _clips.setdefault(image, [])
+    for clip in clips:
+        if clip.label_set.names == label_set.names:
+            return clip
+    found = image_of(image)
+    if found.axes not in ("CTYX", "CZYX"):
+        raise UnsupportedImageError(
+            f"The layer {image.name!r} has the axes {found.axes[1:]}, and only masks of clips and "
+            "volumes are kept as verified."
+        )
+    clips.append(ClipCorrections(session_of(viewer).corrections, found, label_set))
+    clips[-1].failed.connect(report)
+    return clips[-1]
+
+
+def _from_key(viewer: napari.Viewer, act: Any) -> Any:
+    def press(layer: Labels) -> None:
+        from mambaseg.plugin.correct_panel import show_correct_panel
+
+        show_correct_panel(viewer)
+        act(correction_of(viewer, layer))
+
+    return press

@@ -1,0 +1,108 @@
+"""Which frames of a Labels layer were drawn on."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from mambaseg.session import mask_digest
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Labels
+
+__all__ = ["Edits"]
+
+
+class Edits:
+    """Tells frames that were drawn on from those that are as they were, undone strokes included.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose shown frame is watched, before it is drawn on and after.
+    layer : napari.layers.Labels
+        With axes (frame, y, x).
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
+        self._dims, self._layer = viewer.dims, weakref.ref(layer)
+        # Digests of what frames held first (None: it was not seen in time) and hold now.
+        self._first: dict[int, int | None] = {}
+        self._now: dict[int, int] = {}
+        layer.events.paint.connect(self._painted)
+        layer.events.set_data.connect(self._look_at_shown)  # undo tells only this
+        viewer.dims.events.current_step.connect(self._look_at_shown)
+        self._look_at_shown()
+
+    @property
+    def edited(self) -> set[int]:
+        """Frames that hold something else than at first."""
+        return {frame for frame, digest in self._now.items() if self._first[frame] != digest}
+
+    @property
+    def shown(self) -> int:
+        """The frame that the viewer shows."""
+        layer = self._layer()
+        if layer is None:
+            return 0
+        place = layer.world_to_data(self._dims.point[-layer.ndim :])[0]
+        return int(min(max(round(float(place)), 0), layer.data.shape[0] - 1))
+
+    def now(self, frame: int) -> int | None:
+        """Give the digest of what a frame holds, if it was looked at."""
+        return self._now.get(frame)
+
+    def looked(self, digests: dict[int, int]) -> None:
+        """Take note of digests that were computed elsewhere."""
+        for frame, digest in digests.items():
+            self._first.setdefault(frame, digest)
+            self._now.setdefault(frame, digest)
+        self.changed.emit()
+
+    def written(self, frames: Iterable[int]) -> None:
+        """Take what frames hold now, which a model wrote, for no edit."""
+        for frame in frames:
+            self._first.pop(frame, None)
+            self._now.pop(frame, None)
+            self._look(frame)
+        self.changed.emit()
+
+    def _look(self, frame: int) -> bool:
+        """Look at a frame; whether it has changed since the last time."""
+        layer = self._layer()
+        if layer is None or not 0 <= frame < layer.data.shape[0]:
+            return False
+        digest = mask_digest(layer.data[frame])
+        self._first.setdefault(frame, digest)
+        before = self._now.get(frame)
+        self._now[frame] = digest
+        return before is not None and before != digest
+
+    def _look_at_shown(self, event: object = None) -> None:
+        if self._look(self.shown):
+            self.changed.emit()
+
+    def _painted(self, event: Any) -> None:
+        frames: set[int] = set()
+        for stroke in event.value:
+            frames |= _frames_of(stroke)
+        for frame in frames:
+            self._first.setdefault(frame, None)
+            self._look(frame)
+        self.changed.emit()
+
+
+def _frames_of(stroke: Any) -> set[int]:
+    """Frames that a stroke lies on, in either of the two forms that napari gives it."""
+    key = getattr(stroke, "slice_key", None)
+    if key is None:
+        return {int(frame) for frame in np.unique(stroke[0][0])}
+    first = key[0]
+    return set(range(first.start, first.stop)) if isinstance(first, slice) else {int(first)}

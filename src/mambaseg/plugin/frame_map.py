@@ -1,0 +1,145 @@
+"""A map of frames: a cell for each, in the colour of its state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter, QPalette
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from mambaseg.plugin.correction import State
+
+__all__ = ["COLORS", "WORDS", "FrameMap"]
+
+COLORS: dict[State, str] = {
+    "verified": "#2e9e5b",
+    "changed": "#2e9e5b",
+    "edited": "#e08a1e",
+    "saving": "#5b7be0",
+    "unverified": "#8a8f98",
+}
+"""Told apart in both themes, and by colour-blind people by lightness and shape."""
+
+WORDS: dict[State, str] = {
+    "verified": "verified",
+    "changed": "verified with another mask than this one",
+    "edited": "drawn on, not verified",
+    "saving": "being saved",
+    "unverified": "not verified",
+}
+
+_LEFT = 34  # room for the number of a row's first frame
+_CELL, _LEAST_CELL, _GAP = 16, 7, 2
+_TALLEST = 220
+
+
+class FrameMap(QWidget):
+    """Rows of cells, as many as the width has room for; a click on one asks for its frame."""
+
+    frame_clicked = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._states: Sequence[State] = ()
+        self._shown = 0
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setMouseTracking(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    @property
+    def states(self) -> list[State]:
+        """What it shows."""
+        return list(self._states)
+
+    def show_states(self, states: Sequence[State], shown: int) -> None:
+        """Show the state of every frame, and which frame the viewer shows."""
+        longer = len(states) != len(self._states)
+        self._states, self._shown = states, shown
+        if longer:
+            self.updateGeometry()
+        self.update()
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        """Say that fewer cells per row make more rows."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """Give the height of all rows."""
+        cell, per_row = self._cells(width)
+        rows = -(-max(1, len(self._states)) // per_row)
+        return rows * cell + _GAP
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Give the size at the present width."""
+        return QSize(300, self.heightForWidth(max(self.width(), 200)))
+
+    def cell_of(self, frame: int) -> QRect:
+        """Give the place of a frame's cell."""
+        cell, per_row = self._cells(self.width())
+        row, column = divmod(frame, per_row)
+        return QRect(_LEFT + column * cell, row * cell, cell - _GAP, cell - _GAP)
+
+    def _cells(self, width: int) -> tuple[int, int]:
+        """Side of a cell, and how many stand in a row: multiples of five are easy to count."""
+        for cell in range(_CELL, _LEAST_CELL - 1, -1):
+            per_row = max(5, (width - _LEFT) // cell // 5 * 5)
+            if -(-len(self._states) // per_row) * cell <= _TALLEST:
+                break
+        return cell, per_row
+
+    def _frame_at(self, point: QPoint) -> int | None:
+        cell, per_row = self._cells(self.width())
+        column, row = (point.x() - _LEFT) // cell, point.y() // cell
+        frame = row * per_row + column
+        inside = 0 <= column < per_row and 0 <= frame < len(self._states)
+        return int(frame) if inside else None
+
+    def paintEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Paint the cells."""
+        painter = QPainter(self)
+        text = self.palette().color(QPalette.ColorRole.WindowText)
+        _, per_row = self._cells(self.width())
+        font = painter.font()
+        font.setPixelSize(10)
+        painter.setFont(font)
+        for frame, state in enumerate(self._states):
+            place = self.cell_of(frame)
+            if frame % per_row == 0:
+                painter.setPen(text)
+                number = QRect(0, place.top() - 2, _LEFT - 6, place.height() + 4)
+                flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                painter.drawText(number, int(flags), str(frame))
+            color = QColor(COLORS[state])
+            if state == "unverified":
+                color.setAlpha(90)
+            painter.fillRect(place, color)
+            if state == "changed":  # a hole: what is verified is not what is seen
+                inner = max(2, place.width() // 4)
+                hole = place.adjusted(inner, inner, -inner, -inner)
+                painter.fillRect(hole, QColor(COLORS["edited"]))
+            if frame == self._shown:
+                pen = painter.pen()
+                pen.setColor(text)
+                pen.setWidth(2)
+                painter.setPen(pen)
+                painter.drawRect(place.adjusted(0, 0, -1, -1))
+
+    def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Ask for the frame under the mouse."""
+        frame = self._frame_at(event.position().toPoint())
+        if frame is not None:
+            self.frame_clicked.emit(frame)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Say in a tool tip what a cell stands for."""
+        if event is not None and event.type() == QEvent.Type.ToolTip:
+            point: Any = event
+            frame = self._frame_at(point.pos())
+            text = f"Frame {frame}: {WORDS[self._states[frame]]}" if frame is not None else ""
+            QToolTip.showText(point.globalPos(), text, self)
+            return True
+        return super().event(event)

@@ -1,0 +1,205 @@
+"""Verifying frames in a real napari: keys, buttons, the map of frames, and what is on disk."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QMessageBox
+
+from mambaseg.corrections import Store, corrections_folder
+
+pytestmark = pytest.mark.usefixtures("display")
+
+
+def stores() -> list[Store]:
+    return [Store(path) for path in sorted(corrections_folder().glob("Dataset*"))]
+
+
+def correct(desk: Any) -> Any:
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    panel = desk.panel("Correct")
+    desk.wait(lambda: panel.verify.isEnabled())
+    return panel
+
+
+def draw(mask: Any, frame: int, value: int = 1) -> None:
+    """Fill a square, as an undoable stroke."""
+    rows, columns = np.mgrid[10:20, 10:20].reshape(2, -1)
+    mask.data_setitem((np.full(rows.size, frame), rows, columns), value)
+
+
+def press(desk: Any, key: str) -> None:
+    """Press a key over the canvas."""
+    canvas = desk.viewer.window._qt_viewer.canvas.native
+    desk.qtbot.keyClick(canvas, getattr(Qt.Key, f"Key_{key}"))
+
+
+def verify(desk: Any, panel: Any, mask: Any, frames: list[int]) -> None:
+    for frame in frames:
+        desk.viewer.dims.set_current_step(0, frame)
+        desk.wait(lambda frame=frame: f"frame {frame}" in panel.verify.text())
+        desk.click(panel.verify)
+    desk.wait(lambda: all(panel.map.states[frame] == "verified" for frame in frames))
+
+
+def test_v_verifies_the_shown_frame_and_takes_it_back(desk: Any) -> None:
+    mask = desk.segmented(6)
+    desk.viewer.layers.selection.active = mask
+    desk.viewer.dims.set_current_step(0, 2)
+    draw(mask, 2)
+    press(desk, "V")
+    panel = desk.panel("Correct")
+    assert mask.visible, "napari's own V hides layers; on our masks it must not"
+    if not stores():  # what was verified was still being read
+        desk.wait(lambda: panel.verify.isEnabled())
+        press(desk, "V")
+    desk.wait(lambda: panel.map.states[2:3] == ["verified"])
+    (store,) = stores()
+    (case,) = store.cases()
+    assert store.verified_frames(case) == [2]
+    image, masks = store.read(case)
+    np.testing.assert_array_equal(masks.labels[2], mask.data[2])
+    np.testing.assert_array_equal(
+        np.asarray(image.array), np.moveaxis(np.asarray(desk.viewer.layers[0].data), -1, 0)
+    )
+    assert "1</b> of 6 frames" in panel.count.text()
+    press(desk, "V")
+    desk.wait(lambda: panel.map.states[2] == "edited")
+    assert store.verified_frames(case) == []
+
+
+def test_the_map_tells_drawing_from_verifying_and_undo_from_both(desk: Any) -> None:
+    mask = desk.segmented(6)
+    panel = correct(desk)
+    assert panel.map.states == ["unverified"] * 6
+    draw(mask, 3)
+    desk.wait(lambda: panel.map.states[3] == "edited")
+    desk.viewer.dims.set_current_step(0, 3)
+    desk.wait(lambda: "Verify frame 3" in panel.verify.text())
+    mask.undo()
+    desk.wait(lambda: panel.map.states == ["unverified"] * 6)
+    draw(mask, 3)
+    verify(desk, panel, mask, [3])
+    draw(mask, 3, 0)
+    desk.wait(lambda: panel.map.states[3] == "changed")
+    assert "another mask" in panel.count.text()
+    desk.click(panel.take)
+    desk.wait(lambda: panel.map.states[3] == "verified")
+    assert mask.data[3, 10:20, 10:20].all()
+
+
+def test_cells_and_keys_lead_to_frames(desk: Any) -> None:
+    mask = desk.segmented(8)
+    panel = correct(desk)
+    verify(desk, panel, mask, [2, 3])
+    place = panel.map.cell_of(1).center()
+    desk.qtbot.mouseClick(panel.map, Qt.MouseButton.LeftButton, pos=QPoint(place.x(), place.y()))
+    assert desk.viewer.dims.current_step[0] == 1
+    desk.viewer.layers.selection.active = mask
+    press(desk, "N")
+    assert desk.viewer.dims.current_step[0] == 4
+    desk.click(panel.previous)
+    assert desk.viewer.dims.current_step[0] == 1
+
+
+def answer(desk: Any, panel: Any, text: str) -> None:
+    desk.wait(lambda: panel.findChild(QMessageBox) is not None)
+    box = panel.findChild(QMessageBox)
+    desk.click(next(one for one in box.buttons() if one.text().replace("&", "") == text))
+
+
+def test_segmenting_again_never_overwrites_verified_frames(desk: Any) -> None:
+    mask = desk.segmented(6)
+    before = np.asarray(mask.data).copy()
+    panel = correct(desk)
+    for frame in (1, 4):
+        draw(mask, frame)
+    verify(desk, panel, mask, [4])
+    drawn = np.asarray(mask.data)[4].copy()
+    assert not np.array_equal(drawn, before[4])
+    segment = desk.panel("Segment")
+    desk.raise_tab("Segment")
+    desk.click(segment.run_button)
+    answer(desk, segment, "Replace")
+    desk.wait(lambda: segment.run_button.isEnabled())
+    new = desk.viewer.layers[-1]
+    assert new is not mask
+    np.testing.assert_array_equal(new.data[4], drawn)
+    np.testing.assert_array_equal(new.data[1], before[1])
+    assert new.metadata["provenance"]["options"]["frames_kept_as_verified"] == [4]
+    (store,) = stores()
+    np.testing.assert_array_equal(store.read(store.cases()[0])[1].labels[4], drawn)
+    desk.wait(lambda: panel.map.states == ["unverified"] * 4 + ["verified", "unverified"])
+
+
+def test_a_clip_opened_later_knows_its_verified_frames(
+    desk: Any, make_napari_viewer: Any, qtbot: Any
+) -> None:
+    mask = desk.segmented(6)
+    panel = correct(desk)
+    draw(mask, 4)
+    verify(desk, panel, mask, [1, 4])
+    again = type(desk)(make_napari_viewer(show=True), qtbot)
+    other = again.segmented(6)
+    panel = correct(again)
+    again.wait(lambda: panel.map.states[4] == "changed")
+    assert panel.map.states[1] == "verified"
+    again.click(panel.take)
+    again.wait(lambda: panel.map.states[4] == "verified")
+    np.testing.assert_array_equal(other.data[4], mask.data[4])
+    other.undo()
+    again.viewer.dims.set_current_step(0, 4)
+    again.wait(lambda: panel.map.states[4] == "changed")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_full_disk_is_told_and_the_store_stays_whole(desk: Any, notices: list[str]) -> None:
+    import resource
+
+    mask = desk.segmented(6)
+    panel = correct(desk)
+    verify(desk, panel, mask, [1])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        desk.viewer.dims.set_current_step(0, 2)
+        desk.wait(lambda: "frame 2" in panel.verify.text())
+        desk.click(panel.verify)
+        desk.wait(lambda: any("Cannot write" in text for text in notices))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    desk.wait(lambda: "Cannot write" in panel.note.text())
+    assert panel.map.states[1:3] == ["verified", "unverified"]
+    (store,) = stores()
+    assert store.verified_frames(store.cases()[0]) == [1]
+    verify(desk, panel, mask, [2])
+
+
+def test_what_cannot_be_verified_says_why(desk: Any, notices: list[str]) -> None:
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    panel = desk.panel("Correct")
+    desk.wait(lambda: "There is no mask" in panel.note.text())
+    plain = desk.viewer.add_labels(np.zeros((4, 8, 8), np.uint8), name="plain")
+    assert "does not say what its classes are" in panel.note.text()
+    desk.viewer.layers.remove(plain)
+    mask = desk.segmented(6)
+    desk.raise_tab("Correct")
+    draw(mask, 0, 7)
+    desk.viewer.dims.set_current_step(0, 0)
+    desk.wait(lambda: panel.verify.isEnabled() and "frame 0" in panel.verify.text())
+    desk.click(panel.verify)
+    assert any("holds the labels [7]" in text for text in notices)
+    assert not stores()
+
+
+def test_verified_masks_are_in_the_users_folder(desk: Any, tmp_path: Path) -> None:
+    mask = desk.segmented(6)
+    panel = correct(desk)
+    verify(desk, panel, mask, [0])
+    desk.wait(lambda: str(tmp_path) in panel.note.text())
+    assert str(stores()[0].path) in panel.note.text()
