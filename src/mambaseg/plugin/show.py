@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PANELS", "add_layers", "open_panels", "show"]
 
-PANELS = ("Load", "Segment", "Export")
+PANELS = ("Load", "Segment", "Correct", "Fine-tune", "Metrics", "Export")
 """Names of the panels, in the order of work."""
 
 

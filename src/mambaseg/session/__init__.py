@@ -10,18 +10,27 @@ from mambaseg.session.events import (
     Started,
     Stopped,
     Succeeded,
+    time_left,
 )
 from mambaseg.session.exporting import ExportRequest, export
 from mambaseg.session.finding import find_images
 from mambaseg.session.fitting import ModelChoice, choose_models
 from mambaseg.session.inspecting import Inspection, inspect
+from mambaseg.session.learning_data import LearningData, list_learning_data
+from mambaseg.session.measuring import Comparison, Line, Measurement, measure
+from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
 from mambaseg.session.service import InProcessService, Job, Request, SegmentationService
 from mambaseg.session.session import Session
+from mambaseg.session.tuning import Tuning, TuningState, open_runs, runs_folder, start_run
 from mambaseg.session.worker import Deliver, Task, Worker
 
 __all__ = [
+    "Canvas",
     "ClipCorrections",
+    "Comparison",
+    "Curve",
     "Deliver",
+    "Drawing",
     "ExportRequest",
     "Failed",
     "FramesDone",
@@ -29,6 +38,9 @@ __all__ = [
     "Inspection",
     "Job",
     "JobEvent",
+    "LearningData",
+    "Line",
+    "Measurement",
     "ModelChoice",
     "Ready",
     "Request",
@@ -38,12 +50,22 @@ __all__ = [
     "Stopped",
     "Succeeded",
     "Task",
+    "Tuning",
+    "TuningState",
     "Worker",
     "choose_models",
     "describe_image",
+    "draw_curves",
+    "draw_run",
     "export",
     "find_images",
     "inspect",
+    "list_learning_data",
     "mask_digest",
+    "measure",
+    "open_runs",
+    "runs_folder",
+    "start_run",
     "summarise_image",
+    "time_left",
 ]

@@ -1,0 +1,104 @@
+"""The panel that fine-tunes a model on verified frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import napari.viewer
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QTimer
+
+from mambaseg.plugin.notices import report
+from mambaseg.plugin.panel import Panel
+from mambaseg.plugin.parts import Note, button
+from mambaseg.plugin.tuning_setup import TuningSetup
+from mambaseg.plugin.tuning_view import TuningView
+from mambaseg.session import Tuning, open_runs, start_run
+
+__all__ = ["FineTunePanel"]
+
+_POLL_MS = 500
+
+
+class FineTunePanel(Panel):
+    """Starts a run, or finds the one that nobody has decided on, and follows it.
+
+    The run is a process of its own: it goes on when panel and viewer are closed.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where it stands.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self.tuning: Tuning | None = None
+        self.setup = TuningSetup(self.session, self.guarded)
+        self.start = button("Start", "Train, in a process of its own", self._start)
+        self.note = Note("Looking for a run…")
+        self.view = TuningView(viewer, self.session, self.guarded)
+        self.view.decided.connect(self._attach)
+        for part in (self.setup, self.start, self.note, self.view):
+            self.body.addWidget(part)
+        self.view.hide()
+        self.session.models_changed.connect(self.setup.models_changed)
+        self.session.prepare()
+        self._poll = QTimer(self)
+        self._poll.setInterval(_POLL_MS)
+        self._poll.timeout.connect(self._look)
+        self._attach()
+        self.setup.models_changed()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Take note of what was verified meanwhile."""
+        super().showEvent(event)
+        self.setup.read()
+
+    def _look(self) -> None:
+        if self.tuning is not None and self.tuning.state != "finished":
+            self.tuning.poll()
+
+    def _attach(self) -> None:
+        """Follow the newest run that nobody has decided on, if there is one."""
+        self.session.corrections.submit(
+            lambda task: open_runs(), self.guarded(self._found), self.guarded(self._failed)
+        )
+
+    def _found(self, runs: list[Path]) -> None:
+        self.note.setText("")
+        if runs:
+            self._follow(runs[0])
+        else:
+            self._follow(None)
+            self.setup.read()
+
+    def _follow(self, folder: Path | None) -> None:
+        self._poll.stop()
+        self.tuning = Tuning(folder, self.session.files) if folder is not None else None
+        self.view.follow(self.tuning)
+        self.view.setVisible(self.tuning is not None)
+        self.setup.setVisible(self.tuning is None)
+        self.start.setVisible(self.tuning is None)
+        self.start.setEnabled(True)
+        if self.tuning is not None:
+            self.tuning.poll()
+            self._poll.start()
+
+    def _start(self) -> None:
+        problem = self.setup.problem
+        if problem:
+            show_warning(problem)
+            self.note.setText(problem)
+            return
+        config = self.setup.config
+        self.start.setEnabled(False)
+        self.note.setText("")
+        self.session.files.submit(
+            lambda task: start_run(config), self.guarded(self._follow), self.guarded(self._failed)
+        )
+
+    def _failed(self, error: Exception) -> None:
+        self.start.setEnabled(True)
+        self.note.setText(report(error))
