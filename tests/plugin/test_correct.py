@@ -166,21 +166,22 @@ def test_a_full_disk_is_told_and_the_store_stays_whole(desk: Any, notices: list[
 
     mask = desk.segmented(6)
     panel = correct(desk)
-    verify(desk, panel, mask, [1])
+    desk.viewer.dims.set_current_step(0, 2)
+    desk.wait(lambda: "frame 2" in panel.verify.text())
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    # Less than the clip, and more than the notification that napari prints.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))
     try:
-        desk.viewer.dims.set_current_step(0, 2)
-        desk.wait(lambda: "frame 2" in panel.verify.text())
         desk.click(panel.verify)
         desk.wait(lambda: any("Cannot write" in text for text in notices))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     desk.wait(lambda: "Cannot write" in panel.note.text())
-    assert panel.map.states[1:3] == ["verified", "unverified"]
-    (store,) = stores()
-    assert store.verified_frames(store.cases()[0]) == [1]
+    assert panel.map.states == ["unverified"] * 6
+    assert all(store.cases() == [] for store in stores())
     verify(desk, panel, mask, [2])
+    (store,) = stores()
+    assert store.verified_frames(store.cases()[0]) == [2]
 
 
 def test_what_cannot_be_verified_says_why(desk: Any, notices: list[str]) -> None:

@@ -15,7 +15,7 @@ from mambaseg.types.labels import LabelSet
 __all__ = ["corrections_folder", "find_store"]
 
 _FIRST_NUMBER = 501  # nnU-Net leaves the lower ones to published data sets
-_NAME = re.compile(r"Dataset(\d{3})_.*")
+_NAME = re.compile(r"Dataset(\d{3})_(.*)")
 
 
 def corrections_folder() -> Path:
@@ -43,7 +43,9 @@ def find_store(
         Folder of stores; None: `corrections_folder()`.
     """
     root = corrections_folder() if folder is None else Path(folder)
-    taken = _FIRST_NUMBER - 1
+    words = re.sub("[^A-Za-z0-9]+", "-", "-".join(label_set.names.values())).strip("-")
+    words = words[:40] or "masks"
+    taken, begun = _FIRST_NUMBER - 1, None
     for path in sorted(root.glob("Dataset*_*")):
         if not (match := _NAME.fullmatch(path.name)):
             continue
@@ -55,5 +57,6 @@ def find_store(
             continue
         if found and found.names == label_set.names and store.channel_names == channel_names:
             return store
-    words = re.sub("[^A-Za-z0-9]+", "-", "-".join(label_set.names.values())).strip("-")
-    return Store(root / f"Dataset{taken + 1:03d}_{words[:40] or 'masks'}")
+        if found is None and match[2] == words:  # its first write has failed
+            begun = store
+    return begun or Store(root / f"Dataset{taken + 1:03d}_{words}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from mambaseg.session import mask_digest
 
@@ -36,6 +37,7 @@ class Edits:
         # Digests of what frames held first (None: it was not seen in time) and hold now.
         self._first: dict[int, int | None] = {}
         self._now: dict[int, int] = {}
+        self._drawn_on: set[int] = set()
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._look_at_shown)  # undo tells only this
         viewer.dims.events.current_step.connect(self._look_at_shown)
@@ -90,12 +92,17 @@ class Edits:
             self.changed.emit()
 
     def _painted(self, event: Any) -> None:
-        frames: set[int] = set()
         for stroke in event.value:
-            frames |= _frames_of(stroke)
-        for frame in frames:
-            self._first.setdefault(frame, None)
+            for frame in _frames_of(stroke):
+                self._first.setdefault(frame, None)
+                self._drawn_on.add(frame)
+        # Some of napari's ways to draw tell of it before the pixels have changed.
+        QTimer.singleShot(0, self._look_at_drawn)
+
+    def _look_at_drawn(self) -> None:
+        for frame in self._drawn_on:
             self._look(frame)
+        self._drawn_on.clear()
         self.changed.emit()
 
 

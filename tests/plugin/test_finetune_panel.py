@@ -1,0 +1,234 @@
+"""The Fine-tune panel in a real napari, with a real training in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from verified import disc_film, nodule_model
+
+from mambaseg.corrections import corrections_folder, find_store
+from mambaseg.plugin.show import add_layers
+from mambaseg.session import open_runs, runs_folder
+from mambaseg.training import Run
+from mambaseg.zoo import list_models, load_network, user_models_folder
+
+pytestmark = pytest.mark.usefixtures("display")
+
+MINUTES = 0.2
+PATIENCE_S = 240  # a process that loads torch, on a machine that has much else to do
+
+
+@pytest.fixture(autouse=True)
+def no_training_is_left(desk: Any) -> Iterator[None]:
+    yield
+    for folder in open_runs():
+        run = Run(folder)
+        started = [event for event in run.events()[0] if event.event == "started"]
+        if run.alive and started:
+            os.kill(started[-1].pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def learner(desk: Any, model_folder: Path) -> Path:
+    """A model that is quick to train, among the user's own."""
+    path = nodule_model(model_folder).path
+    return path.rename(model_folder / "learner.safetensors")
+
+
+def verify(frames: list[int]) -> None:
+    film, masks = disc_film()
+    find_store(masks.label_set, film.channel_names).verify(film, masks, frames)
+
+
+def finetune(desk: Any) -> Any:
+    desk.menu("Layers", "Segment", "Fine-tune (mambaseg)")
+    panel = desk.panel("Fine-tune")
+    desk.wait(lambda: panel.note.text() != "Looking for a run…" and panel.session.models)
+    return panel
+
+
+def set_up(desk: Any, minutes: float = MINUTES) -> Any:
+    panel = finetune(desk)
+    desk.wait(lambda: panel.setup.frames.topLevelItemCount() > 0)
+    panel.setup.model.setCurrentText("parent")
+    panel.setup.minutes.setValue(minutes)
+    desk.wait(lambda: "train" in panel.setup.about_frames.text())
+    return panel
+
+
+def started(desk: Any, minutes: float) -> Any:
+    panel = set_up(desk, minutes)
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.losses, PATIENCE_S)
+    return panel
+
+
+def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> None:
+    film, masks = disc_film()
+    add_layers(desk.viewer, film, masks)
+    mask = desk.viewer.layers[-1]
+    desk.viewer.layers.selection.active = mask
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    correct = desk.panel("Correct")
+    desk.wait(lambda: correct.verify.isEnabled())
+    for frame in (2, 9, 16, 23, 28):
+        desk.viewer.dims.set_current_step(0, frame)
+        desk.wait(lambda frame=frame: f"frame {frame}" in correct.verify.text())
+        desk.click(correct.verify)
+    desk.wait(lambda: correct.map.states.count("verified") == 5)
+
+    panel = set_up(desk)
+    assert panel.setup.data.currentText() == "nodule: 5 frames in 1 clip"
+    assert "4 train, 1 held out" in panel.setup.about_frames.text()
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None)
+    assert panel.view.stop.isVisible()
+    assert not panel.start.isVisible()
+    desk.wait(lambda: panel.tuning.losses, PATIENCE_S)
+    desk.wait(lambda: "left" in panel.view.status.text())
+    assert "4 frames train, 1 held out" in panel.view.about.text()
+    desk.wait(lambda: panel.view.plot.drawing is not None)
+    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    text = panel.view.result.text()
+    assert "Held-out Dice before: nodule" in text
+    assert "Held-out Dice after: <b>nodule" in text
+    after = panel.tuning.finished.after["nodule"]
+    assert f"{after:.3f}" in text
+    assert after >= panel.tuning.finished.before["nodule"]
+
+    desk.type(panel.view.name, "better")
+    desk.click(panel.view.keep)
+    desk.wait(lambda: panel.tuning is None)
+    kept = user_models_folder() / "better.safetensors"
+    assert kept.is_file()
+    assert open_runs() == []
+    assert "better" in [model.name for model in list_models()]
+    desk.raise_tab("Segment")
+    segment = desk.segment("better")
+    assert segment.model.currentText() == "better"
+    desk.click(segment.run_button)
+    desk.wait(lambda: "Segment again" or True)
+    desk.wait(lambda: panel.start.isEnabled())
+
+
+def test_stopped_early_and_discarded(desk: Any, learner: Path) -> None:
+    verify([2, 10, 18, 26])
+    panel = started(desk, 10)
+    desk.click(panel.view.stop)
+    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    assert "Stopped after" in panel.view.result.text()
+    desk.click(panel.view.discard)
+    desk.wait(lambda: panel.tuning is None and panel.start.isVisible())
+    assert not any(runs_folder().iterdir())
+    assert list(user_models_folder().glob("*tuned*")) == []
+
+
+def test_a_killed_training_says_so_and_goes_on(desk: Any, learner: Path) -> None:
+    verify([2, 10, 18, 26])
+    panel = started(desk, 0.5)
+    first = panel.tuning.started
+    os.kill(first.pid, signal.SIGKILL)
+    desk.wait(lambda: panel.tuning.state == "cut off", PATIENCE_S)
+    assert "cut off" in panel.view.status.text()
+    run = panel.tuning.run
+    load_network(load_path(run))
+    desk.click(panel.view.go_on)
+    desk.wait(lambda: panel.tuning.started.pid != first.pid, PATIENCE_S)
+    assert panel.tuning.started.resumed
+    desk.click(panel.view.stop)
+    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+
+
+def load_path(run: Run) -> Any:
+    from mambaseg.zoo import read_model
+
+    return read_model(run.model_file)
+
+
+def test_a_closed_viewer_leaves_the_training_alone_and_another_finds_it(
+    desk: Any, learner: Path, make_napari_viewer: Any, qtbot: Any
+) -> None:
+    verify([2, 10, 18, 26])
+    panel = started(desk, 10)
+    run, pid = panel.tuning.run, panel.tuning.started.pid
+    steps = len(panel.tuning.losses)
+    desk.viewer.close()
+    other = type(desk)(make_napari_viewer(show=True), qtbot)
+    assert run.alive
+    again = finetune(other)
+    other.wait(lambda: again.tuning is not None and len(again.tuning.losses) > steps, PATIENCE_S)
+    assert again.tuning.started.pid == pid
+    assert again.tuning.state == "running"
+    assert not again.start.isVisible()
+    other.click(again.view.stop)
+    other.wait(lambda: again.tuning.state == "finished", PATIENCE_S)
+    other.viewer.window.remove_dock_widget(again)
+    third = finetune(other)  # finished, and not decided on
+    other.wait(lambda: third.tuning is not None and third.view.keep.isVisible())
+    other.type(third.view.name, "colour")
+    other.click(third.view.keep)
+    other.wait(lambda: "already" in third.view.status.text())
+    assert third.view.keep.isEnabled()
+
+
+def test_without_verified_frames_it_says_what_to_do(desk: Any, notices: list[str]) -> None:
+    panel = finetune(desk)
+    desk.wait(lambda: "No frame is verified yet" in panel.setup.about_frames.text())
+    desk.click(panel.start)
+    assert any("verify them in the Correct panel" in text for text in notices)
+    assert open_runs() == []
+
+
+def test_held_out_frames_are_chosen_by_ticks(desk: Any, learner: Path, notices: list[str]) -> None:
+    from qtpy.QtCore import Qt
+
+    verify([2, 10, 18, 19, 26])
+    panel = set_up(desk)
+    tree, ((case, (proposed,)),) = panel.setup.frames, panel.setup.frames.held_out.items()
+    tree.item(case, proposed).setCheckState(0, Qt.CheckState.Unchecked)
+    assert "Without a held-out frame there is no score" in panel.setup.about_frames.text()
+    tree.item(case, 18).setCheckState(0, Qt.CheckState.Checked)
+    assert "3 train, 1 held out, 1 too near" in panel.setup.about_frames.text()
+    assert tree.item(case, 19).text(1) == "—"
+    for frame in (2, 10, 26):
+        tree.item(case, frame).setCheckState(0, Qt.CheckState.Checked)
+    desk.click(panel.start)
+    assert any("none is left to train" in text for text in notices)
+    assert open_runs() == []
+
+
+def test_one_verified_frame_has_no_score(desk: Any, learner: Path) -> None:
+    verify([5])
+    panel = set_up(desk)
+    assert "1 train, 0 held out" in panel.setup.about_frames.text()
+    assert panel.setup.problem == ""
+
+
+def test_a_model_that_was_deleted_meanwhile_is_told(
+    desk: Any, learner: Path, notices: list[str]
+) -> None:
+    verify([2, 10, 18, 26])
+    panel = set_up(desk)
+    learner.unlink()
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed", PATIENCE_S)
+    assert "learner.safetensors" in panel.view.status.text()
+    assert panel.view.discard.isVisible()
+    desk.click(panel.view.discard)
+    desk.wait(lambda: panel.tuning is None and panel.start.isVisible())
+
+
+def test_a_damaged_store_is_named_and_the_others_stay(desk: Any, learner: Path) -> None:
+    verify([2, 10, 18, 26])
+    (store,) = corrections_folder().iterdir()
+    bad = store.with_name("Dataset777_bad")
+    shutil.copytree(store, bad)
+    (bad / "dataset.json").write_text("{")
+    panel = set_up(desk)
+    assert panel.setup.data.count() == 1
