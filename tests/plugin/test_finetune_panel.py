@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 from verified import disc_film, nodule_model
 
 from mambaseg.corrections import corrections_folder, find_store
@@ -49,7 +51,7 @@ def verify(frames: list[int]) -> None:
 def finetune(desk: Any) -> Any:
     desk.menu("Layers", "Segment", "Fine-tune (mambaseg)")
     panel = desk.panel("Fine-tune")
-    desk.wait(lambda: panel.note.text() != "Looking for a run…" and panel.session.models)
+    desk.wait(lambda: panel.note.text() != "Looking for a run…" and bool(panel.session.models))
     return panel
 
 
@@ -65,8 +67,14 @@ def set_up(desk: Any, minutes: float = MINUTES) -> Any:
 def started(desk: Any, minutes: float) -> Any:
     panel = set_up(desk, minutes)
     desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and panel.tuning.losses, PATIENCE_S)
+    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
     return panel
+
+
+def answer(desk: Any, panel: Any, text: str) -> None:
+    desk.wait(lambda: panel.findChild(QMessageBox) is not None)
+    box = panel.findChild(QMessageBox)
+    desk.click(next(one for one in box.buttons() if one.text().replace("&", "") == text))
 
 
 def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> None:
@@ -88,9 +96,10 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     assert "4 train, 1 held out" in panel.setup.about_frames.text()
     desk.click(panel.start)
     desk.wait(lambda: panel.tuning is not None)
+    desk.wait(panel.view.stop.isVisible)
     assert panel.view.stop.isVisible()
     assert not panel.start.isVisible()
-    desk.wait(lambda: panel.tuning.losses, PATIENCE_S)
+    desk.wait(lambda: bool(panel.tuning.losses), PATIENCE_S)
     desk.wait(lambda: "left" in panel.view.status.text())
     assert "4 frames train, 1 held out" in panel.view.about.text()
     desk.wait(lambda: panel.view.plot.drawing is not None)
@@ -113,8 +122,13 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     segment = desk.segment("better")
     assert segment.model.currentText() == "better"
     desk.click(segment.run_button)
-    desk.wait(lambda: "Segment again" or True)
-    desk.wait(lambda: panel.start.isEnabled())
+    answer(desk, segment, "Replace")
+    desk.wait(lambda: segment.run_button.isEnabled())
+    again = desk.viewer.layers[-1]
+    assert again is not mask
+    for frame in (2, 9, 16, 23, 28):
+        assert (again.data[frame] == masks.labels[frame]).all()
+    assert again.metadata["provenance"]["model"] == "better"
 
 
 def test_stopped_early_and_discarded(desk: Any, learner: Path) -> None:
@@ -186,8 +200,6 @@ def test_without_verified_frames_it_says_what_to_do(desk: Any, notices: list[str
 
 
 def test_held_out_frames_are_chosen_by_ticks(desk: Any, learner: Path, notices: list[str]) -> None:
-    from qtpy.QtCore import Qt
-
     verify([2, 10, 18, 19, 26])
     panel = set_up(desk)
     tree, ((case, (proposed,)),) = panel.setup.frames, panel.setup.frames.held_out.items()

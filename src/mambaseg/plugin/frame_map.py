@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -44,9 +44,7 @@ class FrameMap(QWidget):
         super().__init__()
         self._states: Sequence[State] = ()
         self._shown = 0
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
@@ -60,22 +58,17 @@ class FrameMap(QWidget):
         longer = len(states) != len(self._states)
         self._states, self._shown = states, shown
         if longer:
-            self.updateGeometry()
+            self._fit()
         self.update()
 
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
-        """Say that fewer cells per row make more rows."""
-        return True
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Take the height of all rows; fewer cells in a row make more rows."""
+        super().resizeEvent(event)
+        self._fit()
 
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        """Give the height of all rows."""
-        cell, per_row = self._cells(width)
-        rows = -(-max(1, len(self._states)) // per_row)
-        return rows * cell + _GAP
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Give the size at the present width."""
-        return QSize(300, self.heightForWidth(max(self.width(), 200)))
+    def _fit(self) -> None:
+        cell, per_row = self._cells(self.width())
+        self.setFixedHeight(-(-max(1, len(self._states)) // per_row) * cell + _GAP)
 
     def cell_of(self, frame: int) -> QRect:
         """Give the place of a frame's cell."""

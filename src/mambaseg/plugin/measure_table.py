@@ -39,7 +39,7 @@ class _Lines(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column != 1:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"Show frame {line.frame}" if line.frame is not None else None
+            return line.class_name if column == 1 else f"Click to show frame {line.frame}"
         return None
 
     def headerData(  # noqa: N802 - Qt's name
@@ -85,7 +85,7 @@ class MeasureTable(QTableView):
             rows.hide()
             rows.setDefaultSectionSize(22)
             columns.setMinimumSectionSize(30)
-            columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.clicked.connect(self._clicked)
         self.hide()
 
@@ -97,6 +97,9 @@ class MeasureTable(QTableView):
         self.setModel(model)
         if old is not None:
             old.deleteLater()
+        columns = self.horizontalHeader()
+        if columns is not None:
+            columns.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.show()
 

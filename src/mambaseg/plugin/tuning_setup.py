@@ -133,16 +133,7 @@ class TuningSetup(QWidget):
             self.data.setCurrentIndex(paths.index(before.path))
         self.data.blockSignals(False)
         self.data.setEnabled(bool(self._found))
-        now = self.chosen
-        if (
-            now is None
-            or before is None
-            or (now.path, now.verified)
-            != (
-                before.path,
-                before.verified,
-            )
-        ):
+        if self.chosen is None or self.chosen != before:
             self._data_changed()
         if problems:
             self.about_frames.setText(" ".join([self.about_frames.text(), *problems]).strip())
@@ -168,7 +159,7 @@ class TuningSetup(QWidget):
             return
 
         def show(held_out: dict[str, tuple[int, ...]]) -> None:
-            if self.chosen is data:
+            if self.chosen == data:
                 self.frames.show_frames(data.verified, held_out)
                 self._split()
 

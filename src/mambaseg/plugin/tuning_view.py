@@ -100,9 +100,9 @@ class TuningView(QWidget):
             )
             self.notes.setText(" ".join(started.notes))
             if not self.name.text():
-                self.name.setText(
-                    f"{started.parent} fine-tuned {started.time[:16]}".replace(":", ".")
-                )
+                day, time = started.time[:10], started.time[11:16].replace(":", ".")
+                self.name.setText(f"{started.parent[:50]} fine-tuned {day} {time}")
+                self.name.setCursorPosition(0)
         self._show_bar(active)
         self.status.setText(_status(tuning))
         self.result.setText(_result(tuning))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mambaseg.corrections import Store, corrections_folder
@@ -31,7 +31,7 @@ class LearningData:
     path: Path
     label_set: LabelSet
     verified: dict[str, tuple[int, ...]]
-    example: MedicalImage
+    example: MedicalImage = field(compare=False)
 
     def __str__(self) -> str:
         frames, clips = sum(map(len, self.verified.values())), len(self.verified)

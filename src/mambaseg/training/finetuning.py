@@ -185,7 +185,8 @@ def _started(state: RunState, resumed: bool) -> Started:
             "some of them apart from the others, to get one."
         )
     if split.left_out:
-        notes.append(f"Neighbours of held-out frames do not train: {dict(split.left_out)}.")
+        near = "; ".join(f"{case}: {list(frames)}" for case, frames in split.left_out.items())
+        notes.append(f"Verified frames next to held-out ones do not train ({near}).")
     return Started(
         pid=os.getpid(),
         config=state.config,
