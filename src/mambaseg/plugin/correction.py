@@ -222,10 +222,14 @@ class Correction:
             return
         self._compared |= frames
         data = layer.data
+
+        def failed(error: Exception) -> None:
+            report(error)
+
         session_of(self._viewer).corrections.submit(
             lambda task: {frame: mask_digest(data[frame]) for frame in frames},
             self.edits.looked,
-            lambda error: report(error),
+            failed,
         )
 
 

@@ -27,7 +27,7 @@ def mask_digest(mask: Any) -> int:
     mask : array-like of int, shape (Y, X)
         Labels up to 255.
     """
-    return zlib.crc32(np.ascontiguousarray(mask, np.uint8))
+    return zlib.crc32(np.ascontiguousarray(mask, np.uint8).data)
 
 
 class ClipCorrections:

@@ -137,6 +137,8 @@ def draw_curves(
     marker : float, optional
         A frame to mark.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = _figure(canvas)
     axes = figure.subplots()
     for curve in curves:
@@ -146,7 +148,7 @@ def draw_curves(
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(y_label)
     axes.set_xlabel("frame")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _style(axes, canvas)
     _legend(axes, canvas)
     return _drawing(figure, axes)
