@@ -1,0 +1,109 @@
+"""What a session knows of a clip's verified frames, and what it writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from verified import NODULE, disc_film
+
+from mambaseg.corrections import Store, corrections_folder, find_store
+from mambaseg.session import ClipCorrections, Worker, list_learning_data, mask_digest
+from mambaseg.types import LabelSet
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    made = Worker("test-corrections")
+    yield made
+    made.close()
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_frames_are_verified_and_taken_back(worker: Worker) -> None:
+    film, masks = disc_film(8)
+    clip = ClipCorrections(worker, film, NODULE)
+    wait(lambda: clip.ready)
+    assert clip.verified == {}
+    for frame in (2, 5):
+        clip.verify(frame, masks.labels[frame])
+    assert clip.protected == {2, 5}
+    wait(lambda: not clip.pending)
+    assert clip.verified == {frame: mask_digest(masks.labels[frame]) for frame in (2, 5)}
+    store = Store(clip.place)
+    (case,) = store.cases()
+    assert store.verified_frames(case) == [2, 5]
+    clip.unverify(5)
+    wait(lambda: not clip.pending)
+    assert set(clip.verified) == {2}
+    assert store.verified_frames(case) == [2]
+
+    later = ClipCorrections(worker, disc_film(8)[0], NODULE)  # the same content, read anew
+    wait(lambda: later.ready)
+    assert later.verified == clip.verified
+    told: list[dict[int, np.ndarray]] = []
+    later.masks([2, 3], told.append)
+    wait(lambda: bool(told))
+    assert list(told[0]) == [2]
+    np.testing.assert_array_equal(told[0][2], masks.labels[2])
+
+
+def test_what_is_drawn_after_the_key_is_not_what_was_verified(worker: Worker) -> None:
+    film, masks = disc_film(8)
+    clip = ClipCorrections(worker, film, NODULE)
+    mask = np.array(masks.labels[3])
+    clip.verify(3, mask)
+    mask[:] = 0
+    wait(lambda: clip.ready and not clip.pending)
+    assert clip.verified == {3: mask_digest(masks.labels[3])}
+
+
+def test_other_classes_have_a_store_of_their_own(worker: Worker) -> None:
+    film, masks = disc_film(8)
+    for label_set in (NODULE, LabelSet.from_names({1: "cyst"})):
+        clip = ClipCorrections(worker, film, label_set)
+        clip.verify(1, masks.labels[1])
+        wait(lambda clip=clip: clip.ready and not clip.pending)
+    assert len(list(corrections_folder().iterdir())) == 2
+    found, problems = list_learning_data()
+    assert sorted(str(data) for data in found) == [
+        "cyst: 1 frame in 1 clip",
+        "nodule: 1 frame in 1 clip",
+    ]
+    assert not problems
+
+
+def test_a_failed_write_is_told_and_changes_nothing(worker: Worker) -> None:
+    film, masks = disc_film(8)
+    clip = ClipCorrections(worker, film, NODULE)
+    wait(lambda: clip.ready)
+    told: list[Exception] = []
+    clip.failed.connect(told.append)
+    clip.verify(1, masks.labels[1] * 9)  # no such class
+    wait(lambda: bool(told))
+    assert "none of the classes" in str(told[0])
+    assert clip.verified == {}
+    assert clip.pending == set()
+
+
+def test_an_empty_store_of_these_classes_is_taken_up_again(tmp_path: Path) -> None:
+    film, _ = disc_film(8)
+    path = find_store(NODULE, film.channel_names).path
+    (path / "imagesTr").mkdir(parents=True)  # as a first write leaves it that the disk was full for
+    assert find_store(NODULE, film.channel_names).path == path
+    other = LabelSet.from_names({1: "cyst"})
+    assert find_store(other, film.channel_names).path != path

@@ -1,0 +1,128 @@
+"""A run as a session follows it: its states, told apart by what lies in its folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mambaseg.session import Tuning, TuningState, Worker, open_runs, runs_folder
+from mambaseg.training import FineTuningConfig, FrameSplit
+from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
+
+CONFIG = FineTuningConfig(model="parent", data="store", minutes=1)
+STARTED = Started(
+    pid=1,
+    config=CONFIG,
+    parent="parent",
+    parent_sha256="0" * 64,
+    split=FrameSplit(training={"a": (1,)}, held_out={"a": (9,)}, left_out={}),
+    before={"nodule": 0.5},
+)
+PROGRESS = Progress(step=3, loss=0.4, seconds=2, seconds_left=58, dice={"nodule": 0.6})
+FINISHED = Finished(reason="time", step=9, model="m", sha256="0" * 64)
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    made = Worker("test-tuning")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was begun by another viewer."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    made = runs_folder() / "20260102-030405-ab"
+    made.mkdir(parents=True)
+    (made / "config.json").write_text(CONFIG.model_dump_json())
+    return made
+
+
+def wait(tuning: Tuning, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, tuning.state
+        tuning.poll()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([], "starting"),
+        ([STARTED], "cut off"),
+        ([STARTED, PROGRESS], "cut off"),
+        ([STARTED, Failed(message="no room")], "failed"),
+        ([STARTED, PROGRESS, FINISHED], "finished"),
+    ],
+)
+def test_states_of_a_run_that_no_process_runs(
+    folder: Path, worker: Worker, events: list[RunEvent], state: TuningState
+) -> None:
+    for event in events:
+        append_event(folder / "events.jsonl", event)
+    tuning = Tuning(folder, worker)
+    done: list[bool] = []
+    tuning.poll()
+    worker.submit(lambda task: None, lambda _: done.append(True), pytest.fail)
+    wait(tuning, lambda: bool(done))
+    assert tuning.state == state
+    assert tuning.message == ("no room" if state == "failed" else "")
+    assert (tuning.started is not None) == bool(events)
+
+
+def test_a_run_that_never_began_is_cut_off_after_a_while(folder: Path, worker: Worker) -> None:
+    old = time.time() - 600
+    os.utime(folder / "config.json", (old, old))
+    tuning = Tuning(folder, worker)
+    wait(tuning, lambda: tuning.state == "cut off")
+
+
+def test_a_process_that_runs_is_followed_and_its_end_seen(folder: Path, worker: Worker) -> None:
+    append_event(folder / "events.jsonl", STARTED)
+    code = "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire()"
+    code += "; print('held', flush=True); time.sleep(60)"
+    holder = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", code, str(folder / "lock")], stdout=subprocess.PIPE
+    )
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        tuning = Tuning(folder, worker)
+        wait(tuning, lambda: tuning.state == "running")
+        append_event(folder / "events.jsonl", PROGRESS)
+        wait(tuning, lambda: tuning.dices == [(2, {"nodule": 0.6})])
+        tuning.stop(pytest.fail)
+        wait(tuning, lambda: tuning.run.stop_requested)
+    finally:
+        holder.kill()
+        holder.wait()
+    wait(tuning, lambda: tuning.state == "cut off")
+    assert tuning.losses == [(2, 0.4)]
+
+
+def test_a_discarded_run_is_gone(folder: Path, worker: Worker) -> None:
+    append_event(folder / "events.jsonl", FINISHED)
+    assert open_runs() == [folder]
+    tuning = Tuning(folder, worker)
+    gone: list[None] = []
+    tuning.discard(gone.append, pytest.fail)
+    wait(tuning, lambda: bool(gone))
+    assert open_runs() == []
+    assert not folder.exists()
+
+
+def test_a_run_without_weights_cannot_be_kept_and_stays(folder: Path, worker: Worker) -> None:
+    tuning = Tuning(folder, worker)
+    told: list[Exception] = []
+    tuning.keep("name", pytest.fail, told.append)
+    wait(tuning, lambda: bool(told))
+    assert "model.safetensors" in str(told[0])
+    assert open_runs() == [folder]
