@@ -87,8 +87,8 @@ def test_a_run_that_never_began_is_cut_off_after_a_while(folder: Path, worker: W
 
 def test_a_process_that_runs_is_followed_and_its_end_seen(folder: Path, worker: Worker) -> None:
     append_event(folder / "events.jsonl", STARTED)
-    code = "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1]); lock.acquire()"
-    code += "; print('held', flush=True); time.sleep(60)"
+    code = "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1])"
+    code += "; lock.acquire(); print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", code, str(folder / "lock")], stdout=subprocess.PIPE
     )
