@@ -117,7 +117,6 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     assert kept.is_file()
     assert open_runs() == []
     assert "better" in [model.name for model in list_models()]
-    desk.raise_tab("Segment")
     segment = desk.segment("better")
     assert segment.model.currentText() == "better"
     desk.click(segment.run_button)

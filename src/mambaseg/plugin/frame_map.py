@@ -108,7 +108,7 @@ class FrameMap(QWidget):
                 painter.drawText(number, int(flags), str(frame))
             color = QColor(COLORS[state])
             if state == "unverified":
-                color.setAlpha(90)
+                color.setAlpha(130)
             painter.fillRect(place, color)
             if state == "changed":  # a hole: what is verified is not what is seen
                 inner = max(2, place.width() // 4)

@@ -12,8 +12,9 @@ __all__ = ["Frames", "HeldOutTree"]
 
 Frames = dict[str, tuple[int, ...]]
 
-_ROW = 22
+_ROW = 20
 _MOST_ROWS = 8
+_HEADER = 10
 
 
 class HeldOutTree(QTreeWidget):
@@ -24,9 +25,10 @@ class HeldOutTree(QTreeWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setColumnCount(2)
-        self.setHeaderLabels(["Verified frame: tick to hold out", "Use"])
+        self.setHeaderLabels(["Tick to hold out", "Use"])
         self.setRootIsDecorated(True)
         self.setUniformRowHeights(True)
+        self.setStyleSheet(f"QTreeView::item {{ height: {_ROW}px; }}")
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setToolTip(
             "Frames that are held out train nothing; Dice is measured on them. Neighbours of "
@@ -67,7 +69,7 @@ class HeldOutTree(QTreeWidget):
                     child.setData(0, Qt.ItemDataRole.UserRole, (case, frame))
             self.expandAll()
         rows = sum(1 + len(frames) for frames in verified.values())
-        self.setFixedHeight(_ROW * (2 + min(max(rows, 1), _MOST_ROWS)))
+        self.setFixedHeight(_ROW * (1 + min(max(rows, 1), _MOST_ROWS)) + _HEADER)
 
     def show_split(self, split: FrameSplit) -> None:
         """Say of each frame what it is used for."""

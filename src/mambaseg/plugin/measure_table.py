@@ -12,6 +12,7 @@ from mambaseg.session import Line
 
 __all__ = ["MeasureTable"]
 
+_NUMBER_WIDTH = 52
 _SHORT = {"Precision": "Prec.", "Jaccard": "Jacc."}
 
 
@@ -85,7 +86,7 @@ class MeasureTable(QTableView):
             rows.hide()
             rows.setDefaultSectionSize(22)
             columns.setMinimumSectionSize(30)
-            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            columns.setDefaultSectionSize(_NUMBER_WIDTH)
         self.clicked.connect(self._clicked)
         self.hide()
 

@@ -159,11 +159,13 @@ class TuningView(QWidget):
             self._tuning.go_on(self._guarded(self._failed))
 
     def _keep(self) -> None:
-        def kept(model: TrainedModel) -> None:
+        def listed(model: TrainedModel) -> None:
             self.setEnabled(True)
-            self._session.add_model(model.path, lambda _: None, self._guarded(self._failed))
             show_info(f"{model.name} is kept; the Segment panel lists it.")
             self.decided.emit()
+
+        def kept(model: TrainedModel) -> None:
+            self._session.add_model(model.path, self._guarded(listed), self._guarded(self._failed))
 
         if self._tuning is not None:
             self.setEnabled(False)
