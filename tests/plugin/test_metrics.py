@@ -50,7 +50,9 @@ def measured(desk: Any, panel: Any) -> None:
     desk.wait(lambda: panel.measure.isEnabled() and panel.measurement is not None)
 
 
-def test_the_table_shows_what_pixels_say(desk: Any, panel: Any, tmp_path: Path) -> None:
+def test_the_table_shows_what_pixels_say(
+    desk: Any, panel: Any, notices: list[str], tmp_path: Path
+) -> None:
     measured(desk, panel)
     dice = by_hand(desk)
     texts = panel.table.texts()
@@ -63,7 +65,7 @@ def test_the_table_shows_what_pixels_say(desk: Any, panel: Any, tmp_path: Path) 
 
     desk.click(panel.save)
     desk.choose_file(tmp_path / "scores.csv")
-    desk.wait((tmp_path / "scores.csv").is_file)
+    desk.wait(lambda: f"Wrote {tmp_path / 'scores.csv'}" in notices)
     with (tmp_path / "scores.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 4 * N_FRAMES

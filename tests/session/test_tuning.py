@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from verified import nodule_model, verified_store
 
 from mambaseg.session import Tuning, TuningState, Worker, open_runs, runs_folder
 from mambaseg.training import FineTuningConfig, FrameSplit
 from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
+from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo import user_models_folder
 
 CONFIG = FineTuningConfig(model="parent", data="store", minutes=1)
 STARTED = Started(
@@ -45,8 +48,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def wait(tuning: Tuning, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+def wait(tuning: Tuning, condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, tuning.state
         tuning.poll()
@@ -126,3 +129,35 @@ def test_a_run_without_weights_cannot_be_kept_and_stays(folder: Path, worker: Wo
     wait(tuning, lambda: bool(told))
     assert "model.safetensors" in str(told[0])
     assert open_runs() == [folder]
+
+
+def test_a_run_outlives_the_viewer_that_is_killed(
+    tmp_path: Path, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    store = verified_store(tmp_path / "store", [2, 10, 18, 26])
+    config = FineTuningConfig(
+        model=str(nodule_model(tmp_path).path), data=str(store.path), minutes=5
+    )
+    viewer = (
+        "import os, sys\n"
+        "from mambaseg.session import start_run\n"
+        "from mambaseg.training import FineTuningConfig\n"
+        "start_run(FineTuningConfig.model_validate_json(sys.argv[1]))\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", viewer, config.model_dump_json()], check=False, timeout=120
+    )
+    assert killed.returncode != 0
+    (folder,) = open_runs()
+    tuning = Tuning(folder, worker)
+    wait(tuning, lambda: bool(tuning.losses), 240)
+    assert tuning.state == "running"
+    tuning.stop(pytest.fail)
+    wait(tuning, lambda: tuning.state == "finished", 240)
+    kept: list[TrainedModel] = []
+    tuning.keep("mine", kept.append, pytest.fail)
+    wait(tuning, lambda: bool(kept))
+    assert kept[0].path == user_models_folder() / "mine.safetensors"
+    assert open_runs() == []
