@@ -153,9 +153,9 @@ class Correction:
                 f"The mask {layer.name!r} has the shape {layer.data.shape} now, its clip "
                 f"{tuple(self.clip.image.array.shape[1:])}: choose the mask of this clip."
             )
-        names = self.clip.label_set.names
+        names, ignore = self.clip.label_set.names, self.clip.label_set.ignore
         mask = np.asarray(layer.data[frame])
-        strange = [v for v in np.unique(mask).tolist() if v and v not in names]
+        strange = [v for v in np.unique(mask).tolist() if v not in {0, *names, ignore}]
         if strange:
             known = ", ".join(f"{value} ({name})" for value, name in names.items())
             return (

@@ -126,7 +126,7 @@ class MetricsPanel(Panel):
         self.measure.setEnabled(False)
         self.note.setText("Measuring…")
         self._measured = prediction
-        self._task = self.session.files.submit(
+        self._task = self.session.exports.submit(
             lambda task: measure(comparison, task.check),
             self.guarded(self._show),
             self.guarded(self._failed),

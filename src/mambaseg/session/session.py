@@ -35,7 +35,7 @@ class Session:
     files : Worker
         Reads files and draws previews, beside the service and never behind it.
     exports : Worker
-        Writes what takes long.
+        Writes and measures what takes long.
     corrections : Worker
         Reads and writes verified masks, in the order in which it was asked to.
     models : list of TrainedModel or None
