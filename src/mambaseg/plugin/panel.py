@@ -105,6 +105,7 @@ class Panel(QWidget):
         if self._placed or not isinstance(window, QMainWindow) or dock is None:
             return
         self._placed = True
+        dock.setWindowTitle(dock.windowTitle().removesuffix(" (mambaseg)"))  # tabs are narrow
         area = window.dockWidgetArea
         for panel in window.findChildren(Panel):
             other = _dock_of(panel)

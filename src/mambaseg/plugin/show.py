@@ -44,7 +44,9 @@ def open_panels(viewer: napari.Viewer) -> None:
     """Dock the panels of mambaseg, with Segment in front."""
     from qtpy.QtCore import QTimer
 
-    docks = [viewer.window.add_plugin_dock_widget("mambaseg", name)[0] for name in PANELS]
+    add = viewer.window.add_plugin_dock_widget
+    # As tabs from the start: below each other, even for a moment, they would stretch the window.
+    docks = [add("mambaseg", name, tabify=True)[0] for name in PANELS]
     # After the panels have become tabs, which they do at the next turn of Qt's loop.
     QTimer.singleShot(0, docks[PANELS.index("Segment")].raise_)
 
