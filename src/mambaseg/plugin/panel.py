@@ -106,6 +106,8 @@ class Panel(QWidget):
             return
         self._placed = True
         dock.setWindowTitle(dock.windowTitle().removesuffix(" (mambaseg)"))  # tabs are narrow
+        if window.tabifiedDockWidgets(dock):
+            return
         area = window.dockWidgetArea
         for panel in window.findChildren(Panel):
             other = _dock_of(panel)
