@@ -1,0 +1,78 @@
+"""Dice after fine-tuning on five verified frames of a film that the model has never seen.
+
+    python benchmarks/fine_tune.py SHARED [MINUTES]
+
+SHARED/data/vivim_vtus holds the film and its masks, one clip of Vivim's thyroid data. It is scored
+on the frames that were never shown, beside copying the nearest verified frame's mask.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from record import record, table
+
+from mambaseg.corrections import Store
+from mambaseg.data import read_image
+from mambaseg.inference import Engine
+from mambaseg.training import FineTuningConfig, Run, finetune
+from mambaseg.training.events import Progress
+from mambaseg.types import LabelSet, Segmentation
+from mambaseg.zoo import load_model
+
+PARENT = "vivim-nerve-vessel"
+VALUE = 1
+VERIFIED = (3, 24, 45, 66, 87)  # evenly spaced over the 91 frames
+
+
+def mean_dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
+    """Over the frames (T, Y, X) that were never shown."""
+    unseen = [frame for frame in range(len(true)) if frame not in VERIFIED]
+    both = (found & true)[unseen].sum((1, 2))
+    sizes = (found.sum((1, 2)) + true.sum((1, 2)))[unseen]
+    return float(np.mean(2 * both / sizes))
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) / "data" / "vivim_vtus"
+    minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 4.5
+    files = sorted((folder / "Train_GT" / "0002").glob("*.png"))
+    true = np.stack([np.asarray(Image.open(file).convert("L")) > 127 for file in files])
+    image = read_image(folder / "Train" / "0002")
+    labels = LabelSet.from_names(load_model(PARENT).recipe.labels)
+    masks = Segmentation((VALUE * true).astype(np.uint8), "TYX", labels, image.geometry)
+    nearest = [min(VERIFIED, key=lambda frame: abs(frame - i)) for i in range(len(true))]
+    engine = Engine()
+    with tempfile.TemporaryDirectory() as home:
+        store = Store(Path(home) / "Dataset501_film")
+        store.verify(image, masks, VERIFIED)
+        config = FineTuningConfig(model=PARENT, data=str(store.path), minutes=minutes, held_out={})
+        run, begun = Path(home) / "run", time.monotonic()
+        finished = finetune(config, run)
+        seconds = time.monotonic() - begun
+        events, _ = Run(run).events()
+        first = next(e.seconds for e in events if isinstance(e, Progress) and e.kept)
+        results = {
+            "before": engine.segment(image, PARENT).labels == VALUE,
+            "after": engine.segment(image, finished.model).labels == VALUE,
+            "the nearest verified frame, copied": true[nearest],
+        }
+    rows = [[name, f"{mean_dice(np.asarray(found), true):.3f}"] for name, found in results.items()]
+    record(
+        "Fine-tuning on five frames",
+        f"python benchmarks/fine_tune.py SHARED {minutes:g}",
+        f"`{PARENT}` on a film of {len(true)} frames of 256 x 256. {VERIFIED} are verified "
+        f"and none is held out: {finished.step} steps in {seconds:.0f} s, the first weights kept "
+        f"after {first:.0f} s.\n\n"
+        + table(["", f"Dice on the {len(true) - len(VERIFIED)} frames never shown"], rows),
+    )
+
+
+if __name__ == "__main__":
+    main()
