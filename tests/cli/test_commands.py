@@ -106,7 +106,7 @@ def test_the_shipped_model_is_small_and_holds_its_recipe() -> None:
 
 def test_train_writes_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "sample_data" / "vivim-echo-demo.yaml").read_text()
-    text = text.replace("steps: 600", "steps: 2").replace("[240, 320]", "[32, 40]")
+    text = text.replace("steps: 1000", "steps: 2").replace("[240, 320]", "[32, 40]")
     text = text.replace("echo_left", str(ROOT / "sample_data" / "echo_left"))
     (tmp_path / "c.yaml").write_text(text)
     out = tmp_path / "m.safetensors"
