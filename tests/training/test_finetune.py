@@ -83,7 +83,7 @@ def test_it_learns_and_says_so(ready: Path) -> None:
     assert started.parent_sha256 == parent.sha256
     assert not started.resumed
     assert started.split.n_training == 4
-    assert started.split.held_out == {Store(ready / "store").cases()[0]: (14,)}
+    assert started.split.held_out == {Store(ready / "store").cases()[0]: (26,)}
     assert started.before is not None
     assert last == finished == Run(ready / "run").outcome
     assert finished.reason == "stopped"
@@ -102,7 +102,7 @@ def test_it_learns_and_says_so(ready: Path) -> None:
     model = read_model(finished.model)
     assert (model.name, model.sha256) == ("parent-finetuned", finished.sha256)
     assert model.card.parent_sha256 == parent.sha256
-    assert "2, 8, 20, 26; held out" in model.card.training_data
+    assert "2, 8, 14, 20; held out" in model.card.training_data
     ((name, dice),) = model.card.scores.items()
     assert name == "nodule: mean Dice on 1 held-out frame"
     assert dice == finished.after["nodule"]
@@ -116,6 +116,30 @@ def test_a_stop_is_obeyed_and_leaves_a_model(ready: Path) -> None:
     assert finished.reason == "stopped"
     assert finished.step < 200
     load_network(read_model(finished.model))
+
+
+def test_classes_that_no_held_out_frame_shows_have_no_score(tmp_path: Path) -> None:
+    names = {1: "nodule", 2: "cyst"}
+    nodule_model(tmp_path, labels=names)
+    film, discs = disc_film()
+    masks = np.array(discs.labels)
+    masks[26] = 0
+    store = Store(tmp_path / "store")
+    store.verify(film, Segmentation(masks, "TYX", LabelSet.from_names(names)), FRAMES)
+    case = store.cases()[0]
+
+    def started(frame: int) -> Started:
+        run = tmp_path / str(frame)
+        changes = {"held_out": {case: [frame]}, "minutes": 0.01}
+        finetune(config(tmp_path, **changes), run, device="cpu")
+        (event,) = (e for e in Run(run).events()[0] if isinstance(e, Started))
+        return event
+
+    shows, empty = started(20), started(26)
+    assert shows.before is not None
+    assert list(shows.before) == ["nodule"]
+    assert empty.before is None
+    assert "is drawn on the held-out frames, so there will be no score" in empty.notes[0]
 
 
 def test_weights_that_do_not_get_better_are_not_taken(ready: Path) -> None:
@@ -144,7 +168,7 @@ def test_other_classes_get_a_new_head(tmp_path: Path, labels: dict[int, str]) ->
     assert "2 weights start untrained" in started.notes[0]
     assert finished.improved is None
     assert finished.after is not None
-    assert list(finished.after) == list(labels.values())
+    assert list(finished.after) == [labels[1]]  # the only one that is drawn
     assert read_model(finished.model).recipe.labels == labels
 
 

@@ -131,7 +131,8 @@ def _finetune(
             state = state.model_copy(update={"before": before, "kept": before})
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
-    tell(_started(state, resumed))
+    measurable = any(clip.shows_objects(clip.held_out) for clip in clips)
+    tell(_started(state, resumed, measurable))
     fit = TimedFit(home, state, moments, validate, tell, begun)
     _fit(fit, TimedModule(network, state.recipe, _optimization(config)), clips, device)
     finished = _finished(home, fit)
@@ -172,7 +173,7 @@ def _new_run(config: FineTuningConfig, store: Store) -> tuple[RunState, nn.Modul
     return state, network
 
 
-def _started(state: RunState, resumed: bool) -> Started:
+def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
     split, notes = state.split, []
     if state.new_weights:
         notes.append(
@@ -183,6 +184,11 @@ def _started(state: RunState, resumed: bool) -> Started:
         notes.append(
             "No frame is held out, so there will be no score: verify more frames, "
             "some of them apart from the others, to get one."
+        )
+    elif not measurable:
+        notes.append(
+            f"None of the classes {list(state.recipe.labels.values())} is drawn on the held-out "
+            "frames, so there will be no score: hold out frames that show one."
         )
     if split.left_out:
         near = "; ".join(f"{case}: {list(frames)}" for case, frames in split.left_out.items())

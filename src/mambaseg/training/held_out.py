@@ -65,9 +65,11 @@ def stored_dice(
     Returns
     -------
     dict of str to float
-        By class name; empty where no frame is held out.
+        By class name; empty where no frame is held out. A class that no
+        held-out frame shows has none: its Dice would be 1 or 0 on a pixel's whim.
     """
     values: dict[str, list[float]] = defaultdict(list)
+    shown: set[str] = set()
     for clip in clips:
         for window in windows_around(clip.held_out, recipe.clip_length // 2, clip.image.n_frames):
             found = _segment(network, recipe, clip.image, window, device)
@@ -77,7 +79,9 @@ def stored_dice(
             prediction = found[[frame - window.start for frame in frames]]
             for name, dice in _dice(prediction, recipe, reference):
                 values[name].append(dice)
-    return {name: round(mean(dice), 4) for name, dice in values.items()}
+            present = set(np.unique(labels).tolist())
+            shown |= {name for value, name in recipe.labels.items() if value in present}
+    return {name: round(mean(dice), 4) for name, dice in values.items() if name in shown}
 
 
 def _segment(

@@ -46,8 +46,8 @@ def propose_held_out(
 
     One contiguous run of a fifth of the verified frames (at least one), in the
     order of cases and frames: of all such runs the one that leaves the most
-    frames to train, once its neighbours are left out, and of these the one
-    nearest to the middle, so that frames on both sides still train.
+    frames to train, once its neighbours are left out, and of these the last.
+    One in the middle of a film would leave a gap there that nothing trains for.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def propose_held_out(
     """
     ordered = [(case, frame) for case in sorted(verified) for frame in sorted(set(verified[case]))]
     count = max(1, round(len(ordered) * fraction))
-    best: tuple[tuple[int, float], Frames] | None = None
+    most = 0
+    best: Frames = {}
     for start in range(len(ordered) - count + 1):
         run = _by_case(ordered[start : start + count])
         left = split_frames(verified, run, margin=margin).n_training
-        off_centre = abs(start + (count - len(ordered)) / 2)
-        if left and (best is None or (left, -off_centre) > best[0]):
-            best = ((left, -off_centre), run)
-    return best[1] if best else {}
+        if left and left >= most:
+            most, best = left, run
+    return best
 
 
 def split_frames(

@@ -56,10 +56,9 @@ class StoredClip:
     training: tuple[int, ...]
     held_out: tuple[int, ...]
 
-    @property
-    def has_objects(self) -> bool:
-        """Whether a training frame shows any class."""
-        labels = np.asarray(self.masks.labels[list(self.training)])
+    def shows_objects(self, frames: tuple[int, ...]) -> bool:
+        """Whether one of these frames shows any class."""
+        labels = np.asarray(self.masks.labels[list(frames)])
         return bool(np.isin(labels, list(self.masks.label_set.names)).any())
 
     def training_tensors(self, recipe: Recipe) -> list[tuple[Tensor, Tensor]]:
@@ -108,7 +107,7 @@ def open_clips(store: Store, split: FrameSplit, recipe: Recipe) -> list[StoredCl
         image, masks = store.read(case)
         check_fits(image, recipe)
         clips.append(StoredClip(case, image, masks, training, held_out))
-    if not any(clip.training and clip.has_objects for clip in clips):
+    if not any(clip.shows_objects(clip.training) for clip in clips):
         raise TrainingError(
             f"The {split.n_training} training frames in {store.path} are all empty: none of the "
             f"classes {list(recipe.labels.values())} is drawn on them. Verify frames that show one."
