@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mambaseg.export import OverlayStyle, export_film, export_frames, export_picture
 from mambaseg.types import MedicalImage, Segmentation
+
+if TYPE_CHECKING:
+    from mambaseg.export import OverlayStyle
 
 __all__ = ["ExportRequest", "export"]
 
@@ -60,6 +63,9 @@ def export(request: ExportRequest, progress: Callable[[int, int], None]) -> str:
     UnsupportedImageError
         If image, mask, frames and kind of file do not fit together.
     """
+    # Codecs are loaded with the first export, in its thread, not when a panel opens.
+    from mambaseg.export import export_film, export_frames, export_picture
+
     image, segmentation, path, style = (
         request.image,
         request.segmentation,
