@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import EnhancedUSVolumeStorage, SegmentationStorage
 
-from mambaseg.data.dicom_geometry import frame_times, pixel_spacing
+from mambaseg.data.dicom_frames import open_frames
+from mambaseg.data.dicom_geometry import frame_times, image_region, pixel_spacing
+from mambaseg.data.dicom_header import described, window
 from mambaseg.data.dicom_pixels import DicomFrames
 from mambaseg.data.frame_array import FrameArray
 from mambaseg.data.still_images import channel_names
@@ -17,7 +19,7 @@ from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["DicomFrameArray", "read_dicom"]
+__all__ = ["DicomFrameArray", "open_dicom"]
 
 _SLICE_MODALITIES = ("CT", "MR", "PT", "NM", "MG")
 
@@ -51,8 +53,8 @@ class DicomFrameArray(FrameArray):
         return pixels
 
 
-def read_dicom(path: Path, source: str) -> MedicalImage:
-    """Read a DICOM file; a clip lazily, frame by frame.
+def open_dicom(path: Path, source: str, *, resample: bool = False) -> MedicalImage:
+    """Read a DICOM file; a clip lazily, frame by frame, a volume when it is first indexed.
 
     Parameters
     ----------
@@ -60,11 +62,14 @@ def read_dicom(path: Path, source: str) -> MedicalImage:
         An existing file.
     source : str
         Where it came from, as the user wrote it.
+    resample : bool
+        Take slices that lie unevenly, and resample them.
 
     Returns
     -------
     MedicalImage
-        Axes "CTYX" for several frames, "CYX" for one. Colour is RGB whatever
+        Axes "CTYX" for several frames, "CYX" for one, "CZYX" or "CTZYX" for
+        slices. Colour is RGB whatever
         the file stores, grey is one channel in which larger is brighter.
         Spacing and frame times are None where the header gives none that can
         be trusted; `notes` says why.
@@ -74,28 +79,32 @@ def read_dicom(path: Path, source: str) -> MedicalImage:
     UnreadableImageError
         If the file is damaged, cut short or holds no frames.
     UnsupportedImageError
-        If it holds a mask or the slices of a volume, or pixels that no
-        installed decoder understands.
+        If it holds a mask, slices that do not make a volume, or pixels that
+        no installed decoder understands.
     """
     frames = DicomFrames(path)
     header = frames.header
     sop_class, modality = header.get("SOPClassUID"), header.get("Modality")
     if sop_class == SegmentationStorage:
         raise UnsupportedImageError(
-            f"{path} is a DICOM segmentation, that is a mask; an image or clip was expected."
+            f"{path} is a DICOM segmentation, that is a mask; an image or clip was expected. "
+            "Open it as a mask."
         )
     is_stack = modality in _SLICE_MODALITIES or sop_class == EnhancedUSVolumeStorage
     if frames.n_frames > 1 and is_stack:
-        raise UnsupportedImageError(
-            f"{path} holds {frames.n_frames} {modality} slices in one DICOM file; a clip or a "
-            "single image was expected. Convert it to NIfTI or NRRD."
-        )
+        return open_frames(frames, source, resample=resample)
     spacing, spacing_note = pixel_spacing(header)
+    about: dict[str, Any] = {
+        "source": source,
+        "region": image_region(header),
+        "window": window(header),
+        "header": described(header),
+    }
     if frames.n_frames == 1:
         pixels = np.ascontiguousarray(np.moveaxis(frames.frame(0), -1, 0))
         notes = tuple(filter(None, (spacing_note,)))
         names = channel_names(len(pixels))
-        return MedicalImage(pixels, "CYX", Geometry(spacing), names, source, notes)
+        return MedicalImage(pixels, "CYX", Geometry(spacing), names, notes=notes, **about)
     times, times_note = frame_times(header, frames.n_frames)
     array = DicomFrameArray(frames, path)
     return MedicalImage(
@@ -103,6 +112,6 @@ def read_dicom(path: Path, source: str) -> MedicalImage:
         "CTYX",
         Geometry(spacing, frame_times_s=times),
         channel_names(array.shape[0]),
-        source,
-        tuple(filter(None, (spacing_note, times_note))),
+        notes=tuple(filter(None, (spacing_note, times_note))),
+        **about,
     )

@@ -16,9 +16,10 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options, get_expected_length
 from pydicom.uid import UID
 
+from mambaseg.data.dicom_header import rescale
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 
-__all__ = ["DicomFrames"]
+__all__ = ["DicomFrames", "presented_type"]
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 
@@ -67,7 +68,7 @@ class DicomFrames:
         -------
         ndarray, shape (Y, X, C)
             Three channels for colour, RGB; one for grey, larger values brighter,
-            in the header's rescaled units (float32) where it gives any.
+            in the header's rescaled units where it gives any.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class DicomFrames:
             with self._path.open("rb") as file:
                 file.seek(self._start)
                 pixels, _ = self._decoder.as_array(file, index=index, **self._options)
-            return self._presented(pixels)
+            return self._presented(pixels, index)
         except Exception as error:
             raise UnreadableImageError(
                 f"{self._path}: frame {index} cannot be decoded; the file is damaged. "
@@ -174,7 +175,7 @@ class DicomFrames:
                 f"{self.n_frames} frames that its header states. Copy or export it again."
             )
 
-    def _presented(self, pixels: NDArray[Any]) -> NDArray[Any]:
+    def _presented(self, pixels: NDArray[Any], index: int) -> NDArray[Any]:
         header = self.header
         interpretation = header.PhotometricInterpretation
         if interpretation == "PALETTE COLOR":
@@ -184,11 +185,34 @@ class DicomFrames:
         if header.SamplesPerPixel > 1:
             return pixels
         if interpretation == "MONOCHROME1":
-            lowest = -(1 << (header.BitsStored - 1)) if header.PixelRepresentation else 0
-            highest = lowest + (1 << header.BitsStored) - 1
+            lowest, highest = _stored_range(header)
             pixels = (lowest + highest - pixels.astype(np.int64)).astype(pixels.dtype)
-        slope = float(header.get("RescaleSlope") or 1)
-        intercept = float(header.get("RescaleIntercept") or 0)
+        slope, intercept = rescale(header, index)
         if (slope, intercept) != (1, 0):
-            pixels = pixels.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+            dtype = presented_type(header, index)
+            pixels = pixels.astype(dtype) * dtype.type(slope) + dtype.type(intercept)
         return pixels[..., None]
+
+
+def presented_type(header: Dataset, index: int = 0) -> np.dtype[Any]:
+    """Type of a grey frame's elements in the header's rescaled units.
+
+    That which is stored, a wider whole number where the rescaled values need
+    it, or float32 where they have fractions.
+    """
+    stored = f"{'i' if header.get('PixelRepresentation') else 'u'}{header.BitsAllocated // 8 or 1}"
+    slope, intercept = rescale(header, index)
+    if (slope, intercept) == (1, 0):
+        return np.dtype(stored)
+    if slope.is_integer() and intercept.is_integer():
+        ends = [value * slope + intercept for value in _stored_range(header)]
+        for name in ("int16", "int32"):
+            limits = np.iinfo(name)
+            if limits.min <= min(ends) and max(ends) <= limits.max:
+                return np.dtype(name)
+    return np.dtype(np.float32)
+
+
+def _stored_range(header: Dataset) -> tuple[int, int]:
+    lowest = -(1 << (header.BitsStored - 1)) if header.get("PixelRepresentation") else 0
+    return lowest, lowest + (1 << header.BitsStored) - 1

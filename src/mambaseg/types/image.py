@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -56,6 +57,15 @@ class MedicalImage:
     notes : tuple of str
         What a reader wants the user to know, one sentence each: for example
         that a calibration in the header could not be trusted.
+    region : (int, int, int, int) or None
+        First row and column of the picture proper, and those after its last, in
+        pixels. What lies outside may be text about the patient, which exports
+        leave out. None where nothing says so.
+    window : (float, float) or None
+        Intensities that the file wants to be shown as black and as white.
+    header : mapping of str to str
+        What else the file says that a person or a later save may want, such as
+        "Modality"; never who the patient is.
 
     Raises
     ------
@@ -69,6 +79,9 @@ class MedicalImage:
     channel_names: tuple[str, ...] = ("intensity",)
     source: str = ""
     notes: tuple[str, ...] = ()
+    region: tuple[int, int, int, int] | None = None
+    window: tuple[float, float] | None = None
+    header: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.axes not in AXES:

@@ -1,0 +1,105 @@
+"""Enhanced multi-frame DICOM: the slices of a volume in one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.dicom_header import described, frame_value, number, numbers, window
+from mambaseg.data.dicom_pixels import DicomFrames, presented_type
+from mambaseg.data.dicom_volume import read_stack
+from mambaseg.data.slice_stack import PlacedSlice, stack
+from mambaseg.data.still_images import channel_names
+from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.image import MedicalImage
+
+__all__ = ["open_frames"]
+
+
+def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> MedicalImage:
+    """Put the frames of a file together as a volume, of which only the header is read for now.
+
+    Parameters
+    ----------
+    frames : DicomFrames
+        The file.
+    source : str
+        Where it came from, as the user wrote it.
+    resample : bool
+        Take slices that lie unevenly, and resample them.
+
+    Returns
+    -------
+    MedicalImage
+        Axes "CZYX", or "CTZYX" for volumes at several times; its array reads
+        the pixels when it is indexed.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If slices are missing, lie unevenly or do not fit together.
+    """
+    header = frames.header
+    slices = [_placed(header, index) for index in range(frames.n_frames)]
+    turns = {tuple(np.round(one.orientation, 3)) for one in slices if one.orientation}
+    if len(turns) > 1:
+        raise UnsupportedImageError(
+            f"{source} holds slices of {len(turns)} orientations in one DICOM file; one volume "
+            "was expected. Export each stack of slices as a file or series of its own."
+        )
+    ordered = stack(slices, source, resample=resample)
+    first = frames.frame(0)
+    times = () if ordered.geometry.frame_times_s is None else (len(ordered.keys),)
+    shape = (first.shape[2], *times, ordered.depth, *first.shape[:2])
+    types = {presented_type(header, index) for index in range(frames.n_frames)}
+    dtype = first.dtype if first.shape[2] == 3 else np.result_type(*types)
+    keys = ordered.keys[0]
+
+    def read(index: int) -> NDArray[Any]:
+        return frames.frame(index)
+
+    return MedicalImage(
+        DeferredArray(
+            shape,
+            dtype,
+            lambda: read_stack(ordered, shape, dtype, read, source),
+            lambda z: np.moveaxis(read(keys[z * len(keys) // ordered.depth]), -1, 0),
+        ),
+        "CTZYX" if times else "CZYX",
+        ordered.geometry,
+        channel_names(shape[0]),
+        source,
+        ordered.notes,
+        window=window(header),
+        header=described(header),
+    )
+
+
+def _placed(header: Dataset, index: int) -> PlacedSlice:
+    position = numbers(header, "ImagePositionPatient", index)
+    orientation = numbers(header, "ImageOrientationPatient", index)
+    spacing = numbers(header, "PixelSpacing", index)
+    return PlacedSlice(
+        index,
+        index + 1,
+        (position[0], position[1], position[2]) if len(position) == 3 else None,
+        tuple(orientation) if len(orientation) == 6 else None,
+        (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
+        number(header, "SpacingBetweenSlices", index) or number(header, "SliceThickness", index),
+        _time(header, index),
+    )
+
+
+def _time(header: Dataset, index: int) -> float | None:
+    milliseconds = number(header, "NominalCardiacTriggerDelayTime", index)
+    if milliseconds is not None:
+        return milliseconds / 1000
+    moment = str(frame_value(header, "FrameAcquisitionDateTime", index) or "")[8:]
+    if len(moment) >= 6 and moment[:6].isdigit():
+        seconds = float(moment[4:].partition("+")[0].partition("-")[0])
+        return int(moment[:2]) * 3600 + int(moment[2:4]) * 60 + seconds
+    return number(header, "TemporalPositionIndex", index)

@@ -1,0 +1,86 @@
+"""What a DICOM header says of slices and frames, wherever it says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+__all__ = ["described", "frame_value", "number", "numbers", "rescale", "window"]
+
+_GROUPS = {
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "SpacingBetweenSlices": "PixelMeasuresSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "WindowCenter": "FrameVOILUTSequence",
+    "WindowWidth": "FrameVOILUTSequence",
+    "TemporalPositionIndex": "FrameContentSequence",
+    "FrameAcquisitionDateTime": "FrameContentSequence",
+    "NominalCardiacTriggerDelayTime": "CardiacSynchronizationSequence",
+}
+"""The functional group in which enhanced multi-frame files keep an element."""
+
+
+def frame_value(header: Dataset, keyword: str, frame: int = 0) -> Any:
+    """Value of an element for a frame: from its own functional group, the shared one, or the top.
+
+    None where the header has none, or it is damaged.
+    """
+    try:
+        group = _GROUPS.get(keyword, "")
+        per_frame = header.get("PerFrameFunctionalGroupsSequence")
+        shared = header.get("SharedFunctionalGroupsSequence")
+        own = per_frame[frame] if per_frame and frame < len(per_frame) else None
+        for holder in (own, shared[0] if shared else None):
+            items = None if holder is None else holder.get(group)
+            if items and items[0].get(keyword) is not None:
+                return items[0].get(keyword)
+        return header.get(keyword)
+    except Exception:  # pydicom lets through whatever a damaged element leads to
+        return None
+
+
+def numbers(header: Dataset, keyword: str, frame: int = 0) -> list[float]:
+    """Values of an element for a frame; empty where it is missing or not made of numbers."""
+    try:
+        value = frame_value(header, keyword, frame)
+        if value is None or value == "":
+            return []
+        return [float(part) for part in (value if hasattr(value, "__iter__") else [value])]
+    except (TypeError, ValueError):
+        return []
+
+
+def number(header: Dataset, keyword: str, frame: int = 0) -> float | None:
+    """Value of an element that has one; None where it is missing or no number."""
+    values = numbers(header, keyword, frame)
+    return values[0] if len(values) == 1 else None
+
+
+def rescale(header: Dataset, frame: int = 0) -> tuple[float, float]:
+    """Slope and intercept from stored values to the header's units; 1 and 0 where there are none."""
+    slope = number(header, "RescaleSlope", frame)
+    return slope or 1.0, number(header, "RescaleIntercept", frame) or 0.0
+
+
+def window(header: Dataset) -> tuple[float, float] | None:
+    """Intensities that the header wants shown as black and as white, or None."""
+    if header.get("SamplesPerPixel", 1) != 1:
+        return None
+    centers, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
+    if not centers or not widths or not widths[0] > 1:
+        return None
+    return centers[0] - widths[0] / 2, centers[0] + widths[0] / 2
+
+
+def described(header: Dataset) -> dict[str, str]:
+    """What a header says of the image in words; nothing of the patient."""
+    found = {
+        keyword: " ".join(str(header.get(keyword) or "").split())
+        for keyword in ("Modality", "SeriesDescription", "BurnedInAnnotation")
+    }
+    return {keyword: text for keyword, text in found.items() if text}

@@ -1,0 +1,199 @@
+"""Slices that lie in the patient, put in order as a volume, or as one at each of several times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.geometry import Geometry
+
+__all__ = ["PlacedSlice", "SliceStack", "stack"]
+
+_EVEN = 0.01
+"""How much of a step a slice may be off: makers round positions."""
+
+
+@dataclass(frozen=True)
+class PlacedSlice:
+    """One slice.
+
+    Parameters
+    ----------
+    key : Any
+        Where its pixels are found: a path, or the index of a frame.
+    number : int
+        What it is called in messages.
+    position : tuple of float, or None
+        LPS position (x, y, z) of the centre of its first pixel, in mm.
+    orientation : tuple of float, or None
+        LPS directions of its x and of its y axis, six numbers.
+    spacing_mm : tuple of float, or None
+        Distance between pixels along (y, x).
+    thickness_mm : float or None
+        Distance to the next slice as the header has it, used only where there is no next.
+    time_s : float or None
+        When it was taken, if that tells it from others at its place.
+    """
+
+    key: Any
+    number: int
+    position: tuple[float, float, float] | None = None
+    orientation: tuple[float, ...] | None = None
+    spacing_mm: tuple[float, float] | None = None
+    thickness_mm: float | None = None
+    time_s: float | None = None
+
+
+@dataclass(frozen=True)
+class SliceStack:
+    """A volume's slices in order.
+
+    Parameters
+    ----------
+    keys : list of list
+        Where pixels are found, by time and by z.
+    geometry : Geometry
+        Of the volume.
+    depths : ndarray of float, shape (Z,), or None
+        Where the slices really lie, in steps of the geometry from the first, if
+        they have to be resampled to lie evenly; else None.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    keys: list[list[Any]]
+    geometry: Geometry
+    depths: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """Number of slices of the volume."""
+        return len(self.keys[0]) if self.depths is None else int(np.floor(self.depths[-1])) + 1
+
+
+def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> SliceStack:
+    """Put slices in the order in which they lie.
+
+    Parameters
+    ----------
+    slices : list of PlacedSlice
+        In any order; of one orientation.
+    what : str
+        What they are, for messages.
+    resample : bool
+        Take slices that lie unevenly, to be resampled to the smallest step.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If slices are missing, lie unevenly, or several lie at one place
+        without times that tell them apart.
+    """
+    if any(one.position is None or one.orientation is None for one in slices):
+        ordered = sorted(slices, key=lambda one: one.number)
+        note = "The header does not say where the slices lie, so spacing is unknown."
+        return SliceStack([[one.key for one in ordered]], Geometry(), notes=(note,))
+    turn = _turn(slices[0].orientation or ())
+    positions = np.array([one.position for one in slices])
+    along = positions @ turn[:, 2]
+    places: dict[float, list[PlacedSlice]] = {}
+    for index in np.argsort(along, kind="stable"):
+        near = next(reversed(places), None)
+        depth = float(along[index])
+        is_new = near is None or depth - near > 1e-3
+        places.setdefault(depth if near is None or is_new else near, []).append(slices[index])
+    times = _times(list(places.values()), what)
+    columns = [
+        sorted(place, key=lambda one: (one.time_s or 0.0, one.number)) for place in places.values()
+    ]
+    depths = np.array(list(places))
+    step, uneven = _step(depths, columns, what, resample=resample)
+    _check_upright([column[0] for column in columns], turn, what)
+    first = columns[0][0]
+    notes = ()
+    if step is None:
+        step = first.thickness_mm
+    if uneven is not None:
+        notes = ("The slices lay unevenly and were resampled to lie evenly.",)
+    spacing = None if step is None or first.spacing_mm is None else (step, *first.spacing_mm)
+    x, y, z = first.position or (0.0, 0.0, 0.0)
+    geometry = Geometry(spacing, (x, y, z), tuple(turn.ravel().tolist()), times)
+    keys = [[column[time].key for column in columns] for time in range(len(columns[0]))]
+    return SliceStack(keys, geometry, uneven, notes)
+
+
+def _turn(orientation: tuple[float, ...]) -> NDArray[np.float64]:
+    """Give the orthonormal matrix whose columns are the directions of x, y and of the slices."""
+    x, y = np.array(orientation[:3], float), np.array(orientation[3:], float)
+    z = np.cross(x, y)
+    x, z = x / np.linalg.norm(x), z / np.linalg.norm(z)
+    return np.stack([x, np.cross(z, x), z], axis=1)
+
+
+def _times(places: list[list[PlacedSlice]], what: str) -> tuple[float, ...] | None:
+    """Say when each of the volumes was taken; None for a single one."""
+    counts = {len(place) for place in places}
+    if counts == {1}:
+        return None
+    found = [[one.time_s for one in sorted(place, key=lambda s: s.time_s or 0)] for place in places]
+    known = [times for times in found if None not in times and len({*times}) == len(times)]
+    if len(counts) > 1 or len(known) < len(places):
+        most = max(places, key=len)
+        named = ", ".join(str(one.number) for one in most[:4])
+        raise UnsupportedImageError(
+            f"{what} holds up to {len(most)} slices at one place (numbers {named}), and no times "
+            "that tell them apart; one volume, or the same slices at each time, was expected. "
+            "Export each volume as a series of its own."
+        )
+    first = np.array(known[0], float)
+    return tuple((first - first[0]).tolist())
+
+
+def _step(
+    depths: NDArray[np.float64], columns: list[list[PlacedSlice]], what: str, *, resample: bool
+) -> tuple[float | None, NDArray[np.float64] | None]:
+    """Give the distance between slices in mm; and where they lie in such steps, if unevenly."""
+    if len(depths) < 2:
+        return None, None
+    gaps = np.diff(depths)
+    step = float(np.median(gaps))
+    if np.all(np.abs(gaps - step) <= _EVEN * step):
+        return float((depths[-1] - depths[0]) / len(gaps)), None
+    if resample:
+        least = float(gaps.min())
+        return least, (depths - depths[0]) / least
+    multiples = np.rint(gaps / step)
+    if np.all(np.abs(gaps - multiples * step) <= 3 * _EVEN * step) and multiples.min() >= 1:
+        lost = [
+            f"{int(multiples[i]) - 1} between {columns[i][0].number} and {columns[i + 1][0].number}"
+            for i in np.flatnonzero(multiples > 1)
+        ]
+        shown = ", ".join(lost[:6]) + (" and more" if len(lost) > 6 else "")
+        raise UnsupportedImageError(
+            f"{what} lacks slices: {shown} (counted by their steps of {step:.4g} mm). Copy the "
+            "series again in full, or ask for it to be resampled."
+        )
+    raise UnsupportedImageError(
+        f"{what} has slices that lie {gaps.min():.4g} to {gaps.max():.4g} mm apart, but one "
+        "distance was expected. Export an evenly spaced series, or ask for it to be resampled."
+    )
+
+
+def _check_upright(slices: list[PlacedSlice], turn: NDArray[np.float64], what: str) -> None:
+    """Refuse slices that are shifted sideways against each other, as a tilted gantry does."""
+    if len(slices) < 2:
+        return
+    run = np.array(slices[-1].position) - np.array(slices[0].position)
+    sideways, along = np.linalg.norm(run @ turn[:, :2]), float(run @ turn[:, 2])
+    angle = float(np.degrees(np.arctan2(sideways, along)))
+    if angle > 0.5:
+        raise UnsupportedImageError(
+            f"{what} was taken with a gantry tilted by {angle:.1f} degrees, so that its voxels are "
+            "no boxes; upright slices were expected. Correct the tilt first, for example with "
+            "dcm2niix."
+        )
