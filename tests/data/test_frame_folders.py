@@ -121,11 +121,14 @@ def test_still_images(tmp_path: Path, suffix: str) -> None:
     assert np.asarray(image.array).tolist() == [[[77] * 8] * 6]
 
 
-def test_a_stack_of_pages_is_refused(tmp_path: Path) -> None:
+def test_a_stack_of_pages_is_a_volume(tmp_path: Path) -> None:
     pages = [Image.new("L", (8, 6), value) for value in range(3)]
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
-    with pytest.raises(UnsupportedImageError, match=r"stack\.tif holds 3 pages"):
-        read_image(tmp_path / "stack.tif")
+    image = read_image(tmp_path / "stack.tif")
+    assert (image.axes, image.array.shape) == ("CZYX", (1, 3, 6, 8))
+    assert np.asarray(image.array)[0, :, 0, 0].tolist() == [0, 1, 2]
+    assert image.geometry.spacing_mm is None
+    assert image.notes == ("The pages are taken as slices.",)
 
 
 @pytest.mark.parametrize("name", ["nothing.mp4", "nothing.nii.gz"])

@@ -38,11 +38,15 @@ def test_planes_and_components(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(found.array), plane.transpose(2, 0, 1))
 
 
-def test_four_dimensions_are_refused(tmp_path: Path) -> None:
-    image = SimpleITK.GetImageFromArray(np.zeros((2, 3, 4, 5), np.uint8), isVector=False)
+def test_four_dimensions_are_volumes_at_several_times(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 99, (2, 3, 4, 5), dtype=np.uint8)
+    image = SimpleITK.GetImageFromArray(array, isVector=False)
+    image.SetSpacing((1, 2, 3, 0.25))
     SimpleITK.WriteImage(image, str(tmp_path / "four.nii"))
-    with pytest.raises(UnsupportedImageError, match="4 dimensions \\(5 x 4 x 3 x 2\\)"):
-        read_image(tmp_path / "four.nii")
+    found = read_image(tmp_path / "four.nii")
+    assert (found.axes, found.geometry.spacing_mm) == ("CTZYX", (3, 2, 1))
+    assert found.geometry.frame_times_s == (0, 0.25)
+    np.testing.assert_array_equal(np.asarray(found.array)[0], array)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])

@@ -121,12 +121,12 @@ def test_what_lies_in_a_folder(tmp_path: Path) -> None:
     (frames / "IM0001").write_bytes(bytes(128) + b"DICM")
     (frames / "notes.txt").write_text("no image")
     (frames / ".hidden.mp4").write_bytes(b"")
-    assert find_images(frames) == [frames, frames / "IM0001", frames / "film.mp4"]
-    assert find_images(frames / "film.mp4") == [frames / "film.mp4"]
+    found = [part.files for part in find_images(frames)]
+    assert found == [(frames,), (frames / "IM0001",), (frames / "film.mp4",)]
 
 
 def test_nothing_in_a_folder_and_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableImageError, match="holds no image"):
+    with pytest.raises(UnreadableImageError, match="is empty"):
         find_images(tmp_path)
     with pytest.raises(UnreadableImageError, match="does not exist"):
         find_images(tmp_path / "none")

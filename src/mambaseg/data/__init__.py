@@ -1,13 +1,17 @@
 """Medical images and their labels, in and out of files."""
 
 from mambaseg.data.drawn_labels import DrawnLabels, read_drawn_labels
-from mambaseg.data.readers import base_name, read_image
+from mambaseg.data.parts import Part, list_parts
+from mambaseg.data.readers import base_name, open_image, read_image
 from mambaseg.data.samples import sample_path
 from mambaseg.data.segmentations import read_segmentation, write_segmentation
 
 __all__ = [
     "DrawnLabels",
+    "Part",
     "base_name",
+    "list_parts",
+    "open_image",
     "read_drawn_labels",
     "read_image",
     "read_segmentation",

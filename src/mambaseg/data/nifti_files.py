@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import math
 import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from math import prod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from mambaseg.data.volume_headers import check_size
 from mambaseg.types.errors import UnreadableImageError
 
-__all__ = ["sound_nifti"]
+__all__ = ["check_nifti", "sound_nifti", "time_step"]
 
 _CHUNK = 2**20
 
@@ -67,22 +69,86 @@ def _is_whole(path: Path) -> bool:
                 length += len(chunk)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             return False
-    return length >= _stated_length(head)
+    header = _parse(head)
+    return header is None or length >= header.length
 
 
-def _stated_length(head: bytes) -> int:
-    """Bytes that a NIfTI-1 or NIfTI-2 header announces, itself included; 0 for other headers."""
+@dataclass(frozen=True)
+class _Header:
+    """Sizes and steps of a NIfTI-1 or NIfTI-2 header, and where its elements begin."""
+
+    sizes: tuple[int, ...]
+    bits: int
+    start: int
+    steps: tuple[float, ...]
+
+    @property
+    def length(self) -> int:
+        """Bytes of the whole file before compression."""
+        return self.start + math.prod(self.sizes) * self.bits // 8
+
+
+def _parse(head: bytes) -> _Header | None:
+    """Read a header; None if it is none, or says that it has no or more than seven axes."""
     for order in "<>":
         size = struct.unpack(f"{order}i", head[:4])[0] if len(head) >= 4 else 0
         if size == 348 and head[344:347] == b"n+1":
             dimensions = struct.unpack_from(f"{order}8h", head, 40)
             bits = struct.unpack_from(f"{order}h", head, 72)[0]
-            start = int(struct.unpack_from(f"{order}f", head, 108)[0])
+            steps = struct.unpack_from(f"{order}8f", head, 76)
+            start = struct.unpack_from(f"{order}f", head, 108)[0]
         elif size == 540 and len(head) >= 540:
             dimensions = struct.unpack_from(f"{order}8q", head, 16)
             bits = struct.unpack_from(f"{order}h", head, 14)[0]
+            steps = struct.unpack_from(f"{order}8d", head, 104)
             start = struct.unpack_from(f"{order}q", head, 168)[0]
         else:
             continue
-        return int(start + prod(dimensions[1 : 1 + dimensions[0]]) * bits // 8)
-    return 0
+        if not (1 <= dimensions[0] <= 7 and math.isfinite(start)):
+            return None
+        count = dimensions[0]
+        return _Header(dimensions[1 : 1 + count], bits, int(start), steps[1 : 1 + count])
+    return None
+
+
+def check_nifti(path: Path) -> bool:
+    """Refuse a header that cannot be true, before memory is reserved for it.
+
+    Returns
+    -------
+    bool
+        Whether it says how far elements lie apart.
+
+    Raises
+    ------
+    UnreadableImageError
+        If the file is no NIfTI file, or its sizes are more than it can hold.
+    """
+    with path.open("rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        content = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_compressed else file
+        try:
+            header = _parse(content.read(544))
+        except (EOFError, OSError, zlib.error):
+            header = None
+    if header is None or header.bits <= 0:
+        raise UnreadableImageError(
+            f"{path} has no NIfTI header that makes sense: it is damaged, cut short or of another "
+            "kind than its name says. Copy or export it again."
+        )
+    held = path.stat().st_size - (0 if is_compressed else header.start)
+    check_size(path, list(header.sizes), header.bits / 8, held, packed=is_compressed)
+    steps = header.steps[:3]
+    if any(not math.isfinite(step) for step in steps):
+        raise UnreadableImageError(
+            f"{path} says that its elements lie {steps} apart, which are no distances. "
+            "Export it again."
+        )
+    return all(step != 0 for step in steps)
+
+
+def time_step(keys: Mapping[str, str], step: float) -> float | None:
+    """Give the time between volumes in seconds, or None where the header has none."""
+    units = int(keys.get("xyzt_units", "0")) if keys.get("xyzt_units", "0").isdigit() else 0
+    return step if units & 0x18 and math.isfinite(step) and step > 0 else None

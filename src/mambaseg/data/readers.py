@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
+import numpy as np
+
+from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.file_kinds import UNDERSTOOD, file_kind, known_suffixes
+from mambaseg.data.parts import choose_part
+from mambaseg.types.errors import OutOfMemoryError, UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["IMAGE_FILE_SUFFIXES", "base_name", "read_image"]
-
-_STILL_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
-_FILM_MAGIC = (b"GIF8", b"\x1a\x45\xdf\xa3", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")
-_FILM_SUFFIXES = (".mp4", ".m4v", ".avi", ".mpeg", ".mpg", ".mov", ".mkv", ".webm", ".gif")
-_STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-_VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
-_DICOM_SUFFIXES = (".dcm", ".dicom")
-IMAGE_FILE_SUFFIXES = (*_FILM_SUFFIXES, *_VOLUME_SUFFIXES, *_DICOM_SUFFIXES)
-"""Suffixes of files that hold a whole film, volume or DICOM image."""
-_UNDERSTOOD = (
-    "films (mp4, avi, mpeg, mov, mkv, gif), folders of numbered images, DICOM, "
-    "still images (png, jpg, bmp, tif) and volumes (nii, nii.gz, nrrd, mha, mhd)"
-)
+__all__ = ["base_name", "open_file", "open_image", "read_image", "split_part"]
 
 
-def read_image(path: str | os.PathLike[str]) -> MedicalImage:
+def read_image(
+    path: str | os.PathLike[str], part: str | None = None, *, resample: bool = False
+) -> MedicalImage:
     """Read an image, film or volume; films are read lazily, frame by frame.
 
     What a file is, its content says; its suffix is asked only where the content
@@ -33,35 +28,82 @@ def read_image(path: str | os.PathLike[str]) -> MedicalImage:
     Parameters
     ----------
     path : path-like
-        A film, a folder of numbered images, a DICOM file, a still image, or a
-        volume as NIfTI, NRRD or MHA.
+        A film, a folder of numbered images or of DICOM slices, a DICOM file, a
+        still image, a volume as NIfTI, NRRD, MHA or TIFF, or an HDF5 file.
+    part : str or None
+        Which of several images the path holds: a series' description or UID, a
+        file's name, a data set's name. It may also follow the path after "::".
+    resample : bool
+        Take DICOM slices that lie unevenly or of which some are missing, and
+        channels on different grids, and resample them.
 
     Returns
     -------
     MedicalImage
-        A film: "CTYX"; a still image: "CYX"; a volume: "CZYX". What its file
-        does not say (spacing, frame times) is None, and `notes` says what
-        could not be trusted. `source` is the path as given.
+        A film: "CTYX"; a still image: "CYX"; a volume: "CZYX"; volumes at
+        several times: "CTZYX". What its file does not say (spacing, frame
+        times) is None, and `notes` says what could not be trusted. `source` is
+        the path as given.
 
     Raises
     ------
     UnreadableImageError
         If the path is missing, empty, cut short, damaged or not what it seems.
     UnsupportedImageError
-        If it is of a kind that is not understood.
+        If it is of a kind that is not understood, or holds several images and
+        none was chosen.
+    UnknownNameError
+        If it holds no such part.
+    OutOfMemoryError
+        If it does not fit in memory.
     """
-    source, path = str(path), Path(path)
-    kind = _kind(path)
+    image = open_image(path, part, resample=resample)
+    if not isinstance(image.array, DeferredArray):
+        return image
+    try:
+        array = image.array.read()
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            f"{path} needs {np.prod(image.array.shape) * image.array.dtype.itemsize / 2**30:.1f} "
+            "GiB of memory, more than is free. Close other programs, or crop the image first."
+        ) from error
+    return replace(image, array=array, notes=(*image.notes, *_odd_values(array)))
+
+
+def open_image(
+    path: str | os.PathLike[str], part: str | None = None, *, resample: bool = False
+) -> MedicalImage:
+    """Read no more than headers, for tables and previews; otherwise as `read_image`.
+
+    The array knows its shape and type, and reads its file when it is indexed;
+    what is wrong with the elements shows only then.
+    """
+    source = str(path)
+    if part is None:
+        path, part = split_part(path)
+    path = Path(path)
+    if path.is_dir():
+        return replace(choose_part(path, part).open(resample=resample), source=source)
+    return open_file(path, source, part, resample=resample)
+
+
+def open_file(
+    path: Path, source: str, part: str | None = None, *, resample: bool = False
+) -> MedicalImage:
+    """Open one file; otherwise as `open_image`."""
+    kind = file_kind(path)
     # Each kind's library is loaded only when a file needs it: together they take a second.
-    if kind == "folder":
-        from mambaseg.data.frame_folders import read_frame_folder
-
-        return read_frame_folder(path, source)
     if kind == "DICOM":
-        from mambaseg.data.dicom import read_dicom
+        from mambaseg.data.dicom import open_dicom
 
-        return read_dicom(path, source)
-    if kind == "still":
+        return open_dicom(path, source, resample=resample)
+    if kind == "TIFF":
+        from mambaseg.data.tiff import open_tiff
+
+        image = open_tiff(path, source)
+        if image is not None:
+            return image
+    if kind in ("still", "TIFF"):
         from mambaseg.data.still_images import read_still
 
         return read_still(path, source)
@@ -70,54 +112,45 @@ def read_image(path: str | os.PathLike[str]) -> MedicalImage:
 
         return read_film(path, source)
     if kind == "volume":
-        from mambaseg.data.volumes import read_volume
+        from mambaseg.data.volumes import open_volume
 
-        return read_volume(path, source)
-    raise UnsupportedImageError(f"{path} is of no kind that is understood: {_UNDERSTOOD}.")
+        return open_volume(path, source)
+    if kind == "HDF5":
+        from mambaseg.data.hdf5 import open_data_set
+
+        return open_data_set(path, source, part)
+    raise UnsupportedImageError(f"{path} is of no kind that is understood: {UNDERSTOOD}.")
+
+
+def split_part(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """Give a path and the part that it names after "::", if anything does."""
+    text = str(path)
+    head, mark, part = text.rpartition("::")
+    if mark and not Path(text).exists() and Path(head).exists():
+        return Path(head), part
+    return Path(path), None
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
-    """Name of an image without a suffix that is understood.
+    """Name of an image without a suffix that is understood, and with the part that it names.
 
     Other dots are kept: the name of a DICOM file is often a UID without suffix.
     """
-    name = Path(path).resolve().name
-    known = _FILM_SUFFIXES + _STILL_SUFFIXES + _VOLUME_SUFFIXES + _DICOM_SUFFIXES
-    suffixes = [suffix for suffix in known if name.lower().endswith(suffix)]
-    return name[: -len(max(suffixes, key=len))] if suffixes else name
+    path, part = split_part(path)
+    name = path.resolve().name
+    suffixes = [suffix for suffix in known_suffixes() if name.lower().endswith(suffix)]
+    name = name[: -len(max(suffixes, key=len))] if suffixes else name
+    return name if part is None else f"{name}_{''.join(c if c.isalnum() else '_' for c in part)}"
 
 
-def _kind(path: Path) -> str:
-    try:
-        if path.is_dir():
-            return "folder"
-        with path.open("rb") as file:
-            head = file.read(352)
-    except OSError as error:
-        raise UnreadableImageError(
-            f"{path} cannot be opened: {error.strerror}. Check the path and your rights to it."
-        ) from error
-    if not head:
-        raise UnreadableImageError(f"{path} is empty (0 bytes); copy or export it again.")
-    return _kind_by_content(head) or _kind_by_suffix(path)
-
-
-def _kind_by_content(head: bytes) -> str:
-    if head[128:132] == b"DICM":
-        return "DICOM"
-    if head.startswith(_FILM_MAGIC) or head[8:12] == b"AVI " or head[4:8] == b"ftyp":
-        return "film"
-    if head.startswith(b"NRRD000") or head[344:348] in (b"n+1\x00", b"ni1\x00"):
-        return "volume"
-    return "still" if head.startswith(_STILL_MAGIC) else ""
-
-
-def _kind_by_suffix(path: Path) -> str:
-    name = path.name.lower()
-    by_suffix = {
-        "film": _FILM_SUFFIXES,
-        "still": _STILL_SUFFIXES,
-        "volume": _VOLUME_SUFFIXES,
-        "DICOM": _DICOM_SUFFIXES,
-    }
-    return next((kind for kind, suffixes in by_suffix.items() if name.endswith(suffixes)), "")
+def _odd_values(array: np.ndarray) -> tuple[str, ...]:
+    """Say how many elements are no numbers."""
+    if array.dtype.kind != "f":
+        return ()
+    odd = array.size - int(np.isfinite(array).sum())
+    if not odd:
+        return ()
+    return (
+        f"{odd} of {array.size} elements are infinite or no numbers (NaN); they are shown and "
+        "segmented as the darkest.",
+    )

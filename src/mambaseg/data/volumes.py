@@ -1,8 +1,10 @@
-"""Volumes: NIfTI, NRRD, MHA."""
+"""Volumes: NIfTI, NRRD, MHA, MHD; with time and several components too."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +12,56 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from mambaseg.data.nifti_files import sound_nifti
+from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.image_record import recorded
+from mambaseg.data.nifti_files import check_nifti, sound_nifti, time_step
 from mambaseg.data.segmentation_record import label_block
+from mambaseg.data.volume_headers import read_text_header
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["open_labels", "open_volume", "placement", "read_volume"]
+__all__ = ["open_labels", "open_volume", "placement", "read_itk"]
 
 
-def open_volume(path: Path) -> Any:
+def _is_nifti(path: Path) -> bool:
+    return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+@contextmanager
+def _told_apart(path: Path) -> Iterator[None]:
+    """Turn what SimpleITK raises into a sentence."""
+    try:
+        yield
+    except (RuntimeError, MemoryError, OverflowError) as error:
+        if "orthonormal" in str(error):
+            raise UnsupportedImageError(
+                f"{path} has axes that are not at right angles (a sheared orientation), of which "
+                "millimetres cannot be kept. Resample it to upright axes, then open it."
+            ) from error
+        raise UnreadableImageError(
+            f"{path} cannot be read: it is damaged, cut short or not of the kind that its name "
+            "says. Copy or export it again."
+        ) from error
+
+
+def read_itk(path: Path) -> Any:
     """Read a file with SimpleITK.
 
     Raises
     ------
     UnreadableImageError
         If it cannot be read, or is cut short.
+    UnsupportedImageError
+        If its data lie elsewhere.
     """
-    is_nifti = path.name.lower().endswith((".nii", ".nii.gz"))
-    try:
-        with sound_nifti(path) if is_nifti else nullcontext(path) as sound:
+    if _is_nifti(path):
+        check_nifti(path)
+        with _told_apart(path), sound_nifti(path) as sound:
             return SimpleITK.ReadImage(str(sound))
-    except RuntimeError as error:
-        raise UnreadableImageError(
-            f"{path} cannot be read: it is damaged, cut short or not of the kind that its name "
-            "says. Copy or export it again."
-        ) from error
+    read_text_header(path)
+    with _told_apart(path):
+        return SimpleITK.ReadImage(str(path))
 
 
 def placement(image: Any, n_spatial: int) -> Geometry:
@@ -43,7 +69,7 @@ def placement(image: Any, n_spatial: int) -> Geometry:
 
     Parameters
     ----------
-    image : SimpleITK.Image
+    image : SimpleITK.Image or SimpleITK.ImageFileReader
         Its first axes are x, y and, if `n_spatial` is 3, z.
     n_spatial : {2, 3}
         Number of axes in space.
@@ -77,7 +103,7 @@ def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
     UnsupportedImageError
         If it is no mask.
     """
-    image = open_volume(path)
+    image = read_itk(path)
     if image.GetNumberOfComponentsPerPixel() > 1 or image.GetDimension() not in (2, 3, 4):
         raise UnsupportedImageError(
             f"{path} has {image.GetDimension()} dimensions and "
@@ -87,8 +113,8 @@ def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
     return image, label_block(SimpleITK.GetArrayFromImage(image), path)
 
 
-def read_volume(path: Path, source: str) -> MedicalImage:
-    """Read a NIfTI, NRRD or MHA file.
+def open_volume(path: Path, source: str) -> MedicalImage:
+    """Read the header of a NIfTI, NRRD or MetaImage file.
 
     Parameters
     ----------
@@ -100,26 +126,60 @@ def read_volume(path: Path, source: str) -> MedicalImage:
     Returns
     -------
     MedicalImage
-        Axes "CZYX", or "CYX" for two dimensions; a channel per component.
+        Axes "CZYX"; "CYX" for two dimensions; "CTZYX" for four, or "CTYX" where
+        there is one slice; a channel per component. Its array reads the file
+        when it is indexed.
 
     Raises
     ------
     UnreadableImageError
         If the file cannot be read.
     UnsupportedImageError
-        If it has more than three dimensions.
+        If it has more than four dimensions, or holds something but numbers.
     """
-    image = open_volume(path)
-    dimension = image.GetDimension()
-    if dimension not in (2, 3):
-        size = " x ".join(str(length) for length in image.GetSize())
+    has_spacing = check_nifti(path) if _is_nifti(path) else read_text_header(path).has_spacing
+    reader: Any = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    with _told_apart(path):
+        reader.ReadImageInformation()
+        dimension, sizes = reader.GetDimension(), reader.GetSize()
+        kind = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
+        keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+        if dimension in (2, 3, 4):
+            geometry = placement(reader, min(3, dimension))
+    named = " x ".join(map(str, sizes))
+    if dimension not in (2, 3, 4) or "complex" in kind:
         raise UnsupportedImageError(
-            f"{path} has {dimension} dimensions ({size}); an image of 2 or a volume of 3 was "
-            "expected. Save one volume of it as a file of its own."
+            f"{path} has {dimension} dimensions ({named}) of the type {kind}; an image of 2, a "
+            "volume of 3 or volumes at several times, of real numbers, were expected."
         )
-    array = SimpleITK.GetArrayFromImage(image)
-    n_channels = image.GetNumberOfComponentsPerPixel()
-    array = np.moveaxis(array, -1, 0) if n_channels > 1 else array[None]
+    n_channels = reader.GetNumberOfComponents()
+    shape = (n_channels, *reversed(sizes))
+    axes = {2: "CYX", 3: "CZYX", 4: "CTZYX"}[dimension]
+    notes: tuple[str, ...] = ()
+    if dimension == 4:
+        step = time_step(keys, reader.GetSpacing()[3]) if _is_nifti(path) else None
+        times = None if step is None else tuple(i * step for i in range(shape[1]))
+        geometry = replace(geometry, frame_times_s=times)
+        notes = (f"The fourth axis, of {shape[1]}, is taken for time.",)
+    if not has_spacing:
+        geometry = replace(geometry, spacing_mm=None)
     names = tuple(f"channel {i}" for i in range(n_channels)) if n_channels > 1 else ("intensity",)
-    axes = "CZYX" if dimension == 3 else "CYX"
-    return MedicalImage(array, axes, placement(image, dimension), names, source)
+    array = DeferredArray(shape, _element(kind), lambda: _elements(path, shape))
+    image = MedicalImage(array, axes, geometry, names, source, notes)
+    return recorded(image, keys, path)
+
+
+def _elements(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    image = read_itk(path)
+    array = SimpleITK.GetArrayFromImage(image)
+    several = image.GetNumberOfComponentsPerPixel() > 1
+    return np.moveaxis(array, -1, 0) if several else array.reshape(shape)
+
+
+def _element(kind: str) -> np.dtype[Any]:
+    """Numpy's type for SimpleITK's words, such as "vector of 16-bit signed integer"."""
+    bits = kind.removeprefix("vector of ").partition("-")[0]
+    if "float" in kind:
+        return np.dtype(f"float{bits}")
+    return np.dtype(f"{'uint' if 'unsigned' in kind else 'int'}{bits}")

@@ -1,0 +1,127 @@
+"""What an image file of ours says beyond its format, in a form that is checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.segmentation_record import check_version
+from mambaseg.types.errors import UnreadableImageError
+from mambaseg.types.geometry import Geometry
+from mambaseg.types.image import MedicalImage
+
+__all__ = ["IMAGE_KEY", "ImageRecord", "is_at", "recorded"]
+
+IMAGE_KEY = "mambaseg_image"
+_NOTE_KEY = "ITK_FileNotes"
+
+
+class ImageRecord(BaseModel):
+    """Everything of a MedicalImage but its array, its source and its notes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format_version: int = 1
+    axes: Literal["CYX", "CTYX", "CZYX", "CTZYX"]
+    geometry: Geometry
+    channel_names: tuple[str, ...]
+    window: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, image: MedicalImage) -> Self:
+        """Describe an image."""
+        return cls(
+            axes=image.axes,  # type: ignore[arg-type]
+            geometry=image.geometry,
+            channel_names=image.channel_names,
+            window=image.window,
+        )
+
+
+def recorded(image: MedicalImage, keys: Mapping[str, str], path: Path) -> MedicalImage:
+    """Give an image as it was when we wrote it, if we did.
+
+    Parameters
+    ----------
+    image : MedicalImage
+        As the file's format alone has it.
+    keys : mapping of str to str
+        The file's own further fields.
+    path : Path
+        For messages.
+
+    Raises
+    ------
+    UnreadableImageError
+        If what we wrote was damaged.
+    UnsupportedImageError
+        If a newer mambaseg wrote it.
+    """
+    text = keys.get(IMAGE_KEY) or keys.get(_NOTE_KEY, "")
+    if not text.startswith('{"format_version"'):
+        return image
+    try:
+        content: Any = json.loads(text)
+        check_version(content.get("format_version", 0), path)
+        record = ImageRecord.model_validate(content)
+        array = image.array
+        shape = _shape(record, array.shape)
+        if shape != array.shape:
+            array = DeferredArray(shape, array.dtype, lambda: np.asarray(image.array).reshape(shape))
+        geometry = record.geometry
+        if not is_at(geometry, image.geometry):  # another program moved it
+            geometry = replace(image.geometry, frame_times_s=geometry.frame_times_s)
+        names, window = record.channel_names, record.window
+        return replace(
+            image,
+            array=array,
+            axes=record.axes,
+            geometry=geometry,
+            channel_names=names,
+            window=window,
+            notes=(),
+        )
+    except (json.JSONDecodeError, ValidationError, ValueError) as error:
+        raise UnreadableImageError(
+            f"{path} is damaged: what mambaseg wrote of its axes no longer fits it. "
+            "Write it again."
+        ) from error
+
+
+def _shape(record: ImageRecord, found: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the shape as its axes have it, where the format has added axes of length 1."""
+    n_channels = len(record.channel_names)
+    rest = list(found[1:])
+    wanted = len(record.axes) - 1
+    if "Z" not in record.axes and len(rest) > 2 and rest[-3] == 1:
+        del rest[-3]
+    while len(rest) < wanted:
+        rest.insert(0, 1)
+    shape = (n_channels, *rest)
+    if len(shape) != wanted + 1 or prod(shape) != prod(found):
+        raise ValueError(f"{record.axes} does not fit {found}")
+    return shape
+
+
+def is_at(recorded: Geometry, found: Geometry) -> bool:
+    """Tell whether a file's own geometry is that which was recorded, to its precision."""
+    n_spatial = len(found.spacing_mm or recorded.spacing_mm or (1, 1, 1))
+    spacing = recorded.spacing_mm or (1.0,) * n_spatial
+    same = np.allclose(spacing, (found.spacing_mm or (1.0,) * n_spatial)[-len(spacing) :], 1e-5)
+    if len(spacing) == 2:
+        return bool(same)
+    return bool(
+        same
+        and np.allclose(recorded.origin_mm or np.zeros(3), found.origin_mm or np.zeros(3), 1e-5, 1e-4)
+        and np.allclose(
+            recorded.direction or np.eye(3).ravel(), found.direction or np.eye(3).ravel(), 0, 1e-5
+        )
+    )
