@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -12,9 +11,8 @@ import pytest
 from mambaseg.data import list_parts, read_image, read_segmentation
 from mambaseg.types.errors import MambasegError, UnsupportedImageError
 
-FOLDER = Path(os.environ.get("MAMBASEG_TEST_DATA", "")) / "data"
 SETS = {
-    "acdc_h5": 20,
+    "acdc_h5": 40,
     "brats2021_00006": 5,
     "deepmedic_brats2015": 4,
     "dicom_brain_4seq": 128,
@@ -23,11 +21,11 @@ SETS = {
     "msd_brats_patches": 4,
     "msd_hippocampus": 400,
     "neurips_cellseg": 6,
-    "nrrd_mha": 9,
+    "nrrd_mha": 10,
     "ph2_skin": 58,
     "pocus_lung_us_video": 8,
     "prostatex_t2": 3,
-    "pydicom_testfiles": 16,
+    "pydicom_testfiles": 17,
     "stardist_dsb2018": 4,
     "totalsegmentator_ref": 27,
     "usgra_seg": 408,

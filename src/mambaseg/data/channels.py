@@ -75,7 +75,7 @@ def join_channels(
     shape = (len(images), *first.array.shape[1:])
 
     def load() -> np.ndarray:
-        from mambaseg.data.grids import resample_to
+        from mambaseg.data.resampling import resample_to
 
         result = np.empty(shape, dtype)
         for place, image in zip(result, images, strict=True):

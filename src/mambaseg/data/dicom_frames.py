@@ -12,12 +12,12 @@ from mambaseg.data.deferred import DeferredArray
 from mambaseg.data.dicom_header import described, frame_value, number, numbers, window
 from mambaseg.data.dicom_pixels import DicomFrames, presented_type
 from mambaseg.data.dicom_volume import read_stack
-from mambaseg.data.slice_stack import PlacedSlice, stack
+from mambaseg.data.slice_stack import PlacedSlice, SliceStack, stack
 from mambaseg.data.still_images import channel_names
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["open_frames"]
+__all__ = ["open_frames", "stack_frames"]
 
 
 def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> MedicalImage:
@@ -44,14 +44,7 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
         If slices are missing, lie unevenly or do not fit together.
     """
     header = frames.header
-    slices = [_placed(header, index) for index in range(frames.n_frames)]
-    turns = {tuple(np.round(one.orientation, 3)) for one in slices if one.orientation}
-    if len(turns) > 1:
-        raise UnsupportedImageError(
-            f"{source} holds slices of {len(turns)} orientations in one DICOM file; one volume "
-            "was expected. Export each stack of slices as a file or series of its own."
-        )
-    ordered = stack(slices, source, resample=resample)
+    ordered = stack_frames(frames, source, resample=resample)
     first = frames.frame(0)
     times = () if ordered.geometry.frame_times_s is None else (len(ordered.keys),)
     shape = (first.shape[2], *times, ordered.depth, *first.shape[:2])
@@ -77,6 +70,18 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
         window=window(header),
         header=described(header),
     )
+
+
+def stack_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> SliceStack:
+    """Put the frames of a file in the order in which they lie; otherwise as `open_frames`."""
+    slices = [_placed(frames.header, index) for index in range(frames.n_frames)]
+    turns = {tuple(np.round(one.orientation, 3)) for one in slices if one.orientation}
+    if len(turns) > 1:
+        raise UnsupportedImageError(
+            f"{source} holds slices of {len(turns)} orientations in one DICOM file; one volume "
+            "was expected. Export each stack of slices as a file or series of its own."
+        )
+    return stack(slices, source, resample=resample)
 
 
 def _placed(header: Dataset, index: int) -> PlacedSlice:

@@ -16,12 +16,12 @@ from mambaseg.data.deferred import DeferredArray
 from mambaseg.data.dicom_header import described, number, numbers, window
 from mambaseg.data.dicom_pixels import DicomFrames, presented_type
 from mambaseg.data.dicom_volume import read_stack
-from mambaseg.data.slice_stack import PlacedSlice, stack
+from mambaseg.data.slice_stack import PlacedSlice, SliceStack, stack
 from mambaseg.data.still_images import channel_names
 from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["DicomSeries", "find_series", "open_series"]
+__all__ = ["DicomSeries", "find_series", "open_series", "stack_series"]
 
 _TIMES = ("TriggerTime", "TemporalPositionIdentifier", "AcquisitionTime")
 _TAGS = [
@@ -162,8 +162,7 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
         If slices are missing, lie unevenly or do not fit together.
     """
     what = f"{source} (series {series.name!r})"
-    slices = [_placed(path, header) for path, header in series.headers.items()]
-    ordered = stack(slices, what, resample=resample)
+    ordered = stack_series(series, source, resample=resample)
     first = series.first
     channels = 3 if first.get("SamplesPerPixel", 1) == 3 else 1
     times = () if ordered.geometry.frame_times_s is None else (len(ordered.keys),)
@@ -189,6 +188,12 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
         window=window(first),
         header=described(first),
     )
+
+
+def stack_series(series: DicomSeries, source: str, *, resample: bool = False) -> SliceStack:
+    """Put the files of a series in the order in which they lie; otherwise as `open_series`."""
+    slices = [_placed(path, header) for path, header in series.headers.items()]
+    return stack(slices, f"{source} (series {series.name!r})", resample=resample)
 
 
 def _placed(path: Path, header: Dataset) -> PlacedSlice:

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.nifti_note import NOTE_KEY, parse_note
 from mambaseg.data.segmentation_record import check_version
 from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.geometry import Geometry
@@ -21,8 +22,6 @@ from mambaseg.types.image import MedicalImage
 __all__ = ["IMAGE_KEY", "ImageRecord", "is_at", "recorded"]
 
 IMAGE_KEY = "mambaseg_image"
-_NOTE_KEY = "ITK_FileNotes"
-
 
 class ImageRecord(BaseModel):
     """Everything of a MedicalImage but its array, its source and its notes."""
@@ -65,20 +64,23 @@ def recorded(image: MedicalImage, keys: Mapping[str, str], path: Path) -> Medica
     UnsupportedImageError
         If a newer mambaseg wrote it.
     """
-    text = keys.get(IMAGE_KEY) or keys.get(_NOTE_KEY, "")
-    if not text.startswith('{"format_version"'):
+    noted = parse_note(keys.get(NOTE_KEY, ""), path)
+    if IMAGE_KEY not in keys and noted is None:
         return image
     try:
-        content: Any = json.loads(text)
-        check_version(content.get("format_version", 0), path)
-        record = ImageRecord.model_validate(content)
+        if noted is not None:
+            record = _of_note(image, *noted)
+        else:
+            content: Any = json.loads(keys[IMAGE_KEY])
+            check_version(content.get("format_version", 0), path)
+            record = ImageRecord.model_validate(content)
         array = image.array
         shape = _shape(record, array.shape)
         if shape != array.shape:
             array = DeferredArray(shape, array.dtype, lambda: np.asarray(image.array).reshape(shape))
         geometry = record.geometry
-        if not is_at(geometry, image.geometry):  # another program moved it
-            geometry = replace(image.geometry, frame_times_s=geometry.frame_times_s)
+        if noted is None and not is_at(geometry, image.geometry):  # another program moved it
+            geometry = _moved(geometry, image.geometry)
         names, window = record.channel_names, record.window
         return replace(
             image,
@@ -96,6 +98,25 @@ def recorded(image: MedicalImage, keys: Mapping[str, str], path: Path) -> Medica
         ) from error
 
 
+def _of_note(image: MedicalImage, axes: str, unknown: list[str]) -> ImageRecord:
+    """Give what the note in a NIfTI file says: which axes exist and what is unknown."""
+    found, n_spatial = image.geometry, sum(axis in "ZYX" for axis in axes)
+    times = found.frame_times_s
+    if times is None and "T" in axes and "times" not in unknown:
+        times = (0.0,)  # one frame, whose axis the format has dropped
+    geometry = Geometry(
+        None if "spacing" in unknown or not found.spacing_mm else found.spacing_mm[-n_spatial:],
+        None if "origin" in unknown else found.origin_mm,
+        None if "direction" in unknown else found.direction,
+        None if "times" in unknown else times,
+    )
+    return ImageRecord(
+        axes="C" + axes,  # type: ignore[arg-type]
+        geometry=geometry,
+        channel_names=image.channel_names,
+    )
+
+
 def _shape(record: ImageRecord, found: tuple[int, ...]) -> tuple[int, ...]:
     """Give the shape as its axes have it, where the format has added axes of length 1."""
     n_channels = len(record.channel_names)
@@ -111,11 +132,17 @@ def _shape(record: ImageRecord, found: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
+def _moved(recorded: Geometry, found: Geometry) -> Geometry:
+    """Give where a file says that it lies now, at the times that were recorded."""
+    if recorded.spacing_mm is None or len(recorded.spacing_mm) == 3:
+        return replace(found, frame_times_s=recorded.frame_times_s)
+    return replace(recorded, spacing_mm=(found.spacing_mm or ())[-2:] or None)
+
+
 def is_at(recorded: Geometry, found: Geometry) -> bool:
     """Tell whether a file's own geometry is that which was recorded, to its precision."""
-    n_spatial = len(found.spacing_mm or recorded.spacing_mm or (1, 1, 1))
-    spacing = recorded.spacing_mm or (1.0,) * n_spatial
-    same = np.allclose(spacing, (found.spacing_mm or (1.0,) * n_spatial)[-len(spacing) :], 1e-5)
+    spacing = recorded.spacing_mm or (1.0, 1.0)
+    same = np.allclose(spacing, (found.spacing_mm or (1.0,) * 3)[-len(spacing) :], 1e-5)
     if len(spacing) == 2:
         return bool(same)
     return bool(

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK
 
-from mambaseg.data.segmentation_record import (
-    FORMAT_VERSION,
-    check_version,
-    foreign_labels,
-    label_block,
-)
+from mambaseg.data.itk_images import place, write_itk
+from mambaseg.data.nifti_note import NOTE_KEY, geometry_loss, nifti_note, parse_note
+from mambaseg.data.segmentation_record import foreign_labels, label_block
 from mambaseg.data.volumes import open_labels, placement
-from mambaseg.files import write_whole
-from mambaseg.types.errors import OutputError, UnreadableImageError
+from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.geometry import Geometry
-from mambaseg.types.segmentation import Segmentation
+from mambaseg.types.segmentation import Provenance, Segmentation
 
 __all__ = ["read_nifti", "write_nifti"]
 
-_NOTE = re.compile(r"mambaseg (\d+) (T?Z?YX) unknown:((?: \w+)*)")
-_NOTE_KEY = "ITK_FileNotes"
 
-
-def write_nifti(segmentation: Segmentation, path: Path) -> None:
+def write_nifti(segmentation: Segmentation, path: Path) -> tuple[str, ...]:
     """Write labels as NIfTI, through memory.
 
     NIfTI is four-dimensional with time as the fourth axis, so a film's labels
@@ -43,6 +35,11 @@ def write_nifti(segmentation: Segmentation, path: Path) -> None:
     path : Path
         Where to write, ending with .nii or .nii.gz.
 
+    Returns
+    -------
+    tuple of str
+        What was lost.
+
     Raises
     ------
     OutputError
@@ -54,38 +51,17 @@ def write_nifti(segmentation: Segmentation, path: Path) -> None:
     labels = label_block(segmentation.labels, path)
     if "Z" not in axes:
         labels = np.expand_dims(labels, -3)
-    image: Any = SimpleITK.GetImageFromArray(labels, isVector=False)
-    spacing = (1.0,) * (2 if "Z" not in axes else 3)
-    steps = [*reversed(geometry.spacing_mm or spacing), 1.0][:3]
-    turn = np.eye(labels.ndim)
-    turn[:3, :3] = np.reshape(geometry.direction or np.eye(3), (3, 3))
-    origin = [*(geometry.origin_mm or (0.0, 0.0, 0.0))]
-    if "T" in axes:
-        steps.append(1 / (geometry.frame_rate or 1.0))
-        origin.append(0.0)
-    unknown = [
-        name
-        for name, value in (
-            ("spacing", geometry.spacing_mm),
-            ("origin", geometry.origin_mm),
-            ("direction", geometry.direction),
-            ("times", geometry.frame_times_s),
+    image: Any = SimpleITK.GetImageFromArray(np.ascontiguousarray(labels), isVector=False)
+    place(image, axes, geometry)
+    image.SetMetaData(NOTE_KEY, nifti_note(axes, geometry))
+    write_itk(image, path)
+    told = [geometry_loss(geometry)]
+    if segmentation.label_set != foreign_labels(labels) or segmentation.provenance != Provenance():
+        told.append(
+            "NIfTI has no room for the names and colours of classes, and for what made the mask; "
+            "write NRRD to keep them."
         )
-        if value is None
-    ]
-    with write_whole(path) as temporary:
-        try:
-            image.SetSpacing(steps)
-            image.SetOrigin(origin)
-            image.SetDirection(turn.ravel().tolist())
-            note = f"mambaseg {FORMAT_VERSION} {axes} unknown: {' '.join(unknown)}"
-            image.SetMetaData(_NOTE_KEY, note)
-            SimpleITK.WriteImage(image, str(temporary))
-        except RuntimeError as error:
-            raise OutputError(
-                f"{path} could not be written as NIfTI: its geometry does not fit the format, or "
-                "the disk is full. Write it as NRRD instead."
-            ) from error
+    return tuple(filter(None, told))
 
 
 def read_nifti(path: Path) -> Segmentation:
@@ -104,12 +80,10 @@ def read_nifti(path: Path) -> Segmentation:
     image, labels = open_labels(path)
     stored = labels.shape
     found = placement(image, min(3, labels.ndim))
-    note = image.GetMetaData(_NOTE_KEY) if image.HasMetaDataKey(_NOTE_KEY) else ""
-    match = _NOTE.match(note)
-    if match:
-        version, axes, listed = match.groups()
-        check_version(version, path)
-        unknown = listed.split()
+    note = image.GetMetaData(NOTE_KEY) if image.HasMetaDataKey(NOTE_KEY) else ""
+    noted = parse_note(note, path)
+    if noted is not None:
+        axes, unknown = noted
     else:
         axes = {2: "YX", 3: "ZYX", 4: "TZYX"}[labels.ndim]
         if labels.ndim == 4 and labels.shape[1] == 1:

@@ -19,9 +19,9 @@ from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import ArrayLike
 from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["read_nrrd", "write_nrrd"]
+__all__ = ["KEY_PREFIX", "read_nrrd", "write_nrrd"]
 
-_PREFIX = "mambaseg_"
+KEY_PREFIX = "mambaseg_"
 
 
 def write_nrrd(segmentation: Segmentation, path: Path) -> None:
@@ -69,16 +69,16 @@ def read_nrrd(path: Path) -> Segmentation:
         If it holds no labels, or a newer mambaseg wrote it.
     """
     image, labels = open_labels(path)
-    keys = [key for key in image.GetMetaDataKeys() if key.startswith(_PREFIX)]
+    keys = [key for key in image.GetMetaDataKeys() if key.startswith(KEY_PREFIX)]
     if not keys:
         axes = {2: "YX", 3: "ZYX", 4: "TZYX"}[labels.ndim]
         geometry = placement(image, min(3, labels.ndim))
         return Segmentation(labels, axes, foreign_labels(labels), geometry)
     try:
-        content = {key.removeprefix(_PREFIX): _value(key, image.GetMetaData(key)) for key in keys}
+        content = {key.removeprefix(KEY_PREFIX): _value(key, image.GetMetaData(key)) for key in keys}
     except json.JSONDecodeError as error:
         raise UnreadableImageError(
-            f"{path} is damaged: its keys that begin with {_PREFIX} hold no JSON. "
+            f"{path} is damaged: its keys that begin with {KEY_PREFIX} hold no JSON. "
             "Write the segmentation again."
         ) from error
     record = SegmentationRecord.parse(content, path)
@@ -92,7 +92,7 @@ def read_nrrd(path: Path) -> Segmentation:
 
 
 def _value(key: str, text: str) -> Any:
-    return text if key == _PREFIX + "axes" else json.loads(text)
+    return text if key == KEY_PREFIX + "axes" else json.loads(text)
 
 
 def _believed(record: SegmentationRecord, found: Geometry, shape: tuple[int, ...]) -> Geometry:
@@ -121,6 +121,6 @@ def _blocks(labels: ArrayLike) -> Iterator[Any]:
 def _header(segmentation: Segmentation) -> bytes:
     keys = {}
     for name, value in SegmentationRecord.of(segmentation).model_dump(mode="json").items():
-        keys[_PREFIX + name] = value if name == "axes" else json.dumps(value).replace("\\", "\\\\")
+        keys[KEY_PREFIX + name] = value if name == "axes" else json.dumps(value).replace("\\", "\\\\")
     shape, geometry = segmentation.labels.shape, segmentation.geometry
     return nrrd_header(segmentation.axes, shape, "uint8", geometry, encoding="gzip", keys=keys)

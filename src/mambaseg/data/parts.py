@@ -85,6 +85,8 @@ def list_parts(path: Path) -> list[Part]:
         If there is nothing at the path, or nothing in the folder that is understood.
     """
     source = str(path)
+    if not path.exists():
+        raise UnreadableImageError(f"{path} does not exist; check the path.")
     try:
         if not path.is_dir():
             return _of_file(path, source)

@@ -5,31 +5,48 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
+from mambaseg.data.file_kinds import is_dicom
+from mambaseg.data.readers import read_image, split_part
+from mambaseg.data.segmentation_record import foreign_labels, label_block
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
+from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
 
 __all__ = ["read_segmentation", "write_segmentation"]
 
-_FORMATS = ".nrrd, .nii, .nii.gz, or a folder (no suffix) of indexed PNG files"
+_FORMATS = (
+    ".nrrd, .nii, .nii.gz, .mha, .tif, .dcm (DICOM SEG), or a folder (no suffix) of indexed PNG "
+    "files"
+)
 
 
 def write_segmentation(
-    segmentation: Segmentation, path: str | os.PathLike[str], *, folder: bool = False
-) -> None:
+    segmentation: Segmentation,
+    path: str | os.PathLike[str],
+    *,
+    folder: bool = False,
+    series: str | os.PathLike[str] | None = None,
+) -> tuple[str, ...]:
     """Write labels to a file or folder, whole or not at all.
 
     ========== ================= ============== ============= ==================
     path       axes              memory         geometry      names, provenance
     ========== ================= ============== ============= ==================
     .nrrd      all               one frame      exact         kept
+    .mha       all               all labels     exact         kept
+    .tif[f]    all               one frame      exact         kept
     .nii[.gz]  all; film x,y,1,t all labels     float32, one  lost
                                                 frame rate
+    .dcm       ZYX of a series   all labels     the series'   names and colours
     no suffix  all but TZYX      one frame      exact         kept, in a JSON
     ========== ================= ============== ============= ==================
 
-    SimpleITK reads the NRRD and NIfTI files of a film with size (x, y, t) and
-    (x, y, 1, t), the last spacing being the mean time between frames in seconds.
-    Labels are stored as uint8, and read back so, whatever integers they were.
+    SimpleITK reads the NRRD and MHA files of a film with size (x, y, t), the
+    NIfTI file with (x, y, 1, t), the last spacing being the mean time between
+    frames in seconds. Labels are stored as uint8, and read back so, whatever
+    integers they were.
 
     Parameters
     ----------
@@ -39,6 +56,13 @@ def write_segmentation(
         Where to write.
     folder : bool
         Write a folder of PNG files, whatever dots its name has.
+    series : path-like or None
+        For a DICOM SEG the series of the image, as `read_image` takes it.
+
+    Returns
+    -------
+    tuple of str
+        What the format could not keep, one sentence each.
 
     Raises
     ------
@@ -56,22 +80,37 @@ def write_segmentation(
     elif kind == "nifti":
         from mambaseg.data.nifti import write_nifti
 
-        write_nifti(segmentation, path)
+        return write_nifti(segmentation, path)
+    elif kind == "mha":
+        from mambaseg.data.mha import write_mha
+
+        return write_mha(segmentation, path)
+    elif kind == "tiff":
+        from mambaseg.data.tiff_labels import write_tiff_labels
+
+        write_tiff_labels(segmentation, path)
+    elif kind == "dicom":
+        from mambaseg.data.dicom_seg import write_dicom_seg
+
+        return write_dicom_seg(segmentation, path, None if series is None else Path(series))
     elif folder or path.suffix == "":
         from mambaseg.data.png_folder import write_png_folder
 
         write_png_folder(segmentation, path)
     else:
         raise UnsupportedImageError(f"Labels cannot be written as {path}; choose {_FORMATS}.")
+    return ()
 
 
 def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
-    """Read labels that mambaseg wrote, or NRRD and NIfTI masks of other programs.
+    """Read labels that mambaseg wrote, or masks of other programs.
 
     Parameters
     ----------
     path : path-like
-        A file with a suffix as in `write_segmentation`, or a folder.
+        A file with a suffix as in `write_segmentation`, a DICOM SEG, a PNG or
+        BMP whose numbers are labels, a data set of an HDF5 file ("file.h5::name"),
+        or a folder.
 
     Returns
     -------
@@ -87,27 +126,53 @@ def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
         If it is of no format that is read, holds no labels, or was written by a
         newer mambaseg.
     """
-    path = Path(path)
-    if not path.exists():
+    place, part = split_part(path)
+    if not place.exists():
         raise UnreadableImageError(f"{path} does not exist; check the path.")
-    if path.is_dir():
+    if place.is_dir():
         from mambaseg.data.png_folder import read_png_folder
 
-        return read_png_folder(path)
-    kind = _kind(path)
-    if kind == "nrrd":
+        return read_png_folder(place)
+    kind = "dicom" if is_dicom(place) else _kind(place)
+    if kind in ("nrrd", "mha"):
         from mambaseg.data.nrrd import read_nrrd
 
-        return read_nrrd(path)
+        return read_nrrd(place)
     if kind == "nifti":
         from mambaseg.data.nifti import read_nifti
 
-        return read_nifti(path)
+        return read_nifti(place)
+    if kind == "tiff":
+        from mambaseg.data.tiff_labels import read_tiff_labels
+
+        return read_tiff_labels(place)
+    if kind == "dicom":
+        from mambaseg.data.dicom_seg import read_dicom_seg
+
+        return read_dicom_seg(place)
+    if kind == "numbers":
+        return _of_numbers(read_image(place, part), place)
     raise UnsupportedImageError(f"{path} is of no kind that labels are read from: {_FORMATS}.")
 
 
 def _kind(path: Path) -> str:
     name = path.name.lower()
-    if name.endswith(".nrrd"):
-        return "nrrd"
-    return "nifti" if name.endswith((".nii", ".nii.gz")) else ""
+    suffixes = {
+        "nrrd": (".nrrd", ".nhdr"),
+        "nifti": (".nii", ".nii.gz"),
+        "mha": (".mha", ".mhd"),
+        "tiff": (".tif", ".tiff"),
+        "dicom": (".dcm", ".dicom"),
+        "numbers": (".png", ".bmp", ".h5", ".hdf5"),
+    }
+    return next((kind for kind, ends in suffixes.items() if name.endswith(ends)), "")
+
+
+def _of_numbers(image: MedicalImage, path: Path) -> Segmentation:
+    if image.array.shape[0] != 1:
+        raise UnsupportedImageError(
+            f"{path} is in colour; a mask with one number for each pixel was expected. "
+            "Save it as an indexed or grey image."
+        )
+    labels = label_block(np.asarray(image.array)[0], path)
+    return Segmentation(labels, image.axes[1:], foreign_labels(labels), image.geometry)

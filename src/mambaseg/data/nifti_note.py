@@ -1,0 +1,71 @@
+"""The line in a NIfTI file's description by which mambaseg finds its own axes again."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from mambaseg.data.segmentation_record import FORMAT_VERSION, check_version
+from mambaseg.types.geometry import Geometry
+
+__all__ = ["NOTE_KEY", "geometry_loss", "nifti_note", "parse_note"]
+
+NOTE_KEY = "ITK_FileNotes"
+_NOTE = re.compile(r"mambaseg (\d+) (T?Z?YX) unknown:((?: \w+)*)")
+
+
+def nifti_note(axes: str, geometry: Geometry) -> str:
+    """Say which axes exist and what is unknown, in the 79 characters that NIfTI has.
+
+    Parameters
+    ----------
+    axes : {"YX", "TYX", "ZYX", "TZYX"}
+        Without the channel.
+    geometry : Geometry
+        Of the image or mask.
+    """
+    unknown = [
+        name
+        for name, value in (
+            ("spacing", geometry.spacing_mm),
+            ("origin", geometry.origin_mm),
+            ("direction", geometry.direction),
+            ("times", geometry.frame_times_s),
+        )
+        if value is None
+    ]
+    return f"mambaseg {FORMAT_VERSION} {axes} unknown: {' '.join(unknown)}"
+
+
+def parse_note(note: str, path: Path) -> tuple[str, list[str]] | None:
+    """Give axes and the names of what is unknown; None if it is no note of ours.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If a newer mambaseg wrote it.
+    """
+    match = _NOTE.match(note)
+    if match is None:
+        return None
+    version, axes, listed = match.groups()
+    check_version(version, path)
+    return axes, listed.split()
+
+
+def geometry_loss(geometry: Geometry) -> str:
+    """Say what of a geometry NIfTI cannot keep; "" if nothing."""
+    lost = []
+    values = [*(geometry.spacing_mm or ()), *(geometry.origin_mm or ())]
+    turn = geometry.direction or ()
+    if geometry.frame_rate:
+        values.append(1 / geometry.frame_rate)
+    if any(float(np.float32(value)) != value for value in values) or {*turn} - {-1.0, 0.0, 1.0}:
+        lost.append("rounds the geometry to 7 digits")
+    steps = [later - sooner for sooner, later in pairwise(geometry.frame_times_s or ())]
+    if steps and not np.allclose(steps, steps[0], rtol=1e-6) or (geometry.frame_times_s or (0,))[0]:
+        lost.append("keeps one mean time between frames, from 0")
+    return f"NIfTI {' and '.join(lost)}; write NRRD to keep it exactly." if lost else ""
