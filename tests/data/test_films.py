@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from films import HEIGHT, WIDTH, encode, number_of, numbered_frame
+from films import HEIGHT, KINDS, WIDTH, encode, number_of, numbered_frame
 
 from mambaseg.data import film_index, film_stream, films, read_image
 from mambaseg.data.film_index import index_film
@@ -278,3 +278,49 @@ def test_every_real_film_opens(shared: Path) -> None:
 def test_the_real_count_is_given_and_not_the_headers(shared: Path) -> None:
     path = shared / "data" / "pocus_lung_us_video" / "Reg_pat1Image_133410.mpeg"
     assert read_image(path).n_frames == 183
+
+
+COLOURS = {"red": (254, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 254), "orange": (250, 140, 10)}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_pure_colours_stay_what_they_are(tmp_path: Path, name: str) -> None:
+    frames = [np.full((HEIGHT, WIDTH, 3), colour, np.uint8) for colour in COLOURS.values()]
+    path = encode(tmp_path / name, (frames[i // 4 % 4] for i in range(32)), **KINDS[name])
+    array = read_image(path).array
+    tolerance = 45 if name.endswith("gif") else 12  # a palette of 8 by 8 by 4 colours
+    for index in (0, 31, 17, 9, 5, 26, 14):
+        expected = tuple(COLOURS.values())[index // 4 % 4]
+        found = array[:, index].reshape(3, -1).mean(axis=1)
+        np.testing.assert_allclose(found, expected, atol=tolerance, err_msg=f"frame {index}")
+
+
+def test_each_thread_decodes_on_its_own(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = film("mpeg4.mp4")
+    array = read_image(path).array
+    monkeypatch.setattr(array, "_capacity", 2)
+    opened: list[int] = []
+    open_film = films.open_film
+
+    def counting(path: Path) -> Any:
+        opened.append(threading.get_ident())
+        return open_film(path)
+
+    monkeypatch.setattr(films, "open_film", counting)
+    wrong: list[tuple[int, int]] = []
+    together = threading.Barrier(2)
+
+    def play(start: int) -> None:
+        for index in range(start, start + 30):
+            together.wait(30)  # in turn, so that a shared decoder would be sent to and fro
+            number = number_of(array[:, index])
+            if number != index:
+                wrong.append((index, number))
+
+    threads = [threading.Thread(target=play, args=(start,)) for start in (0, 30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong
+    assert len(opened) == len({*opened}) == 2

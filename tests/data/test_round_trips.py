@@ -37,7 +37,12 @@ def test_images_are_kept_exactly(image: MedicalImage, suffix: str, tmp_path: Pat
 @given(image=images(), suffix=st.sampled_from([".nii", ".nii.gz"]))
 def test_nifti_keeps_all_but_what_it_says(image: MedicalImage, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"image{suffix}"
-    told = " ".join(write_image(image, path))
+    try:
+        told = " ".join(write_image(image, path))
+    except UnsupportedImageError as error:
+        assert "single plane of several channels" in str(error)
+        assert len(image.array) > 1
+        return
     found = read_image(path)
     assert found.axes == image.axes
     np.testing.assert_array_equal(found.array, image.array)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,20 @@ from mambaseg.types.image import MedicalImage
 __all__ = ["FilmArray", "read_film"]
 
 
+@dataclass
+class _Decoder:
+    """Where one thread's decoding stands: the frames to come, and the number of the next."""
+
+    container: InputContainer | None = None
+    run: Iterator[tuple[int, VideoFrame]] = field(default_factory=lambda: iter(()))
+    next: int | None = None
+
+
 class FilmArray(FrameArray):
     """The frames of a film, decoded when they are indexed; axes "CTYX", uint8 RGB.
 
-    Frames that follow each other are decoded in one run. Any other is reached
+    Each thread that reads it decodes on its own, so that a viewer and a run of
+    a network do not send one decoder to and fro; they share the frames. Frames that follow each other are decoded in one run. Any other is reached
     from the key frame before it, and is then the same to the last bit; or from
     the start where a film has no stamps to find its key frames by, as MPEG-1 and
     MPEG-2 program streams and H.264 in AVI.
@@ -50,39 +62,50 @@ class FilmArray(FrameArray):
         self._index = index
         self._key_stamps = index.key_stamps
         self._quarter_turns = quarter_turns
-        self._container: InputContainer | None = None
-        self._run: Iterator[tuple[int, VideoFrame]] = iter(())
-        self._next: int | None = None
+        self._decoders = threading.local()
         self._can_seek = True
 
+    @property
+    def _decoder(self) -> _Decoder:
+        """This thread's own; closed when the thread ends."""
+        if not hasattr(self._decoders, "own"):
+            self._decoders.own = _Decoder()
+        own: _Decoder = self._decoders.own
+        return own
+
     def _load(self, index: int) -> NDArray[Any]:
+        pixels: NDArray[Any] | None = None
         try:
             for found, frame in self._frames_to(index):
                 if index - found < self._capacity:
-                    self._remember(found, self._pixels(found, frame))
+                    pixels = self._pixels(found, frame)
+                    self._remember(found, pixels)
         except av.FFmpegError as error:
             raise self._undecodable(index) from error
-        return self._cache[index]
+        if pixels is None:
+            raise self._undecodable(index)
+        return pixels
 
     def _frames_to(self, index: int) -> Iterator[tuple[int, VideoFrame]]:
         """Give the frames from where decoding stands, or can begin, up to `index`."""
+        decoder = self._decoder
         key = self._key_before(index)
-        if self._next is None or not key <= self._next <= index:
-            self._begin(key)
+        if decoder.next is None or not key <= decoder.next <= index:
+            self._begin(decoder, key)
         while True:
-            for found, frame in self._run:
-                self._next = found + 1
+            for found, frame in decoder.run:
+                decoder.next = found + 1
                 if found > index:
                     break
                 yield found, frame
                 if found == index:
                     return
-            self._next = None
+            decoder.next = None
             if not self._can_seek:
                 raise self._undecodable(index)
             # Some films' key frames are none; from the start every film decodes alike.
             self._can_seek = False
-            self._begin(0)
+            self._begin(decoder, 0)
 
     def _key_before(self, index: int) -> int:
         if not self._can_seek:
@@ -91,20 +114,21 @@ class FilmArray(FrameArray):
         place = int(np.searchsorted(keys, index, side="right")) - 1
         return int(keys[place]) if place >= 0 else 0
 
-    def _begin(self, key: int) -> None:
-        if self._container is not None:
-            self._container.close()
-        self._container, stream = open_film(self._path)
+    def _begin(self, decoder: _Decoder, key: int) -> None:
+        if decoder.container is not None:
+            decoder.container.close()
+        container, stream = open_film(self._path)
+        decoder.container = container
         stamps = self._index.stamps
         if stamps is None:
-            self._run = enumerate(decode(self._container.demux(stream)))
+            decoder.run = enumerate(decode(container.demux(stream)))
         elif key == 0:
-            self._run = self._numbered(decode(self._container.demux(stream)))
+            decoder.run = self._numbered(decode(container.demux(stream)))
         else:
             place = int(np.searchsorted(self._index.keys, key))
             targets = (int(stamps[key]), int(self._index.key_decode_stamps[place]))
-            frames = decode_from_key(self._container, stream, targets, self._key_stamps)
-            self._run = self._unbroken(self._numbered(frames))
+            frames = decode_from_key(container, stream, targets, self._key_stamps)
+            decoder.run = self._unbroken(self._numbered(frames))
 
     def _numbered(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
         for frame in frames:

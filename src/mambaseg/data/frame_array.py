@@ -21,7 +21,7 @@ class FrameArray(ABC):
 
     It is indexed like numpy, by integers and slices (negative ones and steps
     too) on each axis, and gives numpy arrays of its own. The frames used last
-    stay in memory: 64 MiB of them, but two at least. Threads may share it.
+    stay in memory: 32 MiB of them, but two at least. Threads may share it.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class FrameArray(ABC):
         channels, _, rows, columns = shape
         self._capacity = max(2, CACHE_BYTES // (channels * rows * columns * dtype.itemsize))
         self._cache: OrderedDict[int, NDArray[Any]] = OrderedDict()
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -56,19 +56,21 @@ class FrameArray(ABC):
 
     @abstractmethod
     def _load(self, index: int) -> NDArray[Any]:
-        """Read one frame, shape (Y, X, C); never called by two threads at once."""
+        """Read one frame, shape (Y, X, C); threads may call it at once."""
 
     def _remember(self, index: int, frame: NDArray[Any]) -> None:
-        self._cache[index] = frame
-        self._cache.move_to_end(index)
-        while len(self._cache) > self._capacity:
-            self._cache.popitem(last=False)
+        with self._lock:
+            self._cache[index] = frame
+            self._cache.move_to_end(index)
+            while len(self._cache) > self._capacity:
+                self._cache.popitem(last=False)
 
     def _frame(self, index: int) -> NDArray[Any]:
-        with self._lock:
-            frame = self._cache[index] if index in self._cache else self._load(index)
-            self._remember(index, frame)
-            return frame
+        frame = self._cache.get(index)
+        if frame is None:
+            frame = self._load(index)
+        self._remember(index, frame)
+        return frame
 
     def __len__(self) -> int:
         return self._shape[0]

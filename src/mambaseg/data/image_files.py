@@ -71,6 +71,11 @@ def write_image(
     if is_nifti and "Z" not in axes:
         array = np.expand_dims(array, -3)
     several = len(array) > 1
+    if is_nifti and several and array.shape[1] == 1:
+        raise UnsupportedImageError(
+            f"{path}: NIfTI readers lose the place of a single plane of several channels; write "
+            "NRRD instead."
+        )
     elements = np.ascontiguousarray(np.moveaxis(array, 0, -1) if several else array[0])
     itk: Any = SimpleITK.GetImageFromArray(elements, isVector=several)
     place(itk, axes, image.geometry)

@@ -113,15 +113,15 @@ class Resample(GridChange):
 
 
 def resample_to(image: MedicalImage, other: MedicalImage) -> MedicalImage:
-    """Resample an image linearly to the grid of another.
+    """Resample a volume linearly to the grid of another.
 
     Raises
     ------
     UnsupportedImageError
-        If one of the two has no known place.
+        If one of the two is no volume with a known place.
     """
     for one in (image, other):
-        if one.geometry.spacing_mm is None or one.geometry.origin_mm is None:
+        if "Z" not in one.axes or one.geometry.spacing_mm is None or one.geometry.origin_mm is None:
             raise UnsupportedImageError(
                 f"{one.source or 'The image'} does not say where it lies, so that nothing can be "
                 "resampled from or to its grid."
@@ -134,10 +134,11 @@ def _itk(block: NDArray[Any], grid: Grid) -> Any:
     image: Any = SimpleITK.GetImageFromArray(np.ascontiguousarray(block), isVector=False)
     size = image.GetDimension()
     spacing = np.array(grid.geometry.spacing_mm or (1.0,) * size)[::-1]
-    turn = grid.turn[:size, :size]
-    origin = grid.geometry.origin_mm
+    # A picture is resampled within its own plane, wherever that lies.
+    turn = grid.turn if size == 3 else np.eye(2)
+    origin = grid.geometry.origin_mm if size == 3 else None
     # Where places are unknown the boxes' corners meet.
-    first = turn @ (spacing / 2) if origin is None else np.array(origin[:size])
+    first = turn @ (spacing / 2) if origin is None else np.array(origin)
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(first.tolist())
     image.SetDirection(turn.ravel().tolist())

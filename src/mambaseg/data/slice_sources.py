@@ -80,5 +80,8 @@ def slice_sources(place: Path | Part) -> SliceSources:
             "Write NRRD instead."
         )
     first = headers[0]
+    if len(headers) > 1 and ordered.geometry.spacing_mm is not None:
+        for header in headers:  # DICOM SEG asks for it, and many series leave it out
+            header.SliceThickness = header.get("SliceThickness") or ordered.geometry.spacing_mm[0]
     shape = (len(order), int(first.Rows), int(first.Columns))
     return SliceSources(headers, order, ordered.geometry, shape)
