@@ -15,7 +15,9 @@ def test_manifest_is_valid_and_its_commands_exist() -> None:
     manifest.validate_imports()
     assert manifest.name == "mambaseg"
     assert [sample.display_name for sample in manifest.contributions.sample_data] == [
-        "Echocardiogram (30 frames)"
+        "Echocardiogram (30 frames)",
+        "Head, 80 slices (synthetic)",
+        "Retina (one picture)",
     ]
 
 

@@ -40,7 +40,7 @@ class DeferredArray:
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.ndim = len(shape)
-        self.plane = plane
+        self._plane = plane
         self._load = load
         self._lock = threading.Lock()
         self._array: NDArray[Any] | None = None
@@ -63,6 +63,12 @@ class DeferredArray:
                     )
                 self._array = array
             return self._array
+
+    def read_plane(self, index: int) -> NDArray[Any]:
+        """Give one z slice, shape (C, Y, X), without reading the others where the file lets it."""
+        if self._array is None and self._plane is not None:
+            return self._plane(index)
+        return np.asarray(self.read()[:, index])
 
     def __len__(self) -> int:
         return self.shape[0]

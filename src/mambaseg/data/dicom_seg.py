@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.uid import SegmentationStorage, generate_uid
 
+from mambaseg.data.file_kinds import is_dicom
 from mambaseg.data.image_record import is_at
 from mambaseg.data.parts import choose_part
 from mambaseg.data.readers import split_part
@@ -23,10 +24,21 @@ from mambaseg.types.segmentation import Segmentation
 if TYPE_CHECKING:
     import highdicom
 
-__all__ = ["read_dicom_seg", "write_dicom_seg"]
+__all__ = ["is_dicom_seg", "read_dicom_seg", "write_dicom_seg"]
 
 _MAKER = "mambaseg"
 _NEEDED = ("FrameOfReferenceUID", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
+
+
+def is_dicom_seg(path: Path) -> bool:
+    """Tell whether a file is a DICOM SEG; False for what cannot be read."""
+    if not is_dicom(path):
+        return False
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
+    except Exception:  # whatever a damaged header leads to
+        return False
+    return header.get("SOPClassUID") == SegmentationStorage
 
 
 def read_dicom_seg(path: Path) -> Segmentation:

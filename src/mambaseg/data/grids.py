@@ -167,12 +167,34 @@ class Reorient(GridChange):
             raise UnsupportedImageError(
                 "Only a volume whose direction is known can be reoriented; this one's is not."
             )
+        return cls._of_codes(source, codes)
+
+    @classmethod
+    def in_order(cls, image: MedicalImage | Segmentation) -> Reorient:
+        """Make the change to axes in the order x, y, z, none of which is turned round.
+
+        Raises
+        ------
+        UnsupportedImageError
+            If the image is no volume with a known direction.
+        """
+        turn = Grid.of(image).turn
+        nearest = _nearest_axes(turn)
+        codes = ""
+        for patient, (towards, away) in enumerate(("LR", "PA", "SI")):
+            codes += towards if turn[patient, nearest.index(patient)] > 0 else away
+        return cls.to(image, codes)
+
+    @classmethod
+    def _of_codes(cls, source: Grid, codes: str) -> Reorient:
         nearest = _nearest_axes(source.turn)  # for x, y, z the patient axis that it runs along
-        order, flips = [], []
+        order: list[int] = []
+        flips: list[bool] = []
         for code in codes:
             axis = nearest.index(_AXES_OF_CODES[code])
             order.append(2 - axis)
-            flips.append(source.turn[_AXES_OF_CODES[code], axis] * _SIGNS_OF_CODES[code] < 0)
+            along = source.turn[_AXES_OF_CODES[code], axis]
+            flips.append(bool(along * _SIGNS_OF_CODES[code] < 0))
         order, flips = order[::-1], flips[::-1]
         return cls(source, _turned(source, order, flips), tuple(order), tuple(flips))
 

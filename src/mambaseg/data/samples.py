@@ -17,7 +17,13 @@ def _echo() -> Path:
     return Path(get_path("ybr_color"))
 
 
-_SAMPLES: dict[str, Callable[[], Path]] = {"echo": _echo}
+def _retina() -> Path:
+    import skimage
+
+    return Path(skimage.__file__).parent / "data" / "retina.jpg"
+
+
+_SAMPLES: dict[str, Callable[[], Path]] = {"echo": _echo, "retina": _retina}
 
 
 def sample_path(name: str) -> Path:
@@ -25,9 +31,11 @@ def sample_path(name: str) -> Path:
 
     Parameters
     ----------
-    name : {"echo"}
+    name : {"echo", "retina"}
         "echo": the apical four-chamber echocardiogram that pydicom ships, a
-        multi-frame DICOM of 30 frames of 240 x 320 pixels.
+        multi-frame DICOM of 30 frames of 240 x 320 pixels. "retina": the
+        photograph of an eye's back that scikit-image ships (CC0, by M.
+        Häggström), 1411 x 1411 pixels.
 
     Raises
     ------
@@ -45,6 +53,6 @@ def sample_path(name: str) -> Path:
     path = _SAMPLES[name]()
     if not path.is_file():
         raise UnreadableImageError(
-            f"The sample {name!r} is missing at {path}; install pydicom again."
+            f"The sample {name!r} is missing at {path}; install the package that ships it again."
         )
     return path

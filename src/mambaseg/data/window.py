@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mambaseg.data.deferred import DeferredArray
 from mambaseg.types.image import MedicalImage
 
 __all__ = ["GreyWindow", "read_plane"]
@@ -33,6 +34,8 @@ def read_plane(image: MedicalImage, index: int) -> NDArray[Any]:
     """
     if image.axes == "CYX":
         return np.asarray(image.array[:])
+    if isinstance(image.array, DeferredArray) and image.axes == "CZYX":
+        return image.array.read_plane(index)
     return np.asarray(image.array[:, index : index + 1])[:, 0]
 
 
@@ -50,8 +53,8 @@ class GreyWindow:
     white: float
 
     @classmethod
-    def of(cls, image: MedicalImage) -> GreyWindow:
-        """Choose the window for an image's first channel.
+    def of(cls, image: MedicalImage, channel: int = 0) -> GreyWindow:
+        """Choose the window for one of an image's channels, the first unless another is named.
 
         Intensities of uint8 are shown as they are. Others are spread between
         the 0.5th and 99.5th percentile of a few evenly spaced frames or slices,
@@ -61,7 +64,7 @@ class GreyWindow:
             return cls(0.0, 255.0)
         planes = 1 if image.axes == "CYX" else image.array.shape[1]
         chosen = np.linspace(0, planes - 1, min(planes, _SAMPLED_FRAMES)).round().astype(int)
-        sample = np.stack([read_plane(image, int(i))[0] for i in chosen]).astype(np.float64)
+        sample = np.stack([read_plane(image, int(i))[channel] for i in chosen]).astype(np.float64)
         finite = sample[np.isfinite(sample)]
         if finite.size == 0:
             return cls(0.0, 1.0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mambaseg.plugin.layers import RGB, placement
+from mambaseg.data.grids import GridChange
+from mambaseg.plugin.layers import RGB
+from mambaseg.plugin.places import geometry_of
 from mambaseg.types import (
-    Geometry,
     LabelClass,
     LabelSet,
     MedicalImage,
@@ -30,7 +32,7 @@ _MEANINGS = {
 }
 
 
-def image_of(layer: Image) -> MedicalImage:
+def image_of(layer: Image, *, send_home: bool = False) -> MedicalImage:
     """Take an image layer as a medical image, without copying its data.
 
     What a leading axis means, its axis label says; else its unit; else one
@@ -42,6 +44,8 @@ def image_of(layer: Image) -> MedicalImage:
     layer : napari.layers.Image
         With axes (y, x), (t, y, x), (z, y, x) or (t, z, y, x), and colours last
         if it has them.
+    send_home : bool
+        As in `segmentation_of`; copies the data.
 
     Returns
     -------
@@ -64,12 +68,27 @@ def image_of(layer: Image) -> MedicalImage:
     else:
         array = array[None]
     spatial = axes.removeprefix("C")
-    return MedicalImage(
-        array, "C" + spatial, _geometry(layer, spatial, array.shape[1:]), names, layer.name
+    image = MedicalImage(
+        array,
+        "C" + spatial,
+        geometry_of(layer, spatial, array.shape[1:]),
+        names,
+        layer.name,
+        region=layer.metadata.get("region"),
+        header=layer.metadata.get("header") or {},
     )
+    home = layer.metadata.get("home")
+    if not send_home or not isinstance(home, GridChange):
+        return image
+    if image.geometry != home.target.geometry:
+        return image
+    elements = home.backward(np.asarray(image.array))
+    return replace(image, array=elements, geometry=home.source.geometry)
 
 
-def segmentation_of(layer: Labels, *, one_leading_axis: str = "T") -> Segmentation:
+def segmentation_of(
+    layer: Labels, *, one_leading_axis: str = "T", send_home: bool = False
+) -> Segmentation:
     """Take a Labels layer as a mask, in the colours that it has on the screen.
 
     Parameters
@@ -78,6 +97,9 @@ def segmentation_of(layer: Labels, *, one_leading_axis: str = "T") -> Segmentati
         With axes (y, x), (t, y, x), (z, y, x) or (t, z, y, x).
     one_leading_axis : {"T", "Z"}
         What it is where neither axis label nor unit says so.
+    send_home : bool
+        Give the mask in the order of axes of the file that its image was read
+        from, where the layers show another.
 
     Returns
     -------
@@ -96,13 +118,17 @@ def segmentation_of(layer: Labels, *, one_leading_axis: str = "T") -> Segmentati
             f"The layer {layer.name!r} has the axes {axes}, but a mask has no channels."
         )
     provenance = layer.metadata.get("provenance")
-    return Segmentation(
+    mask = Segmentation(
         data,
         axes,
         _label_set(layer, data),
-        _geometry(layer, axes, data.shape),
+        geometry_of(layer, axes, data.shape),
         Provenance(**provenance) if isinstance(provenance, dict) else Provenance(),
     )
+    home = layer.metadata.get("home")
+    if not send_home or not isinstance(home, GridChange):
+        return mask
+    return home.back(mask) if mask.geometry == home.target.geometry else mask
 
 
 def _axes(layer: Any, ndim: int, one_leading_axis: str) -> str:
@@ -134,47 +160,6 @@ def _sliceable(data: Any) -> Any:
     import dask.array
 
     return dask.array.from_array(data, name=False)  # type: ignore[no-untyped-call]
-
-
-def _geometry(layer: Any, axes: str, shape: tuple[int, ...]) -> Geometry:
-    known = layer.metadata.get("geometry")
-    if isinstance(known, Geometry) and _lies_as(layer, axes, known, shape):
-        return known  # exact, where scale and units hold but a mean
-    spacing, times = [], None
-    for axis, scale, unit, start, length in zip(
-        axes, layer.scale, layer.units, layer.translate, shape, strict=True
-    ):
-        step = _in(unit, "s" if axis == "T" else "mm") * float(scale)
-        if axis != "T":
-            spacing.append(step)
-        elif step > 0:
-            first = _in(unit, "s") * float(start)
-            times = tuple(first + step * index for index in range(length))
-    return Geometry(tuple(spacing) if min(spacing) > 0 else None, frame_times_s=times)
-
-
-def _lies_as(layer: Any, axes: str, geometry: Geometry, shape: tuple[int, ...]) -> bool:
-    times, spacing = geometry.frame_times_s, geometry.spacing_mm
-    if times is not None and ("T" not in axes or len(times) != shape[axes.index("T")]):
-        return False
-    if spacing is not None and len(spacing) != len(axes.removeprefix("T")):
-        return False
-    place = placement(axes, geometry)
-    return (
-        np.allclose(layer.scale, place["scale"])
-        and np.allclose(layer.translate, place["translate"])
-        and all(
-            unit == type(unit)(name) for unit, name in zip(layer.units, place["units"], strict=True)
-        )
-    )
-
-
-def _in(unit: Any, name: str) -> float:
-    """How many seconds or millimetres a unit is; 0 where it is of another kind."""
-    target = type(unit)(name)
-    if unit.dimensionality != target.dimensionality:
-        return 0.0
-    return float((1 * unit).to(target).magnitude)
 
 
 def _label_set(layer: Labels, data: Any) -> LabelSet:

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mambaseg.types import ArrayLike, Geometry, LabelSet, MedicalImage, Segmentation
+from mambaseg.data.grids import Reorient
+from mambaseg.data.window import GreyWindow
+from mambaseg.plugin.places import placement
+from mambaseg.types import ArrayLike, LabelSet, MedicalImage, Segmentation
 
-__all__ = ["RGB", "LayerData", "image_layer", "labels_layer", "placement"]
+__all__ = ["RGB", "LayerData", "image_layer", "inherited", "labels_layer"]
 
 LayerData = tuple[ArrayLike, dict[str, Any], str]
 """Data, the keyword arguments of the layer, and "image" or "labels"."""
@@ -19,11 +22,16 @@ RGB = ("red", "green", "blue")
 """Names of the channels of a colour image."""
 
 
-def image_layer(image: MedicalImage, frames: range | None = None) -> LayerData:
+def image_layer(
+    image: MedicalImage, frames: range | None = None, *, straighten: bool = False
+) -> LayerData:
     """Give an image as napari layer data.
 
     Colour channels become napari's last axis, a single channel loses its axis,
     and any other channels are split into a layer each. A lazy video stays lazy.
+    A volume whose axes come in another order than (z, y, x), a sagittal series
+    for example, is shown in this order, without copying it: napari cannot slice
+    it otherwise. What its masks need to go home lies in `metadata["home"]`.
 
     Parameters
     ----------
@@ -31,12 +39,18 @@ def image_layer(image: MedicalImage, frames: range | None = None) -> LayerData:
         With axes "CYX", "CTYX", "CZYX" or "CTZYX".
     frames : range or None
         Consecutive frames of a video; None for all.
+    straighten : bool
+        Leave out a tilt; see `mambaseg.plugin.places.placement`.
 
     Returns
     -------
     LayerData
         Data, keyword arguments of `napari.Viewer.add_image`, and "image".
     """
+    source_file = image.source
+    home = _home(image)
+    if home is not None:
+        image = home.image(image)
     array, geometry = _per_frame(image), image.geometry
     if frames is not None:
         array = array[:, frames.start : frames.stop]
@@ -46,20 +60,29 @@ def image_layer(image: MedicalImage, frames: range | None = None) -> LayerData:
         "multiscale": False,
         "metadata": {
             "source": image.source,
+            "file": source_file,
             "notes": image.notes,
             "geometry": geometry,
+            "region": image.region,
+            "header": dict(image.header),
+            **({} if home is None else {"home": home}),
+            **({"straightened": True} if straighten else {}),
         },
-        **placement(image.axes.removeprefix("C"), geometry),
+        **placement(image.axes.removeprefix("C"), geometry, straighten=straighten),
     }
     if image.channel_names == RGB:
         return np.moveaxis(array, 0, -1), options | {"rgb": True}, "image"
-    if array.dtype == np.uint8:
-        # The whole range, for napari would measure it on the first frame alone.
-        options["contrast_limits"] = (0, 255)
+    limits = [_limits(image, channel) for channel in range(len(image.channel_names))]
     if len(image.channel_names) == 1:
-        return array[0], options | {"rgb": False}, "image"
+        return array[0], options | {"rgb": False, "contrast_limits": limits[0]}, "image"
     options["name"] = [f"{options['name']} {channel}" for channel in image.channel_names]
-    return array, options | {"rgb": False, "channel_axis": 0}, "image"
+    return array, options | _look(image) | {"channel_axis": 0, "contrast_limits": limits}, "image"
+
+
+def inherited(layer: Any) -> dict[str, Any]:
+    """Give what of an image layer's metadata its mask's layer needs, to be saved where it lies."""
+    names = ("file", "home", "straightened")
+    return {name: layer.metadata[name] for name in names if name in layer.metadata}
 
 
 def labels_layer(segmentation: Segmentation) -> LayerData:
@@ -76,6 +99,10 @@ def labels_layer(segmentation: Segmentation) -> LayerData:
         Data, keyword arguments of `napari.Viewer.add_labels`, and "labels".
     """
     label_set = segmentation.label_set
+    home = _home(segmentation)
+    geometry, labels = segmentation.geometry, segmentation.labels
+    if home is not None:
+        geometry, labels = home.target.geometry, home.forward(np.asarray(labels), labels=True)
     options = {
         "name": segmentation.provenance.model or "labels",
         "multiscale": False,
@@ -88,11 +115,40 @@ def labels_layer(segmentation: Segmentation) -> LayerData:
         "metadata": {
             "label_set": label_set,
             "provenance": asdict(segmentation.provenance),
-            "geometry": segmentation.geometry,
+            "geometry": geometry,
+            **({} if home is None else {"home": home}),
         },
-        **placement(segmentation.axes, segmentation.geometry),
+        **placement(segmentation.axes, geometry),
     }
-    return segmentation.labels, options, "labels"
+    return labels, options, "labels"
+
+
+def _home(image: MedicalImage | Segmentation) -> Reorient | None:
+    """Give the change to axes in the order z, y, x; None where they are."""
+    if "ZYX" not in image.axes or image.geometry.direction is None:
+        return None
+    change = Reorient.in_order(image)
+    return None if change.order == (0, 1, 2) else change
+
+
+def _limits(image: MedicalImage, channel: int) -> tuple[float, float]:
+    """Contrast limits: the header's, the whole range of a byte, or robust ones of a few planes."""
+    if image.window is not None and image.array.shape[0] == 1:
+        return image.window
+    if image.array.dtype == np.uint8:
+        # The whole range, for napari would measure it on the first frame alone.
+        return 0, 255
+    window = GreyWindow.of(image, channel)
+    return window.black, max(window.white, window.black + 1e-6)
+
+
+def _look(image: MedicalImage) -> dict[str, Any]:
+    """Say how several channels are shown: scans in grey, one at a time; stains in colours."""
+    n_channels = len(image.channel_names)
+    if image.kind == "volume" and image.geometry.spacing_mm is not None:
+        visible = [True] + [False] * (n_channels - 1)
+        return {"rgb": False, "colormap": ["gray"] * n_channels, "visible": visible}
+    return {"rgb": False}
 
 
 def _per_frame(image: MedicalImage) -> Any:
@@ -104,38 +160,6 @@ def _per_frame(image: MedicalImage) -> Any:
     chunks = tuple(1 if axis == "T" else -1 for axis in image.axes)
     # A random name, for dask would otherwise pickle the whole reader to make one.
     return dask.array.from_array(image.array, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
-
-
-def placement(axes: str, geometry: Geometry) -> dict[str, Any]:
-    """Say where a layer lies: in seconds and millimetres where they are known.
-
-    Parameters
-    ----------
-    axes : str
-        Of the layer's data, such as "TYX".
-    geometry : Geometry
-        Of the image or mask.
-
-    Returns
-    -------
-    dict
-        scale, translate, units and axis_labels, as every napari layer takes them.
-    """
-    spacing = geometry.spacing_mm
-    n_space = len(axes.removeprefix("T"))
-    scale = list(spacing or (1.0,) * n_space)
-    units = ["pixel" if spacing is None else "mm"] * n_space
-    translate = [0.0] * n_space
-    if axes.startswith("T"):
-        times, rate = geometry.frame_times_s, geometry.frame_rate
-        step, unit, start = (1 / rate, "s", times[0]) if times and rate else (1.0, "pixel", 0.0)
-        scale, units, translate = [step, *scale], [unit, *units], [start, *translate]
-    return {
-        "scale": tuple(scale),
-        "translate": tuple(translate),
-        "units": tuple(units),
-        "axis_labels": tuple(axes.lower()),
-    }
 
 
 def _colormap(label_set: LabelSet) -> Any:

@@ -11,41 +11,65 @@ if TYPE_CHECKING:
 
 __all__ = ["get_reader"]
 
-_MASK_MARK = b"mambaseg_"
+_MASK_MARKS = (b"mambaseg_labels", b"mambaseg_provenance")
 _MASK_RECORD = "segmentation.json"
 
 
-def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]]:
+def get_reader(
+    path: str | Sequence[str],
+) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
     """Give the function that reads a path; what cannot be read, that function says.
 
     Parameters
     ----------
     path : str or sequence of str
-        A film, DICOM file or volume, a folder of numbered images, or a mask of ours.
+        A film, DICOM file or volume, a folder of numbered images or of DICOM
+        series, or a mask of ours.
+
+    Returns
+    -------
+    callable or None
+        None for a file that only looks by its name as if it were DICOM.
     """
-    return _read
+    paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
+    return _read if all(map(_is_ours, paths)) else None
+
+
+def _is_ours(path: Path) -> bool:
+    from mambaseg.data.file_kinds import is_dicom, known_suffixes
+
+    return path.is_dir() or path.name.lower().endswith(known_suffixes()) or is_dicom(path)
 
 
 def _read(path: str | Sequence[str]) -> list[LayerData]:
     paths = [path] if isinstance(path, str) else path
-    return [_read_one(Path(one)) for one in paths]
+    return [layer for one in paths for layer in _read_one(Path(one))]
 
 
-def _read_one(path: Path) -> LayerData:
+def _read_one(path: Path) -> list[LayerData]:
     # Here and not above, so that a menu opens fast and whatever else is broken.
-    from mambaseg.data import read_image, read_segmentation
+    from mambaseg.data import list_parts, read_image, read_segmentation
     from mambaseg.plugin.layers import image_layer, labels_layer
 
-    if not _is_our_mask(path):
-        return image_layer(read_image(path))
-    data, options, kind = labels_layer(read_segmentation(path))
-    return data, options | {"name": path.stem}, kind
+    if _is_mask(path):
+        data, options, kind = labels_layer(read_segmentation(path))
+        return [(data, options | {"name": path.stem}, kind)]
+    parts = list_parts(path)
+    if parts[0].kind == "series":  # a study: each of its series is a layer
+        return [image_layer(read_image(one.source)) for one in parts if one.kind == "series"]
+    return [image_layer(read_image(path))]
 
 
-def _is_our_mask(path: Path) -> bool:
+def _is_mask(path: Path) -> bool:
+    """Tell whether a path is a mask of ours, or a DICOM SEG."""
     if path.is_dir():
         return (path / _MASK_RECORD).is_file()
-    if path.suffix.lower() != ".nrrd" or not path.is_file():
+    if not path.is_file():
         return False
-    with path.open("rb") as file:
-        return _MASK_MARK in file.read(4096)
+    if path.suffix.lower() in (".nrrd", ".mha"):
+        with path.open("rb") as file:
+            head = file.read(65536)
+        return any(mark in head for mark in _MASK_MARKS)
+    from mambaseg.data.dicom_seg import is_dicom_seg
+
+    return is_dicom_seg(path)

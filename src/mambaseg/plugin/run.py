@@ -13,7 +13,7 @@ from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
 from mambaseg.plugin.correction import Correction, correction_of, known_correction
-from mambaseg.plugin.layers import labels_layer
+from mambaseg.plugin.layers import inherited, labels_layer
 from mambaseg.plugin.notices import report
 from mambaseg.session import (
     Failed,
@@ -140,7 +140,7 @@ class Run:
             "units": self._image.units,
             "axis_labels": self._image.axis_labels,
         }
-        options["metadata"] |= {
+        options["metadata"] |= inherited(self._image) | {
             "source": image.source,
             "segmented": str(self._image.unique_id),
         }

@@ -1,14 +1,24 @@
-"""What napari calls to save a Labels layer."""
+"""What napari calls to save a layer."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["write_nifti", "write_nrrd"]
+__all__ = [
+    "write_dicom_seg",
+    "write_image_nifti",
+    "write_image_nrrd",
+    "write_mha",
+    "write_nifti",
+    "write_nrrd",
+    "write_tiff",
+]
 
 
 def write_nrrd(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Save a Labels layer as an NRRD mask, whole or not at all.
+
+    What a format cannot keep, napari notifies of.
 
     Parameters
     ----------
@@ -29,22 +39,72 @@ def write_nrrd(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     OutputError, UnsupportedImageError
         If it cannot be written, or does not fit the format.
     """
-    return _write(path, (".nrrd",), data, meta)
+    return _write_mask(path, (".nrrd",), data, meta)
 
 
 def write_nifti(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Save a Labels layer as a NIfTI mask (.nii.gz or .nii); otherwise as `write_nrrd`."""
-    return _write(path, (".nii.gz", ".nii"), data, meta)
+    return _write_mask(path, (".nii.gz", ".nii"), data, meta)
 
 
-def _write(path: str, suffixes: tuple[str, ...], data: Any, meta: dict[str, Any]) -> list[str]:
+def write_mha(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save a Labels layer as an MHA mask; otherwise as `write_nrrd`."""
+    return _write_mask(path, (".mha",), data, meta)
+
+
+def write_tiff(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save a Labels layer as a TIFF mask, a page per frame; otherwise as `write_nrrd`."""
+    return _write_mask(path, (".tif", ".tiff"), data, meta)
+
+
+def write_dicom_seg(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save a Labels layer as DICOM SEG of the series that it lies on; otherwise as `write_nrrd`."""
+    return _write_mask(path, (".dcm",), data, meta)
+
+
+def write_image_nrrd(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save an Image layer as NRRD; otherwise as `write_nrrd`."""
+    return _write_image(path, (".nrrd", ".mha"), data, meta)
+
+
+def write_image_nifti(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save an Image layer as NIfTI (.nii.gz or .nii); otherwise as `write_nrrd`."""
+    return _write_image(path, (".nii.gz", ".nii"), data, meta)
+
+
+def _write_mask(path: str, suffixes: tuple[str, ...], data: Any, meta: dict[str, Any]) -> list[str]:
     # Here and not above, so that napari's menus open fast.
     from napari.layers import Labels
 
     from mambaseg.data import write_segmentation
     from mambaseg.plugin.from_layers import segmentation_of
 
-    if not path.lower().endswith(suffixes):
-        path += suffixes[0]
-    write_segmentation(segmentation_of(Labels(data, **meta), one_leading_axis="Z"), path)
+    path = _named(path, suffixes)
+    mask = segmentation_of(Labels(data, **meta), one_leading_axis="Z", send_home=True)
+    series = meta.get("metadata", {}).get("file")
+    _tell(write_segmentation(mask, path, series=series))
     return [path]
+
+
+def _write_image(
+    path: str, suffixes: tuple[str, ...], data: Any, meta: dict[str, Any]
+) -> list[str]:
+    from napari.layers import Image
+
+    from mambaseg.data import write_image
+    from mambaseg.plugin.from_layers import image_of
+
+    path = _named(path, suffixes)
+    _tell(write_image(image_of(Image(data, **meta), send_home=True), path))
+    return [path]
+
+
+def _named(path: str, suffixes: tuple[str, ...]) -> str:
+    return path if path.lower().endswith(suffixes) else path + suffixes[0]
+
+
+def _tell(sentences: tuple[str, ...]) -> None:
+    from napari.utils.notifications import show_warning
+
+    for sentence in sentences:
+        show_warning(sentence)
