@@ -117,6 +117,11 @@ class DicomFrames:
 
     def _find_decoder(self) -> Decoder:
         syntax = self._syntax
+        if not syntax.is_valid:  # a damaged one may have run on into the patient's name
+            raise UnreadableImageError(
+                f"{self._path} names no transfer syntax that could be: its header is damaged. "
+                "Copy or export it again."
+            )
         try:
             decoder = None if syntax.is_deflated else get_decoder(syntax)
         except (NotImplementedError, ValueError):
