@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from mambaseg.data import base_name, read_image, write_segmentation
+from mambaseg.data.blanking import blank_note
 from mambaseg.export import OverlayStyle, export_film, export_frames
 from mambaseg.files import check_writable, write_whole
 from mambaseg.inference import Engine, Event, Finished, Options, Progress
@@ -116,9 +117,12 @@ class SegmentationJob:
         written = []
         for mask in self.masks:
             path = self.output / (stem + _MASK_SUFFIX[mask])
-            write_segmentation(segmentation, path, folder=mask == "png")
+            for lost in write_segmentation(segmentation, path, folder=mask == "png"):
+                print(f"note: {lost}")
             written.append(path)
         frames = options.frames if options else None
+        if self.overlays and self.style.blank_outside and blank_note(image):
+            print(f"note: {blank_note(image)}")
         for overlay in self.overlays:
             with _bar(f"overlay {overlay}") as bar:
                 progress = _progress_on(bar)

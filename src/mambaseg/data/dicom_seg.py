@@ -24,7 +24,7 @@ from mambaseg.types.segmentation import Segmentation
 if TYPE_CHECKING:
     import highdicom
 
-__all__ = ["is_dicom_seg", "read_dicom_seg", "write_dicom_seg"]
+__all__ = ["describe_dicom_seg", "is_dicom_seg", "read_dicom_seg", "write_dicom_seg"]
 
 _MAKER = "mambaseg"
 _NEEDED = ("FrameOfReferenceUID", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
@@ -39,6 +39,19 @@ def is_dicom_seg(path: Path) -> bool:
     except Exception:  # whatever a damaged header leads to
         return False
     return header.get("SOPClassUID") == SegmentationStorage
+
+
+def describe_dicom_seg(path: Path) -> list[tuple[str, str]]:
+    """Say what a DICOM SEG holds, from its header alone; raises as `read_dicom_seg`."""
+    try:
+        header = dcmread(path, stop_before_pixels=True)
+        names = [str(one.get("SegmentLabel", "")) for one in header.SegmentSequence]
+        size = f"{header.Columns} x {header.Rows} pixels, {header.NumberOfFrames} frames"
+    except Exception:
+        raise UnreadableImageError(
+            f"{path} cannot be read as DICOM: it is damaged or cut short. Copy or export it again."
+        ) from None
+    return [("Kind", "DICOM segmentation, a mask"), ("Size", size), ("Classes", ", ".join(names))]
 
 
 def read_dicom_seg(path: Path) -> Segmentation:

@@ -14,7 +14,7 @@ from mambaseg.data.parts import choose_part
 from mambaseg.types.errors import OutOfMemoryError, UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["base_name", "open_file", "open_image", "read_image", "split_part"]
+__all__ = ["base_name", "in_memory", "open_file", "open_image", "read_image", "split_part"]
 
 
 def read_image(
@@ -57,14 +57,18 @@ def read_image(
     OutOfMemoryError
         If it does not fit in memory.
     """
-    image = open_image(path, part, resample=resample)
+    return in_memory(open_image(path, part, resample=resample))
+
+
+def in_memory(image: MedicalImage) -> MedicalImage:
+    """Read the array of an opened image; that of a film stays lazy. Raises as `read_image`."""
     if not isinstance(image.array, DeferredArray):
         return image
     try:
         array = image.array.read()
     except MemoryError as error:
         raise OutOfMemoryError(
-            f"{path} needs {np.prod(image.array.shape) * image.array.dtype.itemsize / 2**30:.1f} "
+            f"{image.source} needs {np.prod(image.array.shape) * image.array.dtype.itemsize / 2**30:.1f} "
             "GiB of memory, more than is free. Close other programs, or crop the image first."
         ) from error
     return replace(image, array=array, notes=(*image.notes, *_odd_values(array)))

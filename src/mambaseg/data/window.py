@@ -65,6 +65,11 @@ class GreyWindow:
         planes = 1 if image.axes == "CYX" else image.array.shape[1]
         chosen = np.linspace(0, planes - 1, min(planes, _SAMPLED_FRAMES)).round().astype(int)
         sample = np.stack([read_plane(image, int(i))[channel] for i in chosen]).astype(np.float64)
+        return cls.of_plane(sample)
+
+    @classmethod
+    def of_plane(cls, sample: NDArray[Any]) -> GreyWindow:
+        """Choose the window for some intensities, as `of` does; what is not a number is passed over."""
         finite = sample[np.isfinite(sample)]
         if finite.size == 0:
             return cls(0.0, 1.0)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mambaseg.data.blanking import blanked
 from mambaseg.data.window import GreyWindow, read_plane
 from mambaseg.export.legend import Legend
 from mambaseg.export.painting import paint
@@ -116,6 +117,8 @@ class FrameComposer:
 
     def _background(self, frame: int) -> NDArray[np.uint8]:
         plane = read_plane(self._image, frame)
+        if self._style.blank_outside:
+            plane = blanked(plane, self._image.region)
         if self._color:
             picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(plane, 0, -1)))
         else:

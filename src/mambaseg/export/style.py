@@ -31,6 +31,9 @@ class OverlayStyle:
         How many times larger than the image the picture is along y and x, 1 to
         16. Intensities are interpolated, labels repeated; outlines and legend
         are drawn at the larger size.
+    blank_outside : bool
+        Make black what lies outside an ultrasound picture, which may be text
+        about the patient.
 
     Raises
     ------
@@ -43,6 +46,7 @@ class OverlayStyle:
     contour_width: int = 1
     legend: bool = True
     scale: int = 1
+    blank_outside: bool = True
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):

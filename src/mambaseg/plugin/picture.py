@@ -8,9 +8,17 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel
 
-__all__ = ["Picture"]
+__all__ = ["Picture", "pixmap_of"]
 
 _LARGEST = QSize(300, 180)
+
+
+def pixmap_of(picture: NDArray[np.uint8]) -> QPixmap:
+    """Give an array of uint8, shape (Y, X, 3), red, green, blue, as Qt's picture."""
+    height, width, _ = picture.shape
+    pixels = np.ascontiguousarray(picture)
+    view = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return QPixmap.fromImage(view.copy())
 
 
 class Picture(QLabel):
@@ -28,11 +36,8 @@ class Picture(QLabel):
         self.setVisible(picture is not None)
         if picture is None:
             return
-        height, width, _ = picture.shape
-        pixels = np.ascontiguousarray(picture)
-        view = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         self.setPixmap(
-            QPixmap.fromImage(view.copy()).scaled(
+            pixmap_of(picture).scaled(
                 _LARGEST,
                 Qt.AspectRatioMode.KeepAspectRatio,
                 Qt.TransformationMode.SmoothTransformation,

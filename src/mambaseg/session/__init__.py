@@ -1,7 +1,7 @@
 """What the panels of one viewer share, without Qt: work in the background, and words for it."""
 
 from mambaseg.session.correcting import ClipCorrections, mask_digest
-from mambaseg.session.describe import describe_image, summarise_image
+from mambaseg.session.describe import describe_image, describe_part, summarise_image
 from mambaseg.session.events import (
     Failed,
     FramesDone,
@@ -15,7 +15,7 @@ from mambaseg.session.events import (
 from mambaseg.session.exporting import ExportRequest, export
 from mambaseg.session.finding import find_images
 from mambaseg.session.fitting import ModelChoice, choose_models
-from mambaseg.session.inspecting import Inspection, inspect
+from mambaseg.session.inspecting import Glance, Inspection, glance, inspect, inspect_parts
 from mambaseg.session.learning_data import LearningData, list_learning_data
 from mambaseg.session.measuring import Comparison, Line, Measurement, measure
 from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
@@ -34,6 +34,7 @@ __all__ = [
     "ExportRequest",
     "Failed",
     "FramesDone",
+    "Glance",
     "InProcessService",
     "Inspection",
     "Job",
@@ -55,11 +56,14 @@ __all__ = [
     "Worker",
     "choose_models",
     "describe_image",
+    "describe_part",
     "draw_curves",
     "draw_run",
     "export",
     "find_images",
+    "glance",
     "inspect",
+    "inspect_parts",
     "list_learning_data",
     "mask_digest",
     "measure",

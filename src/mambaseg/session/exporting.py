@@ -54,7 +54,7 @@ def export(request: ExportRequest, progress: Callable[[int, int], None]) -> str:
     Returns
     -------
     str
-        What was written, in words.
+        What was written, and what was left out of it, in words.
 
     Raises
     ------
@@ -63,6 +63,8 @@ def export(request: ExportRequest, progress: Callable[[int, int], None]) -> str:
     UnsupportedImageError
         If image, mask, frames and kind of file do not fit together.
     """
+    from mambaseg.data.blanking import blank_note
+
     # Codecs are loaded with the first export, in its thread, not when a panel opens.
     from mambaseg.export import export_film, export_frames, export_picture
 
@@ -72,14 +74,16 @@ def export(request: ExportRequest, progress: Callable[[int, int], None]) -> str:
         request.path,
         request.style,
     )
+    blank = blank_note(image) if style.blank_outside else ""
+    note = f". {blank}" if blank else ""
     if path.suffix.lower() == ".png":
         frame = request.frames.start if request.frames is not None else 0
         export_picture(image, segmentation, path, style, frame=frame)
-        return f"Wrote {path}"
+        return f"Wrote {path}{note}"
     if not path.suffix:
         written = export_frames(
             image, segmentation, path, style, frames=request.frames, progress=progress
         )
-        return f"Wrote {len(written)} pictures into {path}"
+        return f"Wrote {len(written)} pictures into {path}{note}"
     export_film(image, segmentation, path, style, frames=request.frames, progress=progress)
-    return f"Wrote {path}"
+    return f"Wrote {path}{note}"

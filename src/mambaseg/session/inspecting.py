@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from mambaseg.data import read_image
+from mambaseg.data.channels import join_channels
+from mambaseg.data.parts import Part
+from mambaseg.data.readers import open_image
 from mambaseg.data.window import GreyWindow, read_plane
 from mambaseg.session.describe import describe_image
 from mambaseg.types import MedicalImage
 
-__all__ = ["Inspection", "inspect", "preview"]
+__all__ = ["Glance", "Inspection", "glance", "inspect", "inspect_parts", "preview"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Inspection:
     Parameters
     ----------
     image : MedicalImage
-        The image; a film is read lazily.
+        The image; its array reads the file when it is indexed.
     rows : list of (str, str)
         Its properties in words.
     preview : ndarray of uint8, shape (Y, X, 3)
@@ -35,6 +39,27 @@ class Inspection:
     preview: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Glance:
+    """A line of a table.
+
+    Parameters
+    ----------
+    modality, slices, spacing : str
+        What the header says; "" where it says nothing.
+    picture : ndarray of uint8, shape (Y, X, 3), or None
+        A small picture of the middle; None where the image cannot be read.
+    problem : str
+        Why it cannot be read; "" if it can.
+    """
+
+    modality: str = ""
+    slices: str = ""
+    spacing: str = ""
+    picture: NDArray[np.uint8] | None = None
+    problem: str = ""
+
+
 def inspect(path: Path) -> Inspection:
     """Read a file far enough to say what it holds.
 
@@ -43,7 +68,51 @@ def inspect(path: Path) -> Inspection:
     UnreadableImageError, UnsupportedImageError
         If it cannot be read.
     """
-    image = read_image(path)
+    return _inspected(open_image(path))
+
+
+def inspect_parts(parts: Sequence[Part], *, resample: bool = False) -> Inspection:
+    """Read parts of a path far enough to say what they hold together.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        One, or several that become the channels of one image.
+    resample : bool
+        As in `mambaseg.data.read_image`.
+
+    Raises
+    ------
+    UnreadableImageError, UnsupportedImageError
+        If one cannot be read, or they do not fit together.
+    """
+    images = [part.open(resample=resample) for part in parts]
+    if len(images) == 1:
+        return _inspected(images[0])
+    return _inspected(join_channels(images, [part.name for part in parts], resample=resample))
+
+
+def glance(part: Part, size: int) -> Glance:
+    """Look at a part for a table, with a picture of at most `size` x `size` pixels.
+
+    Raises
+    ------
+    MambasegError
+        If it cannot be read.
+    """
+    image = part.open()
+    picture = Image.fromarray(preview(image))
+    picture.thumbnail((size, size))
+    spacing = image.geometry.spacing_mm
+    return Glance(
+        image.header.get("Modality", ""),
+        str(image.array.shape[-3]) if image.array.ndim > 3 else "1",
+        "" if spacing is None else " x ".join(f"{step:.3g}" for step in reversed(spacing)),
+        np.asarray(picture),
+    )
+
+
+def _inspected(image: MedicalImage) -> Inspection:
     return Inspection(image, describe_image(image), preview(image))
 
 
@@ -61,5 +130,8 @@ def preview(image: MedicalImage, index: int | None = None) -> NDArray[np.uint8]:
         plane = plane[:, plane.shape[1] // 2]
     if len(plane) == 3 and plane.dtype == np.uint8:
         return np.ascontiguousarray(np.moveaxis(plane, 0, -1))
-    grey = GreyWindow.of(image).apply(plane[0]) if plane.dtype != np.uint8 else plane[0]
+    grey = plane[0]
+    if grey.dtype != np.uint8:
+        window = image.window if len(image.channel_names) == 1 else None
+        grey = (GreyWindow(*window) if window else GreyWindow.of_plane(grey)).apply(grey)
     return np.repeat(grey[..., None], 3, axis=2)
