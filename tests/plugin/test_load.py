@@ -107,7 +107,7 @@ def test_one_of_several_files_is_chosen(desk: Any, panel: Any, tmp_path: Path) -
     desk.wait(panel.open.isEnabled)
     assert names(panel) == ["a.nrrd", "b.nii.gz"]
     assert facts(panel)["Size"] == "7 x 6 x 3 pixels"
-    desk.wait(lambda: panel.parts.item(1, 3).text() == "0.5 x 0.75 x 2")
+    desk.wait(lambda: panel.parts.item(1, 3).text() == "0.5 x 0.75\nx 2")
     assert panel.parts.item(1, 2).text() == "5"
     assert not panel.parts.item(1, 0).icon().isNull()
     panel.parts.selectRow(1)
@@ -131,7 +131,7 @@ def test_four_series_are_opened_as_four_channels(
     assert names(panel) == ["T1post", "HippoCrop", "T1pre_reg", "FLAIR_reg", "T2_reg"]
     desk.wait(lambda: panel.parts.item(4, 2).text() == "22")
     assert panel.parts.item(4, 1).text() == "MR"
-    assert panel.parts.item(4, 3).text() == "0.688 x 0.688 x 6.5"
+    assert panel.parts.item(4, 3).text() == "0.688 x 0.688\nx 6.5"
     control = Qt.KeyboardModifier.ControlModifier
     for row in (2, 3, 4):
         place = panel.parts.visualItemRect(panel.parts.item(row, 0)).center()

@@ -56,7 +56,7 @@ def image_layer(
         array = array[:, frames.start : frames.stop]
         geometry = geometry.with_frames(frames.start, frames.stop)
     options = {
-        "name": PurePath(image.source).name or "image",
+        "name": PurePath(image.source).name.rpartition("::")[2] or "image",
         "multiscale": False,
         "metadata": {
             "source": image.source,
@@ -75,7 +75,8 @@ def image_layer(
     limits = [_limits(image, channel) for channel in range(len(image.channel_names))]
     if len(image.channel_names) == 1:
         return array[0], options | {"rgb": False, "contrast_limits": limits[0]}, "image"
-    options["name"] = [f"{options['name']} {channel}" for channel in image.channel_names]
+    name = PurePath(image.source.partition("::")[0]).name or "image"
+    options["name"] = [f"{name} {channel}" for channel in image.channel_names]
     return array, options | _look(image) | {"channel_axis": 0, "contrast_limits": limits}, "image"
 
 

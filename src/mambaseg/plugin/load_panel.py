@@ -158,14 +158,14 @@ class LoadPanel(Panel):
         while self.facts.rowCount():
             self.facts.removeRow(0)
         for name, value in found.rows if found else ():
-            self.facts.addRow(name, QLabel(value))
+            self.facts.addRow(name, _wrapped(value))
         n_frames = found.image.n_frames if found else 1
         for part in (self.range_name, self.range):
             part.setVisible(n_frames > 1)
         self.range.set_length(n_frames)
         tilt = tilt_degrees(found.image.geometry) if found else 0.0
         self.straighten.setVisible(tilt > _LEAST_TILT)
-        self.straighten.setText(f"Leave out the tilt of {tilt:.1f}°, so that painting is exact")
+        self.straighten.setText(f"Leave out the tilt of {tilt:.1f}°")
         n_channels = len(self.parts.parts)
         self.open.setText(f"Open {n_channels} as channels" if n_channels > 1 else "Open")
         self.open.setEnabled(found is not None)
@@ -191,6 +191,14 @@ class LoadPanel(Panel):
         count = len(added) if isinstance(added, list) else 1
         what = "a layer" if count == 1 else f"{count} layers"
         self.note.setText(" ".join((f"Opened {Path(image.source).name} as {what}.", *image.notes)))
+
+
+def _wrapped(text: str) -> QLabel:
+    """Make a text that takes the width it gets."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setMinimumWidth(1)
+    return label
 
 
 def _ask_file(dialog: QFileDialog) -> None:

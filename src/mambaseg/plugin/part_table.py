@@ -15,7 +15,8 @@ from mambaseg.session import Glance
 __all__ = ["PICTURE_SIZE", "PartTable"]
 
 PICTURE_SIZE = 40
-_TITLES = ("Name", "Type", "Slices", "Spacing in mm")
+_TITLES = ("Name", "Type", "Slices", "Spacing (mm)")
+_TYPE = 1
 _MOST_ROWS = 5
 
 
@@ -69,6 +70,7 @@ class PartTable(QTableWidget):
         for row, part in enumerate(self._parts):
             for column in range(len(_TITLES)):
                 self.setItem(row, column, _item(part.name if column == 0 else "", column))
+        self.setColumnHidden(_TYPE, True)  # until one is known
         self._fit()
         self.setVisible(len(self._parts) > 1)
         self.blockSignals(False)
@@ -82,6 +84,8 @@ class PartTable(QTableWidget):
             item = self.item(row, column)
             if item is not None:
                 item.setText(text)
+        if glance.modality:
+            self.setColumnHidden(_TYPE, False)
         name = self.item(row, 0)
         if name is None:
             return
@@ -89,7 +93,10 @@ class PartTable(QTableWidget):
             name.setToolTip(glance.problem)
             name.setForeground(self.palette().placeholderText())
         if glance.picture is not None:
-            name.setIcon(QIcon(pixmap_of(glance.picture)))
+            icon = QIcon(pixmap_of(glance.picture))
+            # Else Qt tints it where its row is selected.
+            icon.addPixmap(pixmap_of(glance.picture), QIcon.Mode.Selected)
+            name.setIcon(icon)
 
     def _fit(self) -> None:
         header = self.horizontalHeader()

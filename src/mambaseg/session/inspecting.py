@@ -107,9 +107,14 @@ def glance(part: Part, size: int) -> Glance:
     return Glance(
         image.header.get("Modality", ""),
         str(image.array.shape[-3]) if image.array.ndim > 3 else "1",
-        "" if spacing is None else " x ".join(f"{step:.3g}" for step in reversed(spacing)),
+        "" if spacing is None else _in_two_lines([f"{step:.3g}" for step in reversed(spacing)]),
         np.asarray(picture),
     )
+
+
+def _in_two_lines(steps: list[str]) -> str:
+    """Join steps along x, y and z, the last in a line of its own: tables are narrow."""
+    return " x ".join(steps[:2]) + "".join(f"\nx {step}" for step in steps[2:])
 
 
 def _inspected(image: MedicalImage) -> Inspection:
