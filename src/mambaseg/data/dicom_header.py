@@ -31,6 +31,8 @@ def frame_value(header: Dataset, keyword: str, frame: int = 0) -> Any:
     None where the header has none, or it is damaged.
     """
     try:
+        if "SharedFunctionalGroupsSequence" not in header:
+            return header.get(keyword)
         group = _GROUPS.get(keyword, "")
         per_frame = header.get("PerFrameFunctionalGroupsSequence")
         shared = header.get("SharedFunctionalGroupsSequence")

@@ -19,7 +19,7 @@ from pydicom.uid import UID
 from mambaseg.data.dicom_header import rescale
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 
-__all__ = ["DicomFrames", "presented_type"]
+__all__ = ["DicomFrames", "in_units", "presented_type"]
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 
@@ -192,11 +192,20 @@ class DicomFrames:
         if interpretation == "MONOCHROME1":
             lowest, highest = _stored_range(header)
             pixels = (lowest + highest - pixels.astype(np.int64)).astype(pixels.dtype)
-        slope, intercept = rescale(header, index)
-        if (slope, intercept) != (1, 0):
-            dtype = presented_type(header, index)
-            pixels = pixels.astype(dtype) * dtype.type(slope) + dtype.type(intercept)
-        return pixels[..., None]
+        return in_units(pixels, header, index)[..., None]
+
+
+def in_units(pixels: NDArray[Any], header: Dataset, index: int = 0) -> NDArray[Any]:
+    """Turn stored grey values of a frame into the header's rescaled units, where it gives any."""
+    slope, intercept = rescale(header, index)
+    if (slope, intercept) == (1, 0):
+        return pixels
+    dtype = presented_type(header, index)
+    result = pixels.astype(dtype)
+    if slope != 1:
+        result *= dtype.type(slope)
+    result += dtype.type(intercept)
+    return result
 
 
 def presented_type(header: Dataset, index: int = 0) -> np.dtype[Any]:

@@ -8,48 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydicom import dcmread
-from pydicom.dataset import Dataset
 
 from mambaseg.data.deferred import DeferredArray
-from mambaseg.data.dicom_header import described, number, numbers, window
-from mambaseg.data.dicom_pixels import DicomFrames, presented_type
+from mambaseg.data.dicom_header import described, window
+from mambaseg.data.dicom_slices import SliceFile, read_slice, read_slice_file
 from mambaseg.data.dicom_volume import read_stack
-from mambaseg.data.slice_stack import PlacedSlice, SliceStack, stack
+from mambaseg.data.slice_stack import SliceStack, stack
 from mambaseg.data.still_images import channel_names
-from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.image import MedicalImage
 
 __all__ = ["DicomSeries", "find_series", "open_series", "stack_series"]
-
-_TIMES = ("TriggerTime", "TemporalPositionIdentifier", "AcquisitionTime")
-_TAGS = [
-    "SOPClassUID",
-    "Modality",
-    "SeriesDescription",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "InstanceNumber",
-    "NumberOfFrames",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-    "SliceThickness",
-    "SpacingBetweenSlices",
-    *_TIMES,
-    "Rows",
-    "Columns",
-    "SamplesPerPixel",
-    "BitsStored",
-    "BitsAllocated",
-    "PixelRepresentation",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "WindowCenter",
-    "WindowWidth",
-    "BurnedInAnnotation",
-]
 
 
 @dataclass(frozen=True)
@@ -63,18 +31,18 @@ class DicomSeries:
         from others of its folder by a number in brackets.
     uid : str
         Its SeriesInstanceUID.
-    headers : dict of Path to Dataset
-        A few elements of each file.
+    slices : tuple of SliceFile
+        In no order.
     """
 
     name: str
     uid: str
-    headers: dict[Path, Dataset]
+    slices: tuple[SliceFile, ...]
 
     @property
-    def first(self) -> Dataset:
-        """The header of one file."""
-        return next(iter(self.headers.values()))
+    def files(self) -> tuple[Path, ...]:
+        """Where the slices lie."""
+        return tuple(one.path for one in self.slices)
 
 
 def find_series(files: Iterable[Path]) -> list[DicomSeries]:
@@ -89,53 +57,21 @@ def find_series(files: Iterable[Path]) -> list[DicomSeries]:
     UnreadableImageError
         If a DICOM file among them is damaged.
     """
-    groups: dict[tuple[Any, ...], dict[Path, Dataset]] = {}
+    groups: dict[tuple[Any, ...], list[SliceFile]] = {}
     for path in files:
-        header = _header(path)
-        if header is not None and _is_slice(header):
-            groups.setdefault(_group(header), {})[path] = header
+        one = read_slice_file(path)
+        if one is not None:
+            groups.setdefault(one.group, []).append(one)
     names: dict[str, int] = {}
     found = []
-    for headers in groups.values():
-        first = next(iter(headers.values()))
+    for slices in groups.values():
+        first = slices[0].header
         name = described(first).get("SeriesDescription", "")
         name = name or f"series {first.get('SeriesNumber') or 1}"
         names[name] = names.get(name, 0) + 1
         name = f"{name} ({names[name]})" if names[name] > 1 else name
-        found.append(DicomSeries(name, str(first.get("SeriesInstanceUID", "")), headers))
+        found.append(DicomSeries(name, str(first.get("SeriesInstanceUID", "")), tuple(slices)))
     return found
-
-
-def _header(path: Path) -> Dataset | None:
-    """Read the elements that count; None if the file is no DICOM."""
-    with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM":
-            return None
-        file.seek(0)
-        try:
-            return dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
-        except Exception:  # whatever a damaged header leads to; it may hold the patient's name
-            raise UnreadableImageError(
-                f"{path} cannot be read as DICOM: it is damaged or cut short. Copy or export the "
-                "series again."
-            ) from None
-
-
-def _is_slice(header: Dataset) -> bool:
-    return (
-        len(numbers(header, "ImagePositionPatient")) == 3
-        and len(numbers(header, "ImageOrientationPatient")) == 6
-        and (number(header, "NumberOfFrames") or 1) == 1
-        and bool(header.get("Rows"))
-        and bool(header.get("Columns"))
-    )
-
-
-def _group(header: Dataset) -> tuple[Any, ...]:
-    orientation = tuple(np.round(numbers(header, "ImageOrientationPatient"), 3))
-    spacing = tuple(np.round(numbers(header, "PixelSpacing"), 4))
-    size = (header.Rows, header.Columns, header.get("SamplesPerPixel", 1))
-    return header.get("SeriesInstanceUID"), *size, orientation, spacing
 
 
 def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> MedicalImage:
@@ -163,22 +99,18 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
     """
     what = f"{source} (series {series.name!r})"
     ordered = stack_series(series, source, resample=resample)
-    first = series.first
+    first = series.slices[0].header
     channels = 3 if first.get("SamplesPerPixel", 1) == 3 else 1
     times = () if ordered.geometry.frame_times_s is None else (len(ordered.keys),)
     shape = (channels, *times, ordered.depth, int(first.Rows), int(first.Columns))
-    dtype = np.result_type(*{presented_type(header) for header in series.headers.values()})
-
-    def read(path: Path) -> NDArray[Any]:
-        return DicomFrames(path).frame(0)
-
+    dtype = np.result_type(*{one.dtype for one in series.slices})
     keys = ordered.keys[0]
     return MedicalImage(
         DeferredArray(
             shape,
             dtype,
-            lambda: read_stack(ordered, shape, dtype, read, what),
-            lambda z: np.moveaxis(read(keys[z * len(keys) // ordered.depth]), -1, 0),
+            lambda: read_stack(ordered, shape, dtype, read_slice, what),
+            lambda z: np.moveaxis(read_slice(keys[z * len(keys) // ordered.depth]), -1, 0),
         ),
         "CTZYX" if times else "CZYX",
         ordered.geometry,
@@ -191,31 +123,6 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
 
 
 def stack_series(series: DicomSeries, source: str, *, resample: bool = False) -> SliceStack:
-    """Put the files of a series in the order in which they lie; otherwise as `open_series`."""
-    slices = [_placed(path, header) for path, header in series.headers.items()]
+    """Put the slices of a series in the order in which they lie; otherwise as `open_series`."""
+    slices = [one.placed() for one in series.slices]
     return stack(slices, f"{source} (series {series.name!r})", resample=resample)
-
-
-def _placed(path: Path, header: Dataset) -> PlacedSlice:
-    position, spacing = numbers(header, "ImagePositionPatient"), numbers(header, "PixelSpacing")
-    times = (_time(header, keyword) for keyword in _TIMES)
-    return PlacedSlice(
-        path,
-        int(number(header, "InstanceNumber") or 0),
-        (position[0], position[1], position[2]),
-        tuple(numbers(header, "ImageOrientationPatient")),
-        (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
-        number(header, "SpacingBetweenSlices") or number(header, "SliceThickness"),
-        next((time for time in times if time is not None), None),
-    )
-
-
-def _time(header: Dataset, keyword: str) -> float | None:
-    value = number(header, keyword)
-    if value is None:
-        return None
-    if keyword == "TriggerTime":
-        return value / 1000
-    if keyword == "AcquisitionTime":  # hours, minutes and seconds as one number
-        return value // 10000 * 3600 + value // 100 % 100 * 60 + value % 100
-    return value

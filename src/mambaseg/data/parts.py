@@ -171,7 +171,7 @@ def _of_folder(folder: Path, source: str) -> list[Part]:
         Part(
             series.name,
             "series",
-            tuple(series.headers),
+            series.files,
             lambda resample, series=series: open_series(series, source, resample=resample),
             series.uid,
         )

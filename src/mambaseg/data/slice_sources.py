@@ -56,9 +56,9 @@ def slice_sources(place: Path | Part) -> SliceSources:
         If they are no DICOM, or make no volume.
     """
     if isinstance(place, Part) and place.kind == "series":
-        (series,) = (one for one in find_series(place.files) if {*one.headers} == {*place.files})
+        (series,) = find_series(place.files)
         ordered = stack_series(series, place.source)
-        headers = [dcmread(file, stop_before_pixels=True) for file in ordered.keys[0]]
+        headers = [dcmread(one.path, stop_before_pixels=True) for one in ordered.keys[0]]
         order = list(range(len(headers)))
     else:
         file = place.files[0] if isinstance(place, Part) else place
