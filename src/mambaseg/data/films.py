@@ -23,6 +23,9 @@ from mambaseg.types.image import MedicalImage
 
 __all__ = ["FilmArray", "read_film"]
 
+_KEPT_BEFORE = 8
+"""Frames before a wanted one that are kept too, for steps back; turning them to RGB takes time."""
+
 
 @dataclass
 class _Decoder:
@@ -77,7 +80,7 @@ class FilmArray(FrameArray):
         pixels: NDArray[Any] | None = None
         try:
             for found, frame in self._frames_to(index):
-                if index - found < self._capacity:
+                if index - found < min(self._capacity, _KEPT_BEFORE):
                     pixels = self._pixels(found, frame)
                     self._remember(found, pixels)
         except av.FFmpegError as error:

@@ -83,7 +83,8 @@ class FrameArray(ABC):
             return view
 
         if isinstance(time, int):
-            return cut(range(self._shape[1])[time]).copy()
+            # Laid out as it was decoded: colours next to each other, as screens want them.
+            return cut(range(self._shape[1])[time]).copy(order="K")
         indices = range(self._shape[1])[time]
         channels, _, rows, columns = self._shape
         cut_shape = np.broadcast_to(False, (channels, rows, columns))[channel, row, column].shape

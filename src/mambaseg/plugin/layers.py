@@ -10,6 +10,7 @@ import numpy as np
 
 from mambaseg.data.grids import Reorient
 from mambaseg.data.window import GreyWindow
+from mambaseg.plugin.lazy_frames import LazyFrames
 from mambaseg.plugin.places import placement
 from mambaseg.types import ArrayLike, LabelSet, MedicalImage, Segmentation
 
@@ -51,9 +52,8 @@ def image_layer(
     home = _home(image)
     if home is not None:
         image = home.image(image)
-    array, geometry = _per_frame(image), image.geometry
+    geometry = image.geometry
     if frames is not None:
-        array = array[:, frames.start : frames.stop]
         geometry = geometry.with_frames(frames.start, frames.stop)
     options = {
         "name": PurePath(image.source).name.rpartition("::")[2] or "image",
@@ -71,12 +71,15 @@ def image_layer(
         **placement(image.axes.removeprefix("C"), geometry, straighten=straighten),
     }
     if image.channel_names == RGB:
-        return np.moveaxis(array, 0, -1), options | {"rgb": True}, "image"
+        return _data(image, frames, None), options | {"rgb": True}, "image"
     limits = [_limits(image, channel) for channel in range(len(image.channel_names))]
     if len(image.channel_names) == 1:
-        return array[0], options | {"rgb": False, "contrast_limits": limits[0]}, "image"
+        options |= {"rgb": False, "contrast_limits": limits[0]}
+        return _data(image, frames, 0), options, "image"
     name = PurePath(image.source.partition("::")[0]).name or "image"
     options["name"] = [f"{name} {channel}" for channel in image.channel_names]
+    # napari splits the channels of one array into layers.
+    array = np.asarray(image.array if frames is None else image.array[:, frames.start : frames.stop])
     return array, options | _look(image) | {"channel_axis": 0, "contrast_limits": limits}, "image"
 
 
@@ -152,15 +155,13 @@ def _look(image: MedicalImage) -> dict[str, Any]:
     return {"rgb": False}
 
 
-def _per_frame(image: MedicalImage) -> Any:
-    """Wrap a lazy array so that napari reads one frame at a time, and only when it is shown."""
-    if isinstance(image.array, np.ndarray):
-        return image.array
-    import dask.array
-
-    chunks = tuple(1 if axis == "T" else -1 for axis in image.axes)
-    # A random name, for dask would otherwise pickle the whole reader to make one.
-    return dask.array.from_array(image.array, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+def _data(image: MedicalImage, frames: range | None, channel: int | None) -> Any:
+    """Give one channel, or all as the last axis; a lazy video's frames are read when shown."""
+    array = image.array
+    if not isinstance(array, np.ndarray) and image.kind == "video":
+        return LazyFrames(array, frames or range(image.n_frames), channel)
+    whole = np.asarray(array if frames is None else array[:, frames.start : frames.stop])
+    return np.moveaxis(whole, 0, -1) if channel is None else whole[channel]
 
 
 def _colormap(label_set: LabelSet) -> Any:
