@@ -67,7 +67,9 @@ def test_info_tells_the_patient_only_when_asked(
     assert_nobody(told)
 
 
-def test_a_run_leaves_no_name(clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_run_leaves_no_name(
+    clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     model = small_model(tmp_path / "models", "small")
     out = tmp_path / "out"
     setup_log()

@@ -74,14 +74,18 @@ def test_reoriented_axes_run_as_asked(image: MedicalImage) -> None:
 @often
 @given(image=images("CYX CTYX CZYX CTZYX", (np.int16,), placed=True), data=st.data())
 def test_padding_and_cropping(image: MedicalImage, data: st.DataObject) -> None:
-    widths = [(data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3))) for _ in image.spatial_shape]
+    widths = [
+        (data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3))) for _ in image.spatial_shape
+    ]
     pad = Pad.by(image, widths, fill=-7)
     padded = pad.image(image)
     inner = [slice(a, n - b) for (a, b), n in zip(widths, padded.spatial_shape, strict=True)]
     np.testing.assert_array_equal(padded.array[(..., *inner)], image.array)
     assert int((padded.array == -7).sum()) == padded.array.size - image.array.size
     before, after = values_by_place(image), values_by_place(padded)
-    assert before.items() <= after.items() or np.allclose(sorted(before), sorted({*after} & {*before}))
+    assert before.items() <= after.items() or np.allclose(
+        sorted(before), sorted({*after} & {*before})
+    )
     assert_home(pad, image)
     crop = Crop.to_box(padded, [a for a, _ in widths], [s.stop for s in inner])
     again = crop.image(padded)
@@ -104,7 +108,10 @@ def test_what_was_cropped_away_comes_back_as_background() -> None:
 
 
 @often
-@given(image=images("CYX CZYX CTYX CTZYX", (np.int16,), placed=True), rule=st.sampled_from(["nearest", "linear"]))
+@given(
+    image=images("CYX CZYX CTYX CTZYX", (np.int16,), placed=True),
+    rule=st.sampled_from(["nearest", "linear"]),
+)
 def test_resampling_keeps_the_box_and_comes_home(image: MedicalImage, rule: Any) -> None:
     old = np.array(image.geometry.spacing_mm)
     change = Resample.to_spacing(image, (old * 0.5).tolist(), rule)
@@ -128,11 +135,15 @@ def test_linear_images_stay_linear_on_an_oblique_grid() -> None:
     at = (np.linalg.inv(grid.turn) @ place)[::-1] / grid.geometry.spacing_mm
     assert fine.array[(0, *inner)] == pytest.approx(2 * at[0] + 3 * at[1] - at[2], abs=1e-3)
     back = resample_to(fine, image)
-    np.testing.assert_allclose(back.array[0, 1:-1, 1:-1, 1:-1], image.array[0, 1:-1, 1:-1, 1:-1], atol=0.5)
+    np.testing.assert_allclose(
+        back.array[0, 1:-1, 1:-1, 1:-1], image.array[0, 1:-1, 1:-1, 1:-1], atol=0.5
+    )
 
 
 def test_unknown_spacing_is_not_resampled_but_reoriented_and_padded() -> None:
-    image = MedicalImage(np.zeros((1, 2, 3, 4)), "CZYX", Geometry(direction=(1, 0, 0, 0, -1, 0, 0, 0, 1)))
+    image = MedicalImage(
+        np.zeros((1, 2, 3, 4)), "CZYX", Geometry(direction=(1, 0, 0, 0, -1, 0, 0, 0, 1))
+    )
     with pytest.raises(UnsupportedImageError, match="unknown spacing"):
         Resample.to_spacing(image, (1, 1, 1))
     with pytest.raises(UnsupportedImageError, match="says? where it lies|does not say where"):

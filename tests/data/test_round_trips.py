@@ -12,7 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from placed import directions, images, write_series
 
-from mambaseg.data import read_image, read_segmentation, sample_path, write_image, write_segmentation
+from mambaseg.data import (
+    read_image,
+    read_segmentation,
+    sample_path,
+    write_image,
+    write_segmentation,
+)
 from mambaseg.types import Geometry, LabelSet, MedicalImage, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
 
@@ -61,7 +67,9 @@ def test_nifti_keeps_all_but_what_it_says(image: MedicalImage, suffix: str, tmp_
         assert "no room for the names of channels" in told
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(direction=directions(left_handed=False), data=st.data())
 def test_dicom_segmentations(
     direction: tuple[float, ...], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -109,7 +117,9 @@ def test_dicom_segmentations_name_what_they_lose(tmp_path: Path) -> None:
 def test_dicom_segmentations_that_cannot_be(tmp_path: Path) -> None:
     series = write_series(tmp_path / "series", np.zeros((3, 4, 5)))
     label_set = LabelSet.from_names({1: "a"})
-    volume = Segmentation(np.zeros((3, 4, 5), np.uint8), "ZYX", label_set, read_image(series).geometry)
+    volume = Segmentation(
+        np.zeros((3, 4, 5), np.uint8), "ZYX", label_set, read_image(series).geometry
+    )
     clip = Segmentation(np.zeros((30, 240, 320), np.uint8), "TYX", label_set)
     elsewhere = replace(volume, geometry=replace(volume.geometry, origin_mm=(0.0, 0.0, 0.0)))
     lost = write_series(tmp_path / "lost", np.zeros((3, 4, 5)), FrameOfReferenceUID="")

@@ -78,7 +78,11 @@ def test_every_file_opens_or_is_refused(shared: Path, name: str) -> None:
         ("totalsegmentator_ref/example_ct_dicom", ["CT Body 3.0"], (1, 20, 512, 512)),
         ("brats2021_00006", ["BraTS2021_00006", "BraTS2021_00006_seg.nii.gz"], (4, 155, 240, 240)),
         ("vivim_vtus/Train/0002", ["0002/ (numbered frames)"], (3, 91, 256, 256)),
-        ("acdc_h5/volumes/patient001_frame01.h5", ["image", "label", "scribble"], (1, 10, 256, 216)),
+        (
+            "acdc_h5/volumes/patient001_frame01.h5",
+            ["image", "label", "scribble"],
+            (1, 10, 256, 216),
+        ),
     ],
 )
 def test_what_folders_hold(

@@ -104,7 +104,10 @@ def test_landmarks_of_real_volumes(shared: Path, tmp_path: Path, name: str) -> N
 
 def test_a_mask_in_flipped_voxel_order_lies_on_its_series(shared: Path) -> None:
     folder = shared / "data" / "totalsegmentator_ref"
-    image, mask = read_image(folder / "example_ct_dicom"), read_segmentation(folder / "example_seg_dicom.nii.gz")
+    image, mask = (
+        read_image(folder / "example_ct_dicom"),
+        read_segmentation(folder / "example_seg_dicom.nii.gz"),
+    )
     assert image.geometry.direction != mask.geometry.direction
     model = napari_components.ViewerModel()
     data, options, _ = image_layer(image)
@@ -129,7 +132,9 @@ def test_a_mask_in_flipped_voxel_order_lies_on_its_series(shared: Path) -> None:
     assert np.mean(other) > np.mean(lung_or_air) + 100
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(image=images("CZYX CTZYX CYX CTYX", (np.int16,)))
 def test_layers_give_back_the_image(image: MedicalImage) -> None:
     if len(image.channel_names) > 1:
@@ -167,7 +172,9 @@ def test_straightened_volumes_are_painted_where_they_show(tmp_path: Path) -> Non
     shape = layer.data.shape
     for index in ((0, 0, 0), (shape[0] - 1, 2, 3), (1, shape[1] - 1, shape[2] - 1)):
         world = np.array(layer.data_to_world(index))
-        slices = [np.array(layer.data_to_world((index[0], y, x)))[0] for y in (0, 3) for x in (0, 4)]
+        slices = [
+            np.array(layer.data_to_world((index[0], y, x)))[0] for y in (0, 3) for x in (0, 4)
+        ]
         np.testing.assert_allclose(slices, world[0], atol=1e-9)
     assert image_of(layer, send_home=True).geometry == image.geometry
 

@@ -43,7 +43,9 @@ def images(
     axes = draw(st.sampled_from(all_axes.split()))
     shape = tuple(draw(st.integers(1, 5)) for _ in axes)
     array = draw(
-        hnp.arrays(draw(st.sampled_from(dtypes)), shape, elements=st.integers(0, 200), fill=st.nothing())
+        hnp.arrays(
+            draw(st.sampled_from(dtypes)), shape, elements=st.integers(0, 200), fill=st.nothing()
+        )
     )
     n_spatial = sum(axis in "ZYX" for axis in axes)
     steps = draw(st.lists(st.floats(1e-3, 2.0), min_size=5, max_size=5))
@@ -89,7 +91,9 @@ def write_series(
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.PatientName, dataset.PatientID, dataset.Modality = "Secret^Person", "ID-4711", "CT"
         dataset.PatientBirthDate = dataset.PatientSex = dataset.AccessionNumber = ""
-        dataset.StudyDate = dataset.StudyTime = dataset.StudyID = dataset.ReferringPhysicianName = ""
+        dataset.StudyDate = dataset.StudyTime = dataset.StudyID = dataset.ReferringPhysicianName = (
+            ""
+        )
         dataset.InstanceNumber, dataset.SeriesNumber = z + 1, 3
         dataset.Rows, dataset.Columns = pixels.shape
         dataset.PixelSpacing = list(spacing[1:])

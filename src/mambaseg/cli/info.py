@@ -24,9 +24,13 @@ _PACKAGES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
-    parser.add_argument("file", nargs="?", help="a film, DICOM, volume, picture or a folder of them")
     parser.add_argument(
-        "--patient", action="store_true", help="tell the patient's name and id too, if DICOM has them"
+        "file", nargs="?", help="a film, DICOM, volume, picture or a folder of them"
+    )
+    parser.add_argument(
+        "--patient",
+        action="store_true",
+        help="tell the patient's name and id too, if DICOM has them",
     )
 
 

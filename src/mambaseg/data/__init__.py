@@ -1,7 +1,7 @@
 """Medical images and their labels, in and out of files."""
 
-from mambaseg.data.drawn_labels import DrawnLabels, read_drawn_labels
 from mambaseg.data.channels import open_channels
+from mambaseg.data.drawn_labels import DrawnLabels, read_drawn_labels
 from mambaseg.data.image_files import write_image
 from mambaseg.data.parts import Part, list_parts
 from mambaseg.data.readers import base_name, open_image, read_image

@@ -122,4 +122,5 @@ def _corners(geometry: Geometry, shape: tuple[int, ...]) -> np.ndarray:
     sizes = np.array([1, *shape])[-3:][::-1] - 1
     ends = np.array(np.meshgrid(*[(0, size) for size in sizes])).reshape(3, -1).T * spacing
     turn = np.reshape(geometry.direction or np.eye(3), (3, 3))
-    return ends @ turn.T + np.array(geometry.origin_mm or (0, 0, 0))
+    corners: np.ndarray = ends @ turn.T + np.array(geometry.origin_mm or (0, 0, 0))
+    return corners

@@ -125,10 +125,7 @@ def _limits(box: Box | None, header: Dataset) -> str:
 
 def _box(region: Dataset, rows: int, columns: int) -> Box | None:
     """First row and column of a region and those after its last; None if it lies outside."""
-    ends = [
-        number(region, f"RegionLocation{end}")
-        for end in ("MinY0", "MinX0", "MaxY1", "MaxX1")
-    ]
+    ends = [number(region, f"RegionLocation{end}") for end in ("MinY0", "MinX0", "MaxY1", "MaxX1")]
     y0, x0, y1, x1 = (-1 if end is None else int(end) for end in ends)
     # Some makers state the pixel after the last one.
     if not (0 <= x0 < x1 <= columns and 0 <= y0 < y1 <= rows):

@@ -38,7 +38,7 @@ def is_dicom_seg(path: Path) -> bool:
         header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
     except Exception:  # whatever a damaged header leads to
         return False
-    return header.get("SOPClassUID") == SegmentationStorage
+    return bool(header.get("SOPClassUID") == SegmentationStorage)
 
 
 def describe_dicom_seg(path: Path) -> list[tuple[str, str]]:
@@ -206,9 +206,7 @@ def write_dicom_seg(
     return tuple(told)
 
 
-def _sources(
-    segmentation: Segmentation, path: Path, series: str | Path | None
-) -> SliceSources:
+def _sources(segmentation: Segmentation, path: Path, series: str | Path | None) -> SliceSources:
     """Give the series' slices, once it is sure that the labels lie on their grid."""
     if segmentation.axes != "ZYX":
         raise UnsupportedImageError(

@@ -47,9 +47,7 @@ def read_stack(
     """
     depth = len(ordered.keys[0])
     stored = np.empty((shape[0], len(ordered.keys), depth, *shape[-2:]), dtype)
-    flat = [
-        (time, z, key) for time, keys in enumerate(ordered.keys) for z, key in enumerate(keys)
-    ]
+    flat = [(time, z, key) for time, keys in enumerate(ordered.keys) for z, key in enumerate(keys)]
 
     def place(item: tuple[int, int, Any]) -> None:
         time, z, key = item

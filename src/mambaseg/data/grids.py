@@ -181,7 +181,7 @@ class Reorient(GridChange):
         turn = Grid.of(image).turn
         nearest = _nearest_axes(turn)
         codes = ""
-        for patient, (towards, away) in enumerate(("LR", "PA", "SI")):
+        for patient, (towards, away) in enumerate((("L", "R"), ("P", "A"), ("S", "I"))):
             codes += towards if turn[patient, nearest.index(patient)] > 0 else away
         return cls.to(image, codes)
 
@@ -202,14 +202,19 @@ class Reorient(GridChange):
         """See `GridChange.forward`; gives a view."""
         lead = array.ndim - 3
         moved = np.transpose(array, [*range(lead), *(lead + axis for axis in self.order)])
-        return np.flip(moved, [lead + axis for axis, flip in enumerate(self.flips) if flip])
+        return self._flipped(moved)
 
     def backward(self, array: NDArray[Any]) -> NDArray[Any]:
         """See `GridChange.backward`; gives a view."""
         lead = array.ndim - 3
-        whole = np.flip(array, [lead + axis for axis, flip in enumerate(self.flips) if flip])
+        whole = self._flipped(array)
         home = np.argsort(self.order)
         return np.transpose(whole, [*range(lead), *(lead + int(axis) for axis in home)])
+
+    def _flipped(self, array: NDArray[Any]) -> NDArray[Any]:
+        turned = tuple(slice(None, None, -1) if flip else slice(None) for flip in self.flips)
+        view: NDArray[Any] = array[(..., *turned)]
+        return view
 
 
 def _nearest_axes(turn: NDArray[np.float64]) -> list[int]:

@@ -93,7 +93,7 @@ def open_data_set(path: Path, source: str, name: str | None = None) -> MedicalIm
             "expected."
         )
     usual = [one for one in _USUAL if one in found]
-    chosen = name or (next(iter(found)) if len(found) == 1 else (usual or [None])[0])
+    chosen = name or (next(iter(found)) if len(found) == 1 else "".join(usual[:1]))
     if chosen not in found:
         listed = ", ".join(f"{one} {shape}" for one, shape in found.items())
         raise UnknownNameError(

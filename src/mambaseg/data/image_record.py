@@ -23,6 +23,7 @@ __all__ = ["IMAGE_KEY", "ImageRecord", "is_at", "recorded"]
 
 IMAGE_KEY = "mambaseg_image"
 
+
 class ImageRecord(BaseModel):
     """Everything of a MedicalImage but its array, its source and its notes."""
 
@@ -38,7 +39,7 @@ class ImageRecord(BaseModel):
     def of(cls, image: MedicalImage) -> Self:
         """Describe an image."""
         return cls(
-            axes=image.axes,  # type: ignore[arg-type]
+            axes=image.axes,
             geometry=image.geometry,
             channel_names=image.channel_names,
             window=image.window,
@@ -77,7 +78,9 @@ def recorded(image: MedicalImage, keys: Mapping[str, str], path: Path) -> Medica
         array = image.array
         shape = _shape(record, array.shape)
         if shape != array.shape:
-            array = DeferredArray(shape, array.dtype, lambda: np.asarray(image.array).reshape(shape))
+            array = DeferredArray(
+                shape, array.dtype, lambda: np.asarray(image.array).reshape(shape)
+            )
         geometry = record.geometry
         if noted is None and not is_at(geometry, image.geometry):  # another program moved it
             geometry = _moved(geometry, image.geometry)
@@ -93,8 +96,7 @@ def recorded(image: MedicalImage, keys: Mapping[str, str], path: Path) -> Medica
         )
     except (json.JSONDecodeError, ValidationError, ValueError) as error:
         raise UnreadableImageError(
-            f"{path} is damaged: what mambaseg wrote of its axes no longer fits it. "
-            "Write it again."
+            f"{path} is damaged: what mambaseg wrote of its axes no longer fits it. Write it again."
         ) from error
 
 
@@ -111,7 +113,7 @@ def _of_note(image: MedicalImage, axes: str, unknown: list[str]) -> ImageRecord:
         None if "times" in unknown else times,
     )
     return ImageRecord(
-        axes="C" + axes,  # type: ignore[arg-type]
+        axes="C" + axes,
         geometry=geometry,
         channel_names=image.channel_names,
     )
@@ -147,7 +149,9 @@ def is_at(recorded: Geometry, found: Geometry) -> bool:
         return bool(same)
     return bool(
         same
-        and np.allclose(recorded.origin_mm or np.zeros(3), found.origin_mm or np.zeros(3), 1e-5, 1e-4)
+        and np.allclose(
+            recorded.origin_mm or np.zeros(3), found.origin_mm or np.zeros(3), 1e-5, 1e-4
+        )
         and np.allclose(
             recorded.direction or np.eye(3).ravel(), found.direction or np.eye(3).ravel(), 0, 1e-5
         )

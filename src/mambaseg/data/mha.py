@@ -56,6 +56,4 @@ def write_mha(segmentation: Segmentation, path: Path) -> tuple[str, ...]:
 
 def _fields(segmentation: Segmentation) -> dict[str, str]:
     record = SegmentationRecord.of(segmentation).model_dump(mode="json")
-    return {
-        name: value if name == "axes" else json.dumps(value) for name, value in record.items()
-    }
+    return {name: value if name == "axes" else json.dumps(value) for name, value in record.items()}

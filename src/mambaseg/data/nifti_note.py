@@ -66,6 +66,8 @@ def geometry_loss(geometry: Geometry) -> str:
     if any(float(np.float32(value)) != value for value in values) or {*turn} - {-1.0, 0.0, 1.0}:
         lost.append("rounds the geometry to 7 digits")
     steps = [later - sooner for sooner, later in pairwise(geometry.frame_times_s or ())]
-    if steps and not np.allclose(steps, steps[0], rtol=1e-6) or (geometry.frame_times_s or (0,))[0]:
+    if (steps and not np.allclose(steps, steps[0], rtol=1e-6)) or (geometry.frame_times_s or (0,))[
+        0
+    ]:
         lost.append("keeps one mean time between frames, from 0")
     return f"NIfTI {' and '.join(lost)}; write NRRD to keep it exactly." if lost else ""

@@ -75,7 +75,9 @@ def read_nrrd(path: Path) -> Segmentation:
         geometry = placement(image, min(3, labels.ndim))
         return Segmentation(labels, axes, foreign_labels(labels), geometry)
     try:
-        content = {key.removeprefix(KEY_PREFIX): _value(key, image.GetMetaData(key)) for key in keys}
+        content = {
+            key.removeprefix(KEY_PREFIX): _value(key, image.GetMetaData(key)) for key in keys
+        }
     except json.JSONDecodeError as error:
         raise UnreadableImageError(
             f"{path} is damaged: its keys that begin with {KEY_PREFIX} hold no JSON. "
@@ -121,6 +123,8 @@ def _blocks(labels: ArrayLike) -> Iterator[Any]:
 def _header(segmentation: Segmentation) -> bytes:
     keys = {}
     for name, value in SegmentationRecord.of(segmentation).model_dump(mode="json").items():
-        keys[KEY_PREFIX + name] = value if name == "axes" else json.dumps(value).replace("\\", "\\\\")
+        keys[KEY_PREFIX + name] = (
+            value if name == "axes" else json.dumps(value).replace("\\", "\\\\")
+        )
     shape, geometry = segmentation.labels.shape, segmentation.geometry
     return nrrd_header(segmentation.axes, shape, "uint8", geometry, encoding="gzip", keys=keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -172,7 +173,7 @@ def _of_folder(folder: Path, source: str) -> list[Part]:
             series.name,
             "series",
             series.files,
-            lambda resample, series=series: open_series(series, source, resample=resample),
+            _resampling(partial(open_series, series, source)),
             series.uid,
         )
         for series in find_series(dicom)
@@ -184,7 +185,7 @@ def _of_folder(folder: Path, source: str) -> list[Part]:
                 group.name,
                 "channels",
                 group.files,
-                lambda resample, group=group: group.open(resample=resample),
+                _resampling(group.open),
             )
         )
         taken |= {*group.files}
@@ -195,6 +196,10 @@ def _of_folder(folder: Path, source: str) -> list[Part]:
         clip = Part(name, "frames", (folder,), lambda resample: read(folder, source), source=source)
         found.insert(0, clip)
     return _told_apart(found, source)
+
+
+def _resampling(opener: Callable[..., MedicalImage]) -> Callable[[bool], MedicalImage]:
+    return lambda resample: opener(resample=resample)
 
 
 def _told_apart(parts: list[Part], source: str) -> list[Part]:

@@ -82,9 +82,7 @@ class Resample(GridChange):
         spacing = extent / shape
         # The boxes' edges meet, so that the first centres are half a difference apart.
         origin = source.moved((spacing / old - 1) / 2)
-        geometry = replace(
-            source.geometry, spacing_mm=tuple(spacing.tolist()), origin_mm=origin
-        )
+        geometry = replace(source.geometry, spacing_mm=tuple(spacing.tolist()), origin_mm=origin)
         return cls(source, Grid(tuple(shape.tolist()), geometry), label_rule)
 
     def forward(self, array: NDArray[Any], *, labels: bool = False) -> NDArray[Any]:
@@ -95,9 +93,7 @@ class Resample(GridChange):
         """See `GridChange.backward`."""
         return self._moved(array, self.target, self.source, labels=True)
 
-    def _moved(
-        self, array: NDArray[Any], start: Grid, end: Grid, *, labels: bool
-    ) -> NDArray[Any]:
+    def _moved(self, array: NDArray[Any], start: Grid, end: Grid, *, labels: bool) -> NDArray[Any]:
         lead = array.shape[: array.ndim - len(start.shape)]
         blocks = array.reshape(-1, *start.shape)
         dtype = array.dtype if labels else np.dtype(np.float32)
@@ -150,7 +146,8 @@ def _interpolated(
 ) -> NDArray[Any]:
     rule = SimpleITK.sitkNearestNeighbor if nearest else SimpleITK.sitkLinear
     target = _itk(np.empty(end.shape, np.uint8), end)
-    moved = SimpleITK.Resample(_itk(block, start), target, SimpleITK.Transform(), rule, 0.0)
+    itk: Any = SimpleITK  # ships no types
+    moved = itk.Resample(_itk(block, start), target, itk.Transform(), rule, 0.0)
     return SimpleITK.GetArrayFromImage(moved)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class SliceSources:
 
     Parameters
     ----------
-    headers : list of Dataset
+    headers : sequence of Dataset
         Of the slices by z; of an enhanced file, its one header.
     order : list of int
         Index along z of each slice, or of each frame of an enhanced file.
@@ -36,7 +37,7 @@ class SliceSources:
         (Z, Y, X).
     """
 
-    headers: list[Dataset]
+    headers: Sequence[Dataset]
     order: list[int]
     geometry: Geometry
     shape: tuple[int, ...]
@@ -55,6 +56,7 @@ def slice_sources(place: Path | Part) -> SliceSources:
     UnreadableImageError, UnsupportedImageError
         If they are no DICOM, or make no volume.
     """
+    headers: list[Dataset]
     if isinstance(place, Part) and place.kind == "series":
         (series,) = find_series(place.files)
         ordered = stack_series(series, place.source)

@@ -96,7 +96,9 @@ def open_tiff(path: Path, source: str) -> MedicalImage | None:
         raise _damaged(path) from error
     if n_pages == 1 and len(shape) == 2 + axes.count("S"):
         return None
-    check_size(path, list(shape), dtype.itemsize / PACKED_AT_MOST, path.stat().st_size, packed=False)
+    check_size(
+        path, list(shape), dtype.itemsize / PACKED_AT_MOST, path.stat().st_size, packed=False
+    )
     meaning = "".join(_MEANING.get(axis, "?") for axis in axes)
     order = [meaning.index(axis) for axis in "CTZYX" if axis in meaning]
     full = "".join(axis for axis in "CTZYX" if axis in meaning or axis == "C")

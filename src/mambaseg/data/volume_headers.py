@@ -65,9 +65,7 @@ def read_text_header(path: Path) -> TextHeader:
     )
 
 
-def check_size(
-    path: Path, sizes: list[int], bytes_each: float, held: int, *, packed: bool
-) -> None:
+def check_size(path: Path, sizes: list[int], bytes_each: float, held: int, *, packed: bool) -> None:
     """Refuse a header whose image cannot be in the file, before memory is reserved for it.
 
     Parameters
@@ -146,7 +144,7 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path:
         return path
     beside = path.parent / named
     # A header from elsewhere is not to make any file of this machine be read.
-    if Path(named).name != named or "%" in named or " " in named and not beside.is_file():
+    if Path(named).name != named or "%" in named or (" " in named and not beside.is_file()):
         raise UnsupportedImageError(
             f"{path} says that its data lie in {named!r}; one file beside the header was "
             "expected. Convert it to one NRRD or NIfTI file."

@@ -138,12 +138,13 @@ def open_volume(path: Path, source: str) -> MedicalImage:
         If it has more than four dimensions, or holds something but numbers.
     """
     has_spacing = check_nifti(path) if _is_nifti(path) else read_text_header(path).has_spacing
-    reader: Any = SimpleITK.ImageFileReader()
+    itk: Any = SimpleITK  # ships no types
+    reader = itk.ImageFileReader()
     reader.SetFileName(str(path))
     with _told_apart(path):
         reader.ReadImageInformation()
         dimension, sizes = reader.GetDimension(), reader.GetSize()
-        kind = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
+        kind = itk.GetPixelIDValueAsString(reader.GetPixelID())
         keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
         if dimension in (2, 3, 4):
             geometry = placement(reader, min(3, dimension))

@@ -79,7 +79,9 @@ def image_layer(
     name = PurePath(image.source.partition("::")[0]).name or "image"
     options["name"] = [f"{name} {channel}" for channel in image.channel_names]
     # napari splits the channels of one array into layers.
-    array = np.asarray(image.array if frames is None else image.array[:, frames.start : frames.stop])
+    array = np.asarray(
+        image.array if frames is None else image.array[:, frames.start : frames.stop]
+    )
     return array, options | _look(image) | {"channel_axis": 0, "contrast_limits": limits}, "image"
 
 

@@ -51,12 +51,15 @@ class LazyFrames:
             keys[place : place + 1] = [slice(None)] * (self.ndim - len(keys) + 1)
         time, rest = keys[0], tuple(keys[1:])
         if isinstance(time, slice):
-            return self._read(self._frames[time])[(slice(None), *rest)]
+            part: NDArray[Any] = self._read(self._frames[time])[(slice(None), *rest)]
+            return part
         if np.ndim(time):
             picked = [self._frames[int(index)] for index in np.asarray(time)]
-            return np.stack([self._read(range(i, i + 1))[0] for i in picked])[(slice(None), *rest)]
+            frames = np.stack([self._read(range(i, i + 1))[0] for i in picked])
+            return np.asarray(frames[(slice(None), *rest)])
         index = self._frames[operator.index(time)]
-        return self._moved(np.asarray(self._array[:, index]))[rest]
+        frame: NDArray[Any] = self._moved(np.asarray(self._array[:, index]))[rest]
+        return frame
 
     def _read(self, frames: range) -> NDArray[Any]:
         if not frames:
@@ -69,9 +72,10 @@ class LazyFrames:
         return self._moved(np.asarray(block))
 
     def _moved(self, block: NDArray[Any]) -> NDArray[Any]:
-        if self._channel is not None:
-            return block[self._channel]
-        return np.moveaxis(block, 0, -1)
+        view: NDArray[Any] = (
+            np.moveaxis(block, 0, -1) if self._channel is None else block[self._channel]
+        )
+        return view
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

@@ -1,0 +1,244 @@
+"""DICOM series: volumes that lie where they lie, and sentences for those that make none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK
+from placed import write_series
+from pydicom import dcmread
+from pydicom.uid import RLELossless
+
+from mambaseg.data import open_channels, open_image, read_image, write_image
+from mambaseg.data.deferred import DeferredArray
+from mambaseg.types import Geometry, MedicalImage
+from mambaseg.types.errors import MambasegError, UnreadableImageError, UnsupportedImageError
+
+RANDOM = np.random.default_rng(0)
+VOLUME = RANDOM.integers(-500, 900, (6, 7, 8))
+OBLIQUE = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))[0].T[:2].ravel().tolist()
+
+
+@pytest.mark.parametrize("orientation", [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1], OBLIQUE])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_series_is_the_volume_that_simpleitk_reads(
+    tmp_path: Path, orientation: list[float], compressed: bool
+) -> None:
+    series = write_series(
+        tmp_path / "s", VOLUME, orientation=orientation, RescaleSlope=2, RescaleIntercept=-10
+    )
+    if compressed:
+        for file in series.iterdir():
+            dataset = dcmread(file)
+            dataset.compress(RLELossless, generate_instance_uid=False)
+            dataset.save_as(file)
+    image = read_image(series)
+    itk = SimpleITK.ReadImage(SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(series)))
+    assert image.axes == "CZYX"
+    np.testing.assert_array_equal(np.asarray(image.array)[0], VOLUME * 2 - 10)
+    np.testing.assert_array_equal(np.asarray(image.array)[0], SimpleITK.GetArrayFromImage(itk))
+    np.testing.assert_allclose(image.geometry.spacing_mm, itk.GetSpacing()[::-1])
+    np.testing.assert_allclose(image.geometry.origin_mm, itk.GetOrigin(), atol=1e-5)
+    np.testing.assert_allclose(image.geometry.direction, itk.GetDirection(), atol=1e-6)
+
+
+def test_headers_alone_tell_what_a_series_is(tmp_path: Path) -> None:
+    series = write_series(
+        tmp_path / "s", VOLUME, SeriesDescription="T1", WindowCenter=40, WindowWidth=400
+    )
+    image = open_image(series)
+    assert isinstance(image.array, DeferredArray)
+    for file in series.iterdir():
+        file.write_bytes(file.read_bytes()[:-40])
+    assert image.array.shape == (1, 6, 7, 8)
+    assert image.window == (-160, 240)
+    assert image.header == {"Modality": "CT", "SeriesDescription": "T1"}
+    with pytest.raises(UnreadableImageError, match="fewer pixels than its header states"):
+        np.asarray(image.array)
+
+
+def test_volumes_at_several_times(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    uid = "1.2.3.4"
+    for time in range(3):
+        names = [f"{time}-{z}" for z in range(6)]
+        write_series(
+            folder, VOLUME + time, names=names, TriggerTime=40 * time, SeriesInstanceUID=uid
+        )
+    image = read_image(folder)
+    assert image.axes == "CTZYX"
+    assert image.geometry.frame_times_s == pytest.approx((0, 0.04, 0.08))
+    for time in range(3):
+        np.testing.assert_array_equal(np.asarray(image.array)[0, time], VOLUME + time)
+
+
+def test_a_single_slice_is_a_volume(tmp_path: Path) -> None:
+    image = read_image(write_series(tmp_path / "s", VOLUME[:1], SliceThickness=3))
+    assert image.array.shape == (1, 1, 7, 8)
+    assert image.geometry.spacing_mm == (3, 0.5, 0.75)
+    image = read_image(write_series(tmp_path / "t", VOLUME[:1]))
+    assert image.geometry.spacing_mm is None
+
+
+def lost(series: Path, *numbers: int) -> None:
+    for file in series.iterdir():
+        if dcmread(file, specific_tags=["InstanceNumber"]).InstanceNumber in numbers:
+            file.unlink()
+
+
+def test_slices_that_are_missing_are_named(tmp_path: Path) -> None:
+    series = write_series(tmp_path / "s", VOLUME)
+    lost(series, 3, 5)
+    with pytest.raises(UnsupportedImageError, match="lacks slices: 1 between 2 and 4, 1 between 4"):
+        read_image(series)
+    image = read_image(series, resample=True)
+    assert image.array.shape == (1, 6, 7, 8)
+    assert "were resampled" in image.notes[0]
+    expected = np.rint((VOLUME[1] + VOLUME[3]) / 2)
+    np.testing.assert_array_equal(np.asarray(image.array)[0, 2], expected)
+    np.testing.assert_array_equal(np.asarray(image.array)[0, 3], VOLUME[3])
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"depths": [0, 2, 4, 6.7, 8, 10]}, "lie 1.3 to 2.7 mm apart"),
+        ({"depths": [0, 2, 2, 4, 6, 8]}, "2 slices at one place \\(numbers 2, 3\\)"),
+    ],
+)
+def test_series_that_make_no_volume(tmp_path: Path, options: dict[str, Any], reason: str) -> None:
+    series = write_series(tmp_path / "s", VOLUME, **options)
+    with pytest.raises(UnsupportedImageError, match=reason):
+        read_image(series)
+
+
+def test_a_tilted_gantry_is_named(tmp_path: Path) -> None:
+    series = write_series(tmp_path / "s", VOLUME)
+    for file in series.iterdir():
+        dataset = dcmread(file)
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [x, float(y) + 0.3 * (dataset.InstanceNumber - 1), z]
+        dataset.save_as(file)
+    with pytest.raises(UnsupportedImageError, match=r"gantry tilted by 8\.5 degrees"):
+        read_image(series)
+
+
+def test_mixed_series_ask_which(tmp_path: Path) -> None:
+    write_series(tmp_path, VOLUME, names=[f"a{z}" for z in range(6)], SeriesDescription="CT")
+    write_series(
+        tmp_path,
+        VOLUME[:, :5],
+        names=[f"b{z}" for z in range(6)],
+        SeriesDescription="CT",
+        SeriesInstanceUID="1.2.3",
+    )
+    with pytest.raises(UnsupportedImageError, match=r"holds 2 images: 'CT', 'CT \(2\)'. Choose"):
+        read_image(tmp_path)
+    assert read_image(f"{tmp_path}::CT (2)").array.shape == (1, 6, 5, 8)
+    assert read_image(tmp_path, "1.2.3").array.shape == (1, 6, 5, 8)
+
+
+def test_a_damaged_slice_is_named(tmp_path: Path) -> None:
+    series = write_series(tmp_path / "s", VOLUME)
+    (series / "0003").write_bytes((series / "0003").read_bytes()[:300])
+    with pytest.raises(MambasegError, match=r"s/0003.* damaged") as caught:
+        read_image(series)
+    assert "Secret" not in str(caught.value)
+
+
+def test_long_names_with_spaces_and_accents(tmp_path: Path) -> None:
+    folder = tmp_path / ("é ü " * 25) / ("ß" * 120) / "séries du 3 mars"
+    image = read_image(write_series(folder, VOLUME))
+    path = folder / ("à" * 60 + " b.nrrd")
+    assert len(str(path)) > 300
+    write_image(image, path)
+    np.testing.assert_array_equal(read_image(path).array, image.array)
+
+
+def volume_at(path: Path, origin: tuple[float, float, float], value: float) -> Path:
+    array = np.full((1, 4, 5, 6), value, np.float32)
+    turn = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    write_image(MedicalImage(array, "CZYX", Geometry((2, 1, 1), origin, turn)), path)
+    return path
+
+
+def test_files_as_channels(tmp_path: Path) -> None:
+    paths = [volume_at(tmp_path / f"case_{i:04}.nii.gz", (0, 0, 0), i) for i in range(3)]
+    image = open_channels(paths, ["T1", "T2", "FLAIR"])
+    assert image.channel_names == ("T1", "T2", "FLAIR")
+    assert np.asarray(image.array)[:, 0, 0, 0].tolist() == [0, 1, 2]
+    (tmp_path / "dataset.json").write_text('{"channel_names": {"0": "T1", "1": "T2", "2": "PD"}}')
+    assert read_image(tmp_path).channel_names == ("T1", "T2", "PD")
+    away = volume_at(tmp_path / "away.nrrd", (0, 0, 1), 5)
+    with pytest.raises(UnsupportedImageError, match="corners lie up to 1 mm elsewhere"):
+        open_channels([paths[0], away])
+    moved = open_channels([paths[0], away], resample=True)
+    assert np.asarray(moved.array)[1, 2, 2, 2] == 5
+    other = tmp_path / "other.nrrd"
+    write_image(MedicalImage(np.zeros((1, 3, 5, 6), np.float32), "CZYX"), other)
+    with pytest.raises(UnsupportedImageError, match="6 x 5 x 3 elements and not 6 x 5 x 4"):
+        open_channels([paths[0], other])
+
+
+def test_odd_values_are_counted(tmp_path: Path) -> None:
+    array = np.zeros((1, 3, 4, 5), np.float32)
+    array[0, 0, 0, :3] = np.nan, np.inf, -np.inf
+    write_image(MedicalImage(array, "CZYX"), tmp_path / "a.nrrd")
+    assert (
+        "3 of 60 elements are infinite or no numbers" in read_image(tmp_path / "a.nrrd").notes[-1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "reason"),
+    [
+        (
+            "a.nrrd",
+            "NRRD0004\ntype: short\ndimension: 3\nsizes: 1000000000 9 9\nencoding: raw\n\n",
+            "1000000000 x 9 x 9",
+        ),
+        (
+            "a.nrrd",
+            "NRRD0004\ntype: short\ndimension: 2\nsizes: 0 9\nencoding: raw\n\n",
+            "no elements",
+        ),
+        (
+            "a.nrrd",
+            "NRRD0004\ntype: short\ndimension: 2\nsizes: 2 2\nencoding: raw\ndata file: /etc/passwd\n\n",
+            "lie in '/etc/passwd'",
+        ),
+        (
+            "a.nrrd",
+            "NRRD0004\ntype: short\ndimension: 2\nsizes: 2 2\nencoding: raw\ndata file: gone.raw\n\n",
+            "gone.raw, which is not beside",
+        ),
+        (
+            "a.mha",
+            "NDims = 3\nDimSize = 1000000000 9 9\nElementType = MET_SHORT\nElementDataFile = LOCAL\n",
+            "1000000000 x 9 x 9",
+        ),
+        (
+            "a.mhd",
+            "NDims = 2\nDimSize = 2 2\nElementType = MET_SHORT\nElementDataFile = ../a.raw\n",
+            "'../a.raw'",
+        ),
+    ],
+)
+def test_headers_that_are_absurd_or_reach_out(
+    tmp_path: Path, name: str, header: str, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(header.encode() + bytes(64))
+    with pytest.raises(MambasegError, match=reason):
+        read_image(tmp_path / name)
+
+
+def test_a_nifti_header_of_a_thousand_million_is_refused_at_once(tmp_path: Path) -> None:
+    write_image(MedicalImage(np.zeros((1, 3, 4, 5), np.uint8), "CZYX"), tmp_path / "a.nii")
+    data = bytearray((tmp_path / "a.nii").read_bytes())
+    data[42:48] = np.array([32767] * 3, "<i2").tobytes()
+    (tmp_path / "a.nii").write_bytes(data)
+    with pytest.raises(UnreadableImageError, match="32767 x 32767 x 32767 elements"):
+        read_image(tmp_path / "a.nii")
