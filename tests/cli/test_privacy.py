@@ -74,9 +74,8 @@ def test_a_run_leaves_no_name(
     out = tmp_path / "out"
     setup_log()
     code = main(
-        ["segment", str(clip), "-m", str(model.path), "-o", str(out), "--device", "cpu"]
-        + ["--mask", "nrrd", "nifti", "png", "--overlay", "png", "mp4"]
-        + ["--report", str(out / "report.json")]
+        f"segment {clip} -m {model.path} -o {out} --device cpu --mask nrrd nifti png "
+        f"--overlay png mp4 --report {out / 'report.json'}".split()
     )
     printed = capfd.readouterr()
     assert code == 0, printed.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK
 from placed import write_series
+from qtpy.QtCore import QTimer
 
 from mambaseg.data import read_segmentation
 
@@ -37,8 +39,9 @@ def test_each_sample_opens_from_the_menu(
 
 
 def save(desk: Any, path: Path, file_type: str) -> None:
+    # The dialog keeps the menu's caller waiting.
+    QTimer.singleShot(300, partial(desk.choose_file, path, file_type))
     desk.menu("File", "Save Selected Layers...")
-    desk.choose_file(path, file_type)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def number(header: Dataset, keyword: str, frame: int = 0) -> float | None:
 
 
 def rescale(header: Dataset, frame: int = 0) -> tuple[float, float]:
-    """Slope and intercept from stored values to the header's units; 1 and 0 where there are none."""
+    """Slope and intercept from stored values to the header's units; 1 and 0 if there are none."""
     slope = number(header, "RescaleSlope", frame)
     return slope or 1.0, number(header, "RescaleIntercept", frame) or 0.0
 
@@ -80,7 +80,7 @@ def window(header: Dataset) -> tuple[float, float] | None:
 
 
 def described(header: Dataset) -> dict[str, str]:
-    """What a header says of the image in words; nothing of the patient."""
+    """Give what a header says of the image in words; nothing of the patient."""
     found = {
         keyword: " ".join(str(header.get(keyword) or "").split())
         for keyword in ("Modality", "SeriesDescription", "BurnedInAnnotation")

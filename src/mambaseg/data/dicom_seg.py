@@ -190,11 +190,11 @@ def write_dicom_seg(
             device_serial_number="0",
             omit_empty_frames=False,
         )
-    # highdicom lets through whatever an incomplete header of the series leads to; it may hold names.
+    # highdicom lets through whatever an incomplete header leads to; it may hold names.
     except Exception:
         raise UnsupportedImageError(
-            f"{path}: a DICOM SEG cannot be made for {series}, whose headers lack what the standard "
-            "asks for. Write NRRD instead."
+            f"{path}: a DICOM SEG cannot be made for {series}, whose headers lack what the "
+            "standard asks for. Write NRRD instead."
         ) from None
     with write_whole(path) as temporary:
         made.save_as(temporary)
@@ -224,8 +224,8 @@ def _sources(segmentation: Segmentation, path: Path, series: str | Path | None) 
     for keyword in _NEEDED:
         if not all(header.get(keyword) for header in sources.headers):
             raise UnsupportedImageError(
-                f"{series} has no {keyword} in its headers, which a DICOM SEG needs to refer to it. "
-                "Write NRRD instead."
+                f"{series} has no {keyword} in its headers, which a DICOM SEG needs to refer to "
+                "it. Write NRRD instead."
             )
     same_place = is_at(sources.geometry, segmentation.geometry)
     if segmentation.labels.shape != sources.shape or not same_place:

@@ -121,6 +121,8 @@ def read_slice_file(path: Path) -> SliceFile | None:
         file.seek(0)
         try:
             header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
+            if "SOPClassUID" not in header and not file.read(1):
+                raise EOFError
             position = numbers(header, "ImagePositionPatient")
             orientation = numbers(header, "ImageOrientationPatient")
             frames = number(header, "NumberOfFrames") or 1

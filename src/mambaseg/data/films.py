@@ -40,7 +40,9 @@ class FilmArray(FrameArray):
     """The frames of a film, decoded when they are indexed; axes "CTYX", uint8 RGB.
 
     Each thread that reads it decodes on its own, so that a viewer and a run of
-    a network do not send one decoder to and fro; they share the frames. Frames that follow each other are decoded in one run. Any other is reached
+    a network do not send one decoder to and fro; they share the frames.
+
+    Frames that follow each other are decoded in one run. Any other is reached
     from the key frame before it, and is then the same to the last bit; or from
     the start where a film has no stamps to find its key frames by, as MPEG-1 and
     MPEG-2 program streams and H.264 in AVI.
@@ -70,7 +72,7 @@ class FilmArray(FrameArray):
 
     @property
     def _decoder(self) -> _Decoder:
-        """This thread's own; closed when the thread ends."""
+        """The calling thread's own; closed when the thread ends."""
         if not hasattr(self._decoders, "own"):
             self._decoders.own = _Decoder()
         own: _Decoder = self._decoders.own

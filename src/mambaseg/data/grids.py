@@ -47,7 +47,7 @@ class Grid:
         return np.reshape(self.geometry.direction or np.eye(3), (3, 3))
 
     def moved(self, offset: Sequence[float]) -> tuple[float, float, float] | None:
-        """LPS position of the element at an offset in array order, z or y first; None if unknown."""
+        """LPS position of the element at an offset in array order; None if unknown."""
         if self.geometry.origin_mm is None or self.geometry.spacing_mm is None:
             return None
         steps = np.zeros(3)
@@ -109,8 +109,8 @@ class GridChange(ABC):
     def _check(shape: tuple[int, ...], grid: Grid, what: str) -> None:
         if shape != grid.shape:
             raise UnsupportedImageError(
-                f"{what} has {shape} elements, but this change was made for a grid of {grid.shape}; "
-                "make one for its own grid."
+                f"{what} has {shape} elements, but this change was made for a grid of "
+                f"{grid.shape}; make one for its own grid."
             )
 
 

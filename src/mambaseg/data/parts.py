@@ -203,7 +203,7 @@ def _resampling(opener: Callable[..., MedicalImage]) -> Callable[[bool], Medical
 
 
 def _told_apart(parts: list[Part], source: str) -> list[Part]:
-    """Number the parts that have one name, and say how each is found again."""
+    """Give parts of one name numbers, and say how each is found again."""
     names: dict[str, int] = {}
     result = []
     for part in parts:

@@ -115,7 +115,7 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
     step, uneven = _step(depths, columns, what, resample=resample)
     _check_upright([column[0] for column in columns], turn, what)
     first = columns[0][0]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if step is None:
         step = first.thickness_mm
     if uneven is not None:
@@ -167,8 +167,9 @@ def _step(
     if resample:
         least = float(gaps.min())
         return least, (depths - depths[0]) / least
+    step = float(gaps.min())
     multiples = np.rint(gaps / step)
-    if np.all(np.abs(gaps - multiples * step) <= 3 * _EVEN * step) and multiples.min() >= 1:
+    if np.all(np.abs(gaps - multiples * step) <= _EVEN * gaps):
         lost = [
             f"{int(multiples[i]) - 1} between {columns[i][0].number} and {columns[i + 1][0].number}"
             for i in np.flatnonzero(multiples > 1)

@@ -69,7 +69,7 @@ class GreyWindow:
 
     @classmethod
     def of_plane(cls, sample: NDArray[Any]) -> GreyWindow:
-        """Choose the window for some intensities, as `of` does; what is not a number is passed over."""
+        """Choose the window for some intensities, as `of` does; passes over what is no number."""
         finite = sample[np.isfinite(sample)]
         if finite.size == 0:
             return cls(0.0, 1.0)
