@@ -69,8 +69,8 @@ def in_memory(image: MedicalImage) -> MedicalImage:
     except MemoryError as error:
         size = np.prod(image.array.shape, dtype=float) * image.array.dtype.itemsize
         raise OutOfMemoryError(
-            f"{image.source} needs {size / 2**30:.1f} GiB of memory, more than is free. Close other "
-            "programs, or crop the image first."
+            f"{image.source} needs {size / 2**30:.1f} GiB of memory, more than is free. Close "
+            "other programs, or crop the image first."
         ) from error
     return replace(image, array=array, notes=(*image.notes, *_odd_values(array)))
 
