@@ -89,7 +89,9 @@ def test_the_sample_is_there() -> None:
 
 
 def test_unknown_samples_are_told_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="'ecko'; the samples are echo, retina. Did you mean 'echo'"):
+    with pytest.raises(
+        UnknownNameError, match="'ecko'; the samples are echo, retina. Did you mean 'echo'"
+    ):
         sample_path("ecko")
     with pytest.raises(UnknownNameError, match="the samples are echo.$"):
         sample_path("zzz")

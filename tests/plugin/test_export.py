@@ -38,7 +38,7 @@ def write(desk: Any, panel: Any, path: Path) -> None:
 
 
 def test_films_equal_the_shells(desk: Any, tmp_path: Path) -> None:
-    desk.menu("File", "Open Sample", "Echocardiogram (30 frames) (mambaseg)")
+    desk.menu("File", "Open Sample", "mambaseg", "Echocardiogram (30 frames)")
     segment = desk.segment()
     desk.click(segment.run_button)
     desk.wait(segment.run_button.isEnabled)

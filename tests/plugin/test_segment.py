@@ -41,7 +41,7 @@ def choose(desk: Any, panel: Any, answer: str) -> None:
 
 
 def test_the_sample_is_segmented_from_the_menus(desk: Any) -> None:
-    desk.menu("File", "Open Sample", "Echocardiogram (30 frames) (mambaseg)")
+    desk.menu("File", "Open Sample", "mambaseg", "Echocardiogram (30 frames)")
     (image,) = desk.viewer.layers
     panel = desk.segment()
     assert "320 x 240 pixels, 30 frames, 30 frames/s" in panel.about_layer.text()
