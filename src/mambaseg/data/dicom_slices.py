@@ -121,8 +121,8 @@ def read_slice_file(path: Path) -> SliceFile | None:
         file.seek(0)
         try:
             header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
-            if "SOPClassUID" not in header and not file.read(1):
-                raise EOFError
+            if header.file_meta and "SOPClassUID" not in header and not file.read(1):
+                raise EOFError  # the header of the file is there, that of the image is not
             position = numbers(header, "ImagePositionPatient")
             orientation = numbers(header, "ImageOrientationPatient")
             frames = number(header, "NumberOfFrames") or 1
