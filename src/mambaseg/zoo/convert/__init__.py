@@ -8,13 +8,14 @@ from types import ModuleType
 from torch import Tensor, nn
 
 from mambaseg.networks.vivim import Vivim
+from mambaseg.networks.vm_unet_v2 import VMUNetV2
 from mambaseg.types.errors import IncompatibleWeightsError
-from mambaseg.zoo.convert import vivim
+from mambaseg.zoo.convert import vivim, vm_unet_v2
 from mambaseg.zoo.convert.report import ConversionReport
 
 __all__ = ["ConversionReport", "convert_state_dict"]
 
-_FORMATS: dict[type[nn.Module], ModuleType] = {Vivim: vivim}
+_FORMATS: dict[type[nn.Module], ModuleType] = {Vivim: vivim, VMUNetV2: vm_unet_v2}
 
 _PREFIXES = ("module.", "model.")
 
@@ -67,12 +68,12 @@ def convert_state_dict(
     matched: dict[str, str] = {}
     dropped: dict[str, str] = {}
     for key, value in foreign.items():
-        why = next((why for pattern, why in naming.DEAD if pattern.match(key)), None)
-        if why is not None:
-            dropped[key] = why
-            continue
         name = naming.rename(key)
         if name not in ours:
+            why = next((why for pattern, why in naming.DEAD if pattern.match(key)), None)
+            if why is not None:
+                dropped[key] = why
+                continue
             raise IncompatibleWeightsError(
                 f"Weight {key!r} has no place in this {kind}: "
                 "it was built with other arguments than the checkpoint (depths, edge head?)."
