@@ -48,7 +48,7 @@ class VMambaEncoder(nn.Module):
         super().__init__()
         self.checkpointing = checkpointing
         rates = torch.linspace(0, drop_path, sum(depths)).split(list(depths))
-        self.patch_embed = PatchEmbedding(in_channels, dim)
+        self.patch_embedding = PatchEmbedding(in_channels, dim)
         self.stages = nn.ModuleList(
             nn.ModuleList(
                 VSSBlock(dim << i, SS2D(dim << i, expand=expand), drop_path=rate)
@@ -67,7 +67,7 @@ class VMambaEncoder(nn.Module):
 
         Sides are rounded up: an odd last row or column is repeated ahead of merging.
         """
-        x = self.patch_embed(x)
+        x = self.patch_embedding(x)
         maps = []
         for i, blocks in enumerate(self.stages):
             if i:
