@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -60,8 +61,10 @@ def in_their_layout(value: Tensor, shape: list[int]) -> Tensor:
 
 def check_intermediates(golden: Golden, captured: dict[str, Tensor]) -> None:
     for entry in golden.meta["intermediates"]:
-        key = entry["module"]
-        golden.check_intermediate(key, in_their_layout(captured[key], entry["shape"]))
+        key, shape = entry["module"], entry["shape"]
+        # An instance norm over two voxels blows up the rounding of the authors' own run.
+        tolerance = 2e-3 if len(shape) == 5 and math.prod(shape[2:]) == 2 else 2e-4
+        golden.check_intermediate(key, in_their_layout(captured[key], shape), tolerance)
 
 
 def module_of_mixer(theirs: str, *, has_globals: bool) -> tuple[str, bool]:

@@ -14,6 +14,7 @@ from mambaseg.zoo.convert.vmamba_blocks import rename_block
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
+
 def check(block: nn.Module, golden: Golden, dtype: torch.dtype) -> None:
     """Compare output and all gradients; intermediates, where the fixture has them."""
     block.to(dtype)

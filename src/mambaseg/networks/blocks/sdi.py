@@ -45,9 +45,7 @@ class SDI(nn.Module):
         Tensor, shape (B, C, h_anchor, w_anchor)
         """
         size = maps[anchor].shape[-2:]
-        refined = [
-            conv(_resized(x, size)) for conv, x in zip(self.convs, maps, strict=True)
-        ]
+        refined = [conv(_resized(x, size)) for conv, x in zip(self.convs, maps, strict=True)]
         return reduce(torch.mul, refined)
 
 

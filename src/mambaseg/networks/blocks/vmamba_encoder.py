@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.checkpointing import run_block
 from mambaseg.networks.blocks.patches import PatchEmbedding, PatchMerging, extend_to_multiple
 from mambaseg.networks.blocks.ss2d import SS2D
 from mambaseg.networks.blocks.vss_block import VSSBlock
@@ -63,6 +64,8 @@ class VMambaEncoder(nn.Module):
         many blocks there are; a stage without blocks passes its map on.
     scan_directions, state_size : int
         See `SS2D`.
+    checkpointing : bool
+        See `run_block`.
     """
 
     def __init__(
@@ -73,8 +76,10 @@ class VMambaEncoder(nn.Module):
         *,
         scan_directions: int = 4,
         state_size: int = 16,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        self.checkpointing = checkpointing
         self.patch_embedding = PatchEmbedding(in_channels, widths[0])
         self.stages = nn.ModuleList(
             vss_stage(width, rates, scan_directions=scan_directions, state_size=state_size)
@@ -106,7 +111,8 @@ class VMambaEncoder(nn.Module):
             maps.entering.append(x)
             if merge is None and not run_last:
                 break
-            x = stage(x)
+            for block in stage.children():
+                x = run_block(block, x, checkpointing=self.checkpointing)
             maps.leaving.append(x)
             if merge is not None:
                 x = merge(extend_to_multiple(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1))

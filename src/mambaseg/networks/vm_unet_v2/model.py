@@ -73,9 +73,7 @@ class VMUNetV2(nn.Module):
         self.in_channels = in_channels
         split = torch.linspace(0, drop_path, sum(depths)).split(tuple(depths))
         *rates, unused = [stage.tolist() for stage in split]
-        self.encoder = VMambaEncoder(
-            in_channels, widths, [*rates, unused if unused_stage else []]
-        )
+        self.encoder = VMambaEncoder(in_channels, widths, [*rates, unused if unused_stage else []])
         self.skips = nn.ModuleList(AttentiveSkip(width, decoder_width) for width in widths)
         self.decoder = SDIDecoder(decoder_width, out_channels, deep_supervision=deep_supervision)
         self.encoder.reset_linear_layers()
