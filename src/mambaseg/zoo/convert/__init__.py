@@ -7,15 +7,21 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
+from mambaseg.networks.log_vmamba import LoGVMamba2d, LoGVMamba3d
 from mambaseg.networks.vivim import Vivim
 from mambaseg.networks.vm_unet_v2 import VMUNetV2
 from mambaseg.types.errors import IncompatibleWeightsError
-from mambaseg.zoo.convert import vivim, vm_unet_v2
+from mambaseg.zoo.convert import log_vmamba_2d, log_vmamba_3d, vivim, vm_unet_v2
 from mambaseg.zoo.convert.report import ConversionReport
 
 __all__ = ["ConversionReport", "convert_state_dict"]
 
-_FORMATS: dict[type[nn.Module], ModuleType] = {Vivim: vivim, VMUNetV2: vm_unet_v2}
+_FORMATS: dict[type[nn.Module], ModuleType] = {
+    LoGVMamba2d: log_vmamba_2d,
+    LoGVMamba3d: log_vmamba_3d,
+    Vivim: vivim,
+    VMUNetV2: vm_unet_v2,
+}
 
 _PREFIXES = ("module.", "model.")
 
