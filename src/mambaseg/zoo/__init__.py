@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mambaseg.zoo.registry import list_models, load_model, user_models_folder
+from mambaseg.zoo.registry import check_trained, list_models, load_model, user_models_folder
 from mambaseg.zoo.storage import build_network, load_network, read_model, write_model
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConversionReport",
     "build_network",
+    "check_trained",
     "convert_state_dict",
     "list_models",
     "load_model",
