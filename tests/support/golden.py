@@ -28,6 +28,11 @@ def names(pattern: str) -> list[str]:
     return found
 
 
+def shared_folder(shared: Path) -> Path:
+    """All fixtures, of which `FOLDER` has copies of a few."""
+    return shared / "golden/public"
+
+
 def noise(seed: str, shape: tuple[int, ...] | list[int]) -> NDArray[np.float32]:
     generator = np.random.Generator(np.random.PCG64(zlib.crc32(seed.encode())))
     return generator.standard_normal(tuple(shape)).astype(np.float32)
@@ -36,20 +41,25 @@ def noise(seed: str, shape: tuple[int, ...] | list[int]) -> NDArray[np.float32]:
 class Golden:
     """One fixture."""
 
-    def __init__(self, name: str) -> None:
-        self.meta: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
-        self.arrays = np.load(FOLDER / f"{name}.npz")
+    def __init__(self, name: str, folder: Path = FOLDER) -> None:
+        self.meta: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+        self.arrays = np.load(folder / f"{name}.npz")
 
     def state_dict(self) -> dict[str, Tensor]:
         """The reference's weights under its own names."""
         weights: dict[str, Tensor] = {}
         for entry in self.meta["keys"]:
+            if entry["kind"] == "alias":
+                weights[entry["name"]] = weights[entry["alias_of"]]
+                continue
             x = noise(entry["name"], entry["shape"])
             if entry["kind"] == "affine":
                 x = x * np.float32(entry["s"]) + np.float32(entry["b"])
             elif entry["kind"] == "A_log":
                 rates = np.arange(1, entry["shape"][-1] + 1, dtype=np.float32)
                 x = np.log(rates) + x * np.float32(entry["s"])
+            elif entry["kind"] == "keep":  # a frozen kernel that copies neighbours
+                x = np.eye(len(x), dtype=np.float32).reshape(x.shape)
             else:
                 assert entry["kind"] == "skip", entry
                 x = np.zeros(entry["shape"], np.int64)

@@ -8,12 +8,17 @@ from typing import Any
 
 from torch import nn
 
+from mambaseg.networks.log_vmamba import LoGVMamba2d, LoGVMamba3d
 from mambaseg.networks.vivim import Vivim
 from mambaseg.types.errors import UnknownNameError
 
 __all__ = ["create_network", "list_networks"]
 
-_NETWORKS: dict[str, Callable[..., nn.Module]] = {"vivim": Vivim}
+_NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "log_vmamba_2d": LoGVMamba2d,
+    "log_vmamba_3d": LoGVMamba3d,
+    "vivim": Vivim,
+}
 
 
 def list_networks() -> list[str]:
