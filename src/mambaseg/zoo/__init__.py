@@ -9,12 +9,16 @@ from mambaseg.zoo.storage import build_network, load_network, read_model, write_
 
 if TYPE_CHECKING:
     from mambaseg.zoo.convert import ConversionReport, convert_state_dict
+    from mambaseg.zoo.importing import ImportedCheckpoint, convert_checkpoint, import_checkpoint
 
 __all__ = [
     "ConversionReport",
+    "ImportedCheckpoint",
     "build_network",
     "check_trained",
+    "convert_checkpoint",
     "convert_state_dict",
+    "import_checkpoint",
     "list_models",
     "load_model",
     "load_network",
@@ -30,4 +34,8 @@ def __getattr__(name: str) -> Any:
         from mambaseg.zoo import convert
 
         return getattr(convert, name)
+    if name in ("ImportedCheckpoint", "convert_checkpoint", "import_checkpoint"):
+        from mambaseg.zoo import importing
+
+        return getattr(importing, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -60,7 +60,7 @@ def infer_3d(weights: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _root(positions: int, dimensions: int) -> int:
-    root = round(positions ** (1 / dimensions))
+    root: int = round(positions ** (1 / dimensions))
     if root**dimensions != positions:
         raise IncompatibleWeightsError(
             f"The checkpoint's global tokens have {positions} positions, which are no square or "

@@ -12,7 +12,7 @@ from mambaseg.types.errors import IncompatibleWeightsError
 from mambaseg.zoo.convert import vivim
 from mambaseg.zoo.convert.report import ConversionReport
 
-__all__ = ["ConversionReport", "convert_state_dict"]
+__all__ = ["ConversionReport", "convert_state_dict", "fill"]
 
 _FORMATS: dict[type[nn.Module], ModuleType] = {Vivim: vivim}
 
@@ -62,6 +62,40 @@ def convert_state_dict(
             f"expected such keys as {getattr(naming, 'FINGERPRINT', '(none known)')!r}, "
             f"found {sorted(foreign)[:3]}. Choose the network that they were made for."
         )
+    return fill(network, foreign, naming)
+
+
+def fill(
+    network: nn.Module,
+    foreign: Mapping[str, Tensor],
+    naming: ModuleType,
+    *,
+    partial: bool = False,
+) -> tuple[dict[str, Tensor], ConversionReport]:
+    """Convert weights by one format's names.
+
+    Parameters
+    ----------
+    network : Module
+        The network to fill. It is not changed.
+    foreign : mapping of str to Tensor
+        Foreign keys without prefix.
+    naming : module
+        With `DEAD` and `rename`, such as `mambaseg.zoo.convert.vivim`.
+    partial : bool
+        Whether weights that have no place are dropped; else they are refused.
+
+    Returns
+    -------
+    state_dict, report
+        As of `convert_state_dict`.
+
+    Raises
+    ------
+    IncompatibleWeightsError
+        If a shape or key does not fit.
+    """
+    kind = type(network).__name__
     ours = network.state_dict()
     converted: dict[str, Tensor] = {}
     matched: dict[str, str] = {}
@@ -72,6 +106,9 @@ def convert_state_dict(
             dropped[key] = why
             continue
         name = naming.rename(key)
+        if partial and (name not in ours or value.shape != ours[name].shape):
+            dropped[key] = f"no place of its shape in this {kind}"
+            continue
         if name not in ours:
             raise IncompatibleWeightsError(
                 f"Weight {key!r} has no place in this {kind}: "
