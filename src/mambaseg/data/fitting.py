@@ -11,7 +11,7 @@ from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import Kind, MedicalImage
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["as_clip", "as_slices", "check_fits"]
+__all__ = ["as_clip", "as_slices", "check_fits", "check_kind"]
 
 _TAKEN: dict[Kind, tuple[Kind, ...]] = {
     "image": ("image", "video"),  # a film, one frame after another
@@ -36,13 +36,13 @@ def as_slices(image: MedicalImage) -> MedicalImage:
     )
 
 
-def check_fits(image: MedicalImage, recipe: Recipe) -> None:
-    """See whether an image is something that a Recipe's network takes.
+def check_kind(image: MedicalImage, recipe: Recipe) -> None:
+    """See whether an image is of a kind that a Recipe's network takes.
 
     Raises
     ------
     UnsupportedImageError
-        If its kind or its channels do not fit.
+        If it is not.
     """
     what = image.source or "The image"
     if "T" in image.axes and "Z" in image.axes:
@@ -58,6 +58,18 @@ def check_fits(image: MedicalImage, recipe: Recipe) -> None:
             f"{what} is a single {image.kind} ({image.axes}, shape {image.array.shape}), but this "
             f"model takes a {recipe.kind}: {hint}"
         )
+
+
+def check_fits(image: MedicalImage, recipe: Recipe) -> None:
+    """See whether an image is something that a Recipe's network takes.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If its kind or its channels do not fit.
+    """
+    check_kind(image, recipe)
+    what = image.source or "The image"
     channels, taken = image.array.shape[0], len(recipe.channels)
     if channels == taken or ((channels, taken) == (3, 1) and recipe.kind != "volume"):
         return

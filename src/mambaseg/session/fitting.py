@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mambaseg.data.channels import arranged
-from mambaseg.data.fitting import check_fits
+from mambaseg.data.fitting import as_slices, check_fits, check_kind
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import IncompatibleWeightsError, UnsupportedImageError
 from mambaseg.types.trained_model import TrainedModel
@@ -27,11 +27,14 @@ class ModelChoice:
         Why it cannot segment the image; "" where it can.
     note : str
         What is done to the image first; "" if nothing is.
+    combines : bool
+        Whether each of its channels is an image of its own, of which this is one.
     """
 
     model: TrainedModel
     reason: str = ""
     note: str = ""
+    combines: bool = False
 
     @property
     def fits(self) -> bool:
@@ -40,7 +43,11 @@ class ModelChoice:
 
 
 def choose_models(
-    models: Iterable[TrainedModel], image: MedicalImage | None, *, to_train: bool = False
+    models: Iterable[TrainedModel],
+    image: MedicalImage | None,
+    *,
+    to_train: bool = False,
+    by_slice: bool = False,
 ) -> list[ModelChoice]:
     """Sort models: those that fit an image as it is, those that fit it, the others with the reason.
 
@@ -53,12 +60,16 @@ def choose_models(
     to_train : bool
         Whether the model is to be fine-tuned, which those for videos can be,
         rather than used, for which it must be trained.
+    by_slice : bool
+        Whether a volume is to be segmented slice by slice, by a model for pictures.
     """
-    choices = [_choice(model, image, to_train) for model in models]
+    choices = [_choice(model, image, to_train, by_slice) for model in models]
     return sorted(choices, key=lambda choice: (not choice.fits, bool(choice.note)))
 
 
-def _choice(model: TrainedModel, image: MedicalImage | None, to_train: bool) -> ModelChoice:
+def _choice(
+    model: TrainedModel, image: MedicalImage | None, to_train: bool, by_slice: bool
+) -> ModelChoice:
     try:
         if not to_train:
             check_trained(model)
@@ -68,7 +79,13 @@ def _choice(model: TrainedModel, image: MedicalImage | None, to_train: bool) -> 
             )
         if image is None:
             return ModelChoice(model)
-        check_fits(arranged(image, model.recipe.channels), model.recipe)
+        if _combines(image, model) and not to_train:
+            check_kind(image, model.recipe)
+            return ModelChoice(model, combines=True)
+        given = arranged(image, model.recipe.channels)
+        if by_slice and model.recipe.kind == "image":
+            given = as_slices(given)
+        check_fits(given, model.recipe)
     except (UnsupportedImageError, IncompatibleWeightsError) as error:
         return ModelChoice(model, reason=str(error))
     if image.array.shape[0] == 3 and len(model.recipe.channels) == 1:
@@ -78,3 +95,10 @@ def _choice(model: TrainedModel, image: MedicalImage | None, to_train: bool) -> 
         )
         return ModelChoice(model, note=note)
     return ModelChoice(model)
+
+
+def _combines(image: MedicalImage, model: TrainedModel) -> bool:
+    """Whether an image can only be one of several that a model takes as channels."""
+    taken = len(model.recipe.channels)
+    repeated = taken == 3 and model.recipe.kind != "volume"  # grey for colour
+    return image.array.shape[0] == 1 and taken > 1 and not repeated

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mambaseg.zoo.registry import check_trained, list_models, load_model, user_models_folder
-from mambaseg.zoo.storage import build_network, load_network, read_model, write_model
+from mambaseg.zoo.storage import build_network, is_model, load_network, read_model, write_model
 
 if TYPE_CHECKING:
     from mambaseg.zoo.convert import ConversionReport, convert_state_dict
@@ -19,6 +19,7 @@ __all__ = [
     "convert_checkpoint",
     "convert_state_dict",
     "import_checkpoint",
+    "is_model",
     "list_models",
     "load_model",
     "load_network",

@@ -41,6 +41,8 @@ class ImportedCheckpoint:
         Says where it came from and what is not trained.
     format : str
         What the checkpoint is, in words.
+    networks : tuple of str
+        The networks that it can fill.
     report : ConversionReport
         What became of each weight.
     """
@@ -50,6 +52,7 @@ class ImportedCheckpoint:
     weights: dict[str, Tensor]
     card: ModelCard
     format: str
+    networks: tuple[str, ...]
     report: ConversionReport
 
     def __str__(self) -> str:
@@ -141,7 +144,7 @@ def convert_checkpoint(
         intended_use="Not for clinical use.",
         untrained=report.untrained_parts,
     )
-    return ImportedCheckpoint(name, recipe, weights, card, form.title, report)
+    return ImportedCheckpoint(name, recipe, weights, card, form.title, form.networks, report)
 
 
 def import_checkpoint(
