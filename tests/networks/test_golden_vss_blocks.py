@@ -10,35 +10,20 @@ from golden import Golden, names
 from mambaseg.networks.blocks.patches import PatchMerging
 from mambaseg.networks.blocks.ss2d import SS2D
 from mambaseg.networks.blocks.vss_block import VSSBlock
+from mambaseg.zoo.convert.vmamba_blocks import rename_block
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-
-RENAMES = {
-    "ln_1.": "norm.",
-    "self_attention.": "mixer.",
-    "conv2d.": "conv.",
-    "x_proj_weight": "scan.x_proj_weight",
-    "dt_projs_": "scan.dt_proj_",
-    "A_logs": "scan.A_log",
-    "Ds": "scan.D",
-}
-
-
-def rename(key: str) -> str:
-    for theirs, ours in RENAMES.items():
-        key = key.replace(theirs, ours)
-    return key
 
 
 def check(block: nn.Module, golden: Golden, dtype: torch.dtype) -> None:
     """Compare output and all gradients; intermediates, where the fixture has them."""
     block.to(dtype)
     weights = golden.state_dict()
-    block.load_state_dict({rename(key): value for key, value in weights.items()})
+    block.load_state_dict({rename_block(key): value for key, value in weights.items()})
     captured: dict[str, Tensor] = {}
     for entry in golden.meta.get("intermediates", []):
         key = entry["module"]
-        block.get_submodule(rename(f"{key}.").rstrip(".")).register_forward_hook(
+        block.get_submodule(rename_block(f"{key}.").rstrip(".")).register_forward_hook(
             lambda module, inputs, output, key=key: captured.update({key: output})
         )
     x = golden.input(dtype)
@@ -48,7 +33,7 @@ def check(block: nn.Module, golden: Golden, dtype: torch.dtype) -> None:
         golden.check_intermediate(key, value)
     golden.loss(outputs).backward()
     parameters = dict(block.named_parameters())
-    golden.check_gradients(x, {key: parameters[rename(key)] for key in weights})
+    golden.check_gradients(x, {key: parameters[rename_block(key)] for key in weights})
 
 
 @DTYPES
@@ -71,4 +56,5 @@ def test_vss_block(name: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("name", names("ops/patch_merging_*"))
 def test_patch_merging(name: str, dtype: torch.dtype) -> None:
     golden = Golden(name)
-    check(PatchMerging(golden.meta["constructor"]["dim"]), golden, dtype)
+    dim = golden.meta["constructor"]["dim"]
+    check(PatchMerging(dim, 2 * dim), golden, dtype)

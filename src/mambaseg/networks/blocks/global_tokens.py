@@ -86,11 +86,11 @@ class GlobalTokens(nn.Module):
         -------
         Tensor, shape (B, M, S)
         """
-        positions = self.conv(tokens.movedim(-1, 1))
-        weight = self.proj.weight
-        if self.resample and positions.shape[2:] != self.grid:
-            weight = self._weight_for(positions.shape[2:])
-        return F.silu(F.linear(positions.flatten(2), weight, self.proj.bias))
+        x = self.conv(tokens.movedim(-1, 1))
+        grid = x.shape[2:]
+        if self.resample and grid != self.grid:
+            return F.silu(F.linear(x.flatten(2), self._weight_for(grid), self.proj.bias))
+        return F.silu(self.proj(x.flatten(2)))
 
     def _weight_for(self, grid: Sequence[int]) -> Tensor:
         weight = self.proj.weight.unflatten(1, self.grid)

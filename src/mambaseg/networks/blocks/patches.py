@@ -44,23 +44,23 @@ class PatchEmbedding(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """Halve both sides and double the channels: 2 x 2 neighbours in one token.
+    """Halve both sides: 2 x 2 neighbours in one token.
 
     Liu et al. 2021, arXiv 2103.14030, section 3.1.
 
     Parameters
     ----------
-    dim : int
-        Channels C.
+    dim, out_dim : int
+        Channels of the input, and of the result; the papers double them.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, out_dim: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(4 * dim)
-        self.reduction = nn.Linear(4 * dim, 2 * dim, bias=False)
+        self.reduction = nn.Linear(4 * dim, out_dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Merge x (B, H, W, C) to (B, H // 2, W // 2, 2 C); an odd last row or column is left out.
+        """Merge x (B, H, W, dim) to (B, H // 2, W // 2, out_dim), without an odd last row or column.
 
         To keep it, extend x by `extend_to_multiple` first.
         """

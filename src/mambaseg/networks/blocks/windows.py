@@ -10,6 +10,8 @@ from torch import Tensor
 
 __all__ = ["extend_by_mirroring", "in_windows", "window_starts"]
 
+_ALL_CHANNELS = (slice(None), slice(None))
+
 
 def extend_by_mirroring(x: Tensor, size: Sequence[int]) -> Tensor:
     """Mirror x (B, C, ...) at the far end of each axis, over and over, until it has `size`.
@@ -58,7 +60,7 @@ def in_windows(
     averages: list[_Average] = []
     for corner in itertools.product(*map(window_starts, x.shape[2:], window)):
         inside = (slice(a, a + side) for a, side in zip(corner, window, strict=True))
-        maps = network(x[(..., *inside)])
+        maps = network(x[(*_ALL_CHANNELS, *inside)])
         averages = averages or [_Average(y, x.shape[2:], window) for y in maps]
         for average, y in zip(averages, maps, strict=True):
             average.add(y, corner)
@@ -81,9 +83,9 @@ class _Average:
         limits = zip(starts, self.count.shape, y.shape[2:], strict=True)
         starts = [min(start, whole - side) for start, whole, side in limits]
         place = tuple(slice(a, a + side) for a, side in zip(starts, y.shape[2:], strict=True))
-        self.total[(..., *place)] += y
+        self.total[(*_ALL_CHANNELS, *place)] += y
         self.count[place] += 1
 
     def within(self, size: Sequence[int]) -> Tensor:
         cropped = tuple(slice(side) for side in self._shrunk(size))
-        return self.total[(..., *cropped)] / self.count[cropped]
+        return self.total[(*_ALL_CHANNELS, *cropped)] / self.count[cropped]

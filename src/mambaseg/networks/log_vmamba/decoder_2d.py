@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -23,9 +24,11 @@ _DEPTH = 2
 class DecoderStage(nn.Module):
     """Expand the deeper map, join the encoder's, and mix tokens."""
 
-    def __init__(self, dim: int, mixers: Sequence[nn.Module], drop_paths: Sequence[float]) -> None:
+    def __init__(
+        self, deeper: int, dim: int, mixers: Sequence[nn.Module], drop_paths: Sequence[float]
+    ) -> None:
         super().__init__()
-        self.expand = PatchExpanding(2 * dim, dim)
+        self.expand = PatchExpanding(deeper, dim)
         self.join = nn.Linear(2 * dim, dim)
         self.blocks = nn.ModuleList(
             VSSBlock(dim, mixer, drop_path=rate)
@@ -33,7 +36,7 @@ class DecoderStage(nn.Module):
         )
 
     def forward(self, x: Tensor, skip: Tensor, checkpointing: bool) -> Tensor:
-        """Decode the deeper map x (B, h, w, 2 C) with the skip (B, H, W, C), to the latter's size.
+        """Decode the deeper map x (B, h, w, deeper) to the size of the skip (B, H, W, C).
 
         Where a side of the skip is odd, the last row or column of the expanded map is left out.
         """
@@ -67,8 +70,8 @@ class LoGDecoder(nn.Module):
 
     Parameters
     ----------
-    dim : int
-        Channels of the finest map.
+    widths : sequence of int
+        Channels of the encoder's maps, finest first.
     out_channels : int
     image_size : sequence of int
         For which global tokens are built.
@@ -86,7 +89,7 @@ class LoGDecoder(nn.Module):
 
     def __init__(
         self,
-        dim: int,
+        widths: Sequence[int],
         out_channels: int,
         image_size: Sequence[int],
         options: TokenOptions,
@@ -103,18 +106,17 @@ class LoGDecoder(nn.Module):
         rates = torch.linspace(drop_path, 0, _DEPTH * len(_STRIDES)).view(-1, _DEPTH).tolist()
         self.stages = nn.ModuleList()
         self.auxiliary_heads = nn.ModuleList()
-        for i, stride in enumerate(_STRIDES):
-            shrunk = 16 >> i
-            width = dim * shrunk // 4
-            grid = [side // shrunk for side in image_size]
+        upwards = pairwise(reversed(widths))
+        for i, ((deeper, width), stride) in enumerate(zip(upwards, _STRIDES, strict=True)):
+            grid = [side // (16 >> i) for side in image_size]
             mixers = [
                 _mixer(width, grid, options, stride=stride, squeeze=squeeze[i])
                 for _ in range(_DEPTH)
             ]
-            self.stages.append(DecoderStage(width, mixers, rates[i]))
+            self.stages.append(DecoderStage(deeper, width, mixers, rates[i]))
             if auxiliary:
                 self.auxiliary_heads.append(nn.Conv2d(width, out_channels, 1))
-        self.head = ExpandingHead(dim, out_channels)
+        self.head = ExpandingHead(widths[0], out_channels)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Give the logits, full size first, of the encoder's maps, finest first."""

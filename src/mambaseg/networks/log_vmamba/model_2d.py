@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
 from mambaseg.networks.blocks.local_global_scan import TokenOptions
 from mambaseg.networks.blocks.mixing import Mixing
+from mambaseg.networks.blocks.vmamba_encoder import VMambaEncoder
 from mambaseg.networks.log_vmamba.any_size import AnySize, initialise_convolutions
 from mambaseg.networks.log_vmamba.decoder_2d import LoGDecoder
-from mambaseg.networks.log_vmamba.encoder_2d import VMambaEncoder
 
 __all__ = ["LoGVMamba2d"]
+
+_STAGES = 4
 
 
 class LoGVMamba2d(AnySize):
@@ -31,11 +34,11 @@ class LoGVMamba2d(AnySize):
     image_size : sequence of int
         (H, W), multiples of 32, for which global tokens are built.
     widths : sequence of int
-        Channels of the four stages, each twice the one ahead.
+        Channels of the four stages.
     depths : sequence of int
         Blocks of the encoder's four stages.
     expand : int
-        Inner width of all Mamba blocks over their channels.
+        Inner width of the decoder's Mamba blocks over their channels.
     mixing : {"head", "center", "split", "interleaved"}
         Where global tokens stand among local ones (see `mixing.plan`).
     local_tokens, global_tokens : bool
@@ -86,13 +89,11 @@ class LoGVMamba2d(AnySize):
         super().__init__(
             in_channels, image_size, global_tokens=global_tokens, resample_tokens=resample_tokens
         )
-        dim = widths[0]
-        if tuple(widths) != tuple(dim << i for i in range(4)):
-            raise ValueError(
-                f"widths needs 4 values, each twice the one ahead; got {tuple(widths)}."
-            )
-        if len(depths) != len(widths):
-            raise ValueError(f"depths needs {len(widths)} values; got {tuple(depths)}.")
+        for name, values in (("widths", widths), ("depths", depths)):
+            if len(values) != _STAGES:
+                raise ValueError(
+                    f"{name} needs {_STAGES} values, one per stage; got {tuple(values)}."
+                )
         options = TokenOptions(
             local_tokens=local_tokens,
             global_tokens=global_tokens,
@@ -102,16 +103,13 @@ class LoGVMamba2d(AnySize):
             resample=resample_tokens,
         )
         self.deep_supervision = deep_supervision
+        rates = torch.linspace(0, drop_path, sum(depths)).split(tuple(depths))
         self.encoder = VMambaEncoder(
-            in_channels,
-            dim,
-            depths,
-            expand=expand,
-            drop_path=drop_path,
-            checkpointing=checkpointing,
+            in_channels, widths, [stage.tolist() for stage in rates], checkpointing=checkpointing
         )
+        self.encoder.reset_linear_layers()
         self.decoder = LoGDecoder(
-            dim,
+            widths,
             out_channels,
             self.image_size,
             options,
@@ -147,5 +145,5 @@ class LoGVMamba2d(AnySize):
 
     def segment(self, x: Tensor) -> list[Tensor]:
         """Give the logits of x in one piece, full size first."""
-        full, *rest = self.decoder(self.encoder(x))
+        full, *rest = self.decoder(self.encoder(x).leaving)
         return [full[..., : x.shape[-2], : x.shape[-1]], *rest]

@@ -7,14 +7,21 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
+from mambaseg.networks.log_vmamba import LoGVMamba2d, LoGVMamba3d
 from mambaseg.networks.vivim import Vivim
+from mambaseg.networks.vm_unet_v2 import VMUNetV2
 from mambaseg.types.errors import IncompatibleWeightsError
-from mambaseg.zoo.convert import vivim
+from mambaseg.zoo.convert import log_vmamba_2d, log_vmamba_3d, vivim, vm_unet_v2
 from mambaseg.zoo.convert.report import ConversionReport
 
 __all__ = ["ConversionReport", "convert_state_dict", "fill"]
 
-_FORMATS: dict[type[nn.Module], ModuleType] = {Vivim: vivim}
+_FORMATS: dict[type[nn.Module], ModuleType] = {
+    LoGVMamba2d: log_vmamba_2d,
+    LoGVMamba3d: log_vmamba_3d,
+    Vivim: vivim,
+    VMUNetV2: vm_unet_v2,
+}
 
 _PREFIXES = ("module.", "model.")
 
@@ -101,15 +108,15 @@ def fill(
     matched: dict[str, str] = {}
     dropped: dict[str, str] = {}
     for key, value in foreign.items():
-        why = next((why for pattern, why in naming.DEAD if pattern.match(key)), None)
-        if why is not None:
-            dropped[key] = why
-            continue
         name = naming.rename(key)
         if partial and (name not in ours or value.shape != ours[name].shape):
             dropped[key] = f"no place of its shape in this {kind}"
             continue
         if name not in ours:
+            why = next((why for pattern, why in naming.DEAD if pattern.match(key)), None)
+            if why is not None:
+                dropped[key] = why
+                continue
             raise IncompatibleWeightsError(
                 f"Weight {key!r} has no place in this {kind}: "
                 "it was built with other arguments than the checkpoint (depths, edge head?)."
