@@ -8,12 +8,13 @@ from typing import Any
 
 from torch import nn
 
+from mambaseg.networks.segmamba import SegMamba
 from mambaseg.networks.vivim import Vivim
 from mambaseg.types.errors import UnknownNameError
 
 __all__ = ["create_network", "list_networks"]
 
-_NETWORKS: dict[str, Callable[..., nn.Module]] = {"vivim": Vivim}
+_NETWORKS: dict[str, Callable[..., nn.Module]] = {"segmamba": SegMamba, "vivim": Vivim}
 
 
 def list_networks() -> list[str]:

@@ -7,14 +7,15 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
+from mambaseg.networks.segmamba import SegMamba
 from mambaseg.networks.vivim import Vivim
 from mambaseg.types.errors import IncompatibleWeightsError
-from mambaseg.zoo.convert import vivim
+from mambaseg.zoo.convert import segmamba, vivim
 from mambaseg.zoo.convert.report import ConversionReport
 
 __all__ = ["ConversionReport", "convert_state_dict"]
 
-_FORMATS: dict[type[nn.Module], ModuleType] = {Vivim: vivim}
+_FORMATS: dict[type[nn.Module], ModuleType] = {SegMamba: segmamba, Vivim: vivim}
 
 _PREFIXES = ("module.", "model.")
 
