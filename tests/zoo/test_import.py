@@ -269,3 +269,57 @@ def test_the_published_vivim(tmp_path: Path) -> None:
     assert found.recipe.arguments == {"backbone": "b3", "decoder_width": 768, "edge_head": False}
     assert found.recipe.labels == {1: "polyp"}
     assert (len(found.report.matched), found.card.untrained) == (900, ())
+
+
+AUTHORS = [
+    ("vm_unet_v2_ds", "vm_unet_v2", {"depths": [2, 2, 9, 2], "deep_supervision": True}, ["polyp"]),
+    ("vm_unet_v2_4class_logits", "vm_unet_v2", {"deep_supervision": False}, None),
+    ("segmamba_4in_4out", "segmamba", {"widths": [48, 96, 192, 384], "hidden_width": 768}, None),
+    ("segmamba_1in_2out", "segmamba", {"depths": [2, 2, 2, 2]}, ["class 1"]),
+    (
+        "log_vmamba_2d_even_128",
+        "log_vmamba_2d",
+        {"image_size": [128, 128], "squeeze": [2, 1, 1]},
+        None,
+    ),
+    ("log_vmamba_2d_convonly_128", "log_vmamba_2d", {"global_tokens": False}, None),
+    ("log_vmamba_2d_depthonly_128", "log_vmamba_2d", {"local_tokens": False}, None),
+    ("log_vmamba_2d_factory_plain_64", "log_vmamba_2d", {"scan_directions": 4}, None),
+    (
+        "log_vmamba_3d_even_128",
+        "log_vmamba_3d",
+        {"image_size": [128] * 3, "squeeze": [1, 1, 2, 8]},
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("fixture", "network", "arguments", "labels"), AUTHORS)
+def test_the_authors_keys_tell_network_and_arguments(
+    fixture: str,
+    network: str,
+    arguments: dict[str, Any],
+    labels: list[str] | None,
+    shared: Path,
+    tmp_path: Path,
+) -> None:
+    """Every key is matched or named as dropped, and nothing of ours stays untrained."""
+    meta = json.loads((shared / "golden" / "public" / f"{fixture}.json").read_text())
+    weights = {
+        entry["name"]: torch.zeros(1).expand(entry["shape"] or [])
+        if entry["shape"]
+        else torch.zeros(())
+        for entry in meta["keys"]
+    }
+    torch.save(
+        {"model": {f"model.{key}": value for key, value in weights.items()}}, tmp_path / "a.pth"
+    )
+    found = convert_checkpoint(tmp_path / "a.pth")
+    assert found.recipe.network == network
+    assert found.recipe.arguments == {**found.recipe.arguments, **arguments}
+    assert found.card.untrained == ()
+    assert set(found.report.matched) | set(found.report.dropped) == set(weights)
+    if labels is not None:
+        assert list(found.recipe.labels.values()) == labels
+    with pytest.raises(IncompatibleWeightsError, match="it looks like the authors'"):
+        convert_checkpoint(tmp_path / "a.pth", network="vivim")

@@ -13,8 +13,18 @@ from torch import Tensor
 
 from mambaseg.networks import list_networks
 from mambaseg.types.errors import IncompatibleWeightsError, UnknownNameError
+from mambaseg.zoo.arguments import log_vmamba as log_vmamba_arguments
+from mambaseg.zoo.arguments import segmamba as segmamba_arguments
 from mambaseg.zoo.arguments import vivim as vivim_arguments
-from mambaseg.zoo.convert import segformer, vivim
+from mambaseg.zoo.arguments import vm_unet_v2 as vm_unet_v2_arguments
+from mambaseg.zoo.convert import (
+    log_vmamba_2d,
+    log_vmamba_3d,
+    segformer,
+    segmamba,
+    vivim,
+    vm_unet_v2,
+)
 
 __all__ = ["Format", "choose_format"]
 
@@ -53,6 +63,20 @@ class Format:
 
 _FORMATS = (
     Format("the authors' Vivim", ("vivim",), vivim, vivim_arguments.infer),
+    Format("the authors' VM-UNetV2", ("vm_unet_v2",), vm_unet_v2, vm_unet_v2_arguments.infer),
+    Format("the authors' SegMamba", ("segmamba",), segmamba, segmamba_arguments.infer),
+    Format(
+        "the authors' LoG-VMamba 2D",
+        ("log_vmamba_2d",),
+        log_vmamba_2d,
+        log_vmamba_arguments.infer_2d,
+    ),
+    Format(
+        "the authors' LoG-VMamba 3D",
+        ("log_vmamba_3d",),
+        log_vmamba_3d,
+        log_vmamba_arguments.infer_3d,
+    ),
     Format("SegFormer's encoder", ("vivim",), segformer, segformer.infer, partial=True),
 )
 

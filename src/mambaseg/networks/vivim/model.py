@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -135,7 +135,7 @@ class Vivim(nn.Module):
             raise ValueError(f"widths needs {len(depths)} values, one per stage; got {widths}.")
         self.in_channels = in_channels
         self.scan_chunks = scan_chunks
-        rates = torch.linspace(0, drop_path, sum(depths)).split(depths)
+        rates = iter(drop_path * i / (sum(depths) - 1) for i in range(sum(depths)))
         self.stages = nn.ModuleList(
             VivimStage(
                 in_channels if i == 0 else widths[i - 1],
@@ -144,7 +144,7 @@ class Vivim(nn.Module):
                 stride=4 if i == 0 else 2,
                 num_heads=_HEADS[i],
                 reduction=_REDUCTIONS[i],
-                drop_paths=rates[i].tolist(),
+                drop_paths=list(itertools.islice(rates, depths[i])),
                 temporal_depth=2,
                 checkpointing=checkpointing,
             )

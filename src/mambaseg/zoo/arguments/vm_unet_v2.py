@@ -23,5 +23,7 @@ def infer(weights: Mapping[str, Tensor]) -> dict[str, Any]:
         "in_channels": weights["vmunet.patch_embed.proj.weight"].shape[1],
         "out_channels": classes,
         "depths": [count(weights, f"vmunet.layers.{stage}.blocks.") for stage in range(4)],
+        "widths": [weights[f"Translayer_{level}.conv.weight"].shape[1] for level in range(1, 5)],
+        "decoder_width": weights["Translayer_1.conv.weight"].shape[0],
         "deep_supervision": classes == 1,
     }

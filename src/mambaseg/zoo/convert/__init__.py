@@ -8,10 +8,11 @@ from types import ModuleType
 from torch import Tensor, nn
 
 from mambaseg.networks.log_vmamba import LoGVMamba2d, LoGVMamba3d
+from mambaseg.networks.segmamba import SegMamba
 from mambaseg.networks.vivim import Vivim
 from mambaseg.networks.vm_unet_v2 import VMUNetV2
 from mambaseg.types.errors import IncompatibleWeightsError
-from mambaseg.zoo.convert import log_vmamba_2d, log_vmamba_3d, vivim, vm_unet_v2
+from mambaseg.zoo.convert import log_vmamba_2d, log_vmamba_3d, segmamba, vivim, vm_unet_v2
 from mambaseg.zoo.convert.report import ConversionReport
 
 __all__ = ["ConversionReport", "convert_state_dict", "fill"]
@@ -19,6 +20,7 @@ __all__ = ["ConversionReport", "convert_state_dict", "fill"]
 _FORMATS: dict[type[nn.Module], ModuleType] = {
     LoGVMamba2d: log_vmamba_2d,
     LoGVMamba3d: log_vmamba_3d,
+    SegMamba: segmamba,
     Vivim: vivim,
     VMUNetV2: vm_unet_v2,
 }
@@ -109,19 +111,19 @@ def fill(
     dropped: dict[str, str] = {}
     for key, value in foreign.items():
         name = naming.rename(key)
-        if partial and (name not in ours or value.shape != ours[name].shape):
-            dropped[key] = f"no place of its shape in this {kind}"
-            continue
         if name not in ours:
             why = next((why for pattern, why in naming.DEAD if pattern.match(key)), None)
-            if why is not None:
-                dropped[key] = why
+            if why is not None or partial:
+                dropped[key] = why or f"no place in this {kind}"
                 continue
             raise IncompatibleWeightsError(
                 f"Weight {key!r} has no place in this {kind}: "
                 "it was built with other arguments than the checkpoint (depths, edge head?)."
             )
         if value.shape != ours[name].shape:
+            if partial:
+                dropped[key] = f"of another shape than in this {kind}"
+                continue
             raise IncompatibleWeightsError(
                 f"Weight {key!r} has the shape {tuple(value.shape)}, but this {kind} needs "
                 f"{tuple(ours[name].shape)}: build it with the checkpoint's widths and classes."
