@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.initialisation import draw_time_steps
 from mambaseg.ops import NATURAL, REVERSED, Order, causal_conv, interleaved, multi_scan
 
 __all__ = ["BiMamba", "ScanDirection"]
@@ -53,6 +54,10 @@ class ScanDirection(nn.Module):
         self.A_log = nn.Parameter(rates.log().repeat(width, 1))
         self.D = nn.Parameter(torch.ones(width))
 
+    def reset_time_steps(self) -> None:
+        """Give the time steps Mamba's own start."""
+        draw_time_steps(self.dt_proj.weight, self.dt_proj.bias)
+
     def forward(self, x: Tensor, order: Order) -> ScanInputs:
         """Convolve x (B, L, width) along the order, and project what the scan needs."""
         x = causal_conv(x, self.conv1d.weight.squeeze(1), self.conv1d.bias, order=order)
@@ -96,9 +101,11 @@ class BiMamba(nn.Module):
         width = expand * dim
         self.average = average
         self.in_proj = nn.Linear(dim, 2 * width, bias=False)
-        self.directions = nn.ModuleList(
+        directions = [
             ScanDirection(width, math.ceil(dim / 16), state_size, conv_size) for _ in range(3)
-        )
+        ]
+        directions[0].reset_time_steps()  # the authors': in this direction alone
+        self.directions = nn.ModuleList(directions)
         self.out_proj = nn.Linear(width, dim, bias=False)
 
     def forward(self, tokens: Tensor, n_chunks: int) -> Tensor:
