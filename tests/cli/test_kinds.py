@@ -79,13 +79,13 @@ def test_channels_from_files(
     assert main([*arguments, "--masks", "nifti", "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
     assert f"channel t1: {t1}" in printed
-    assert "8 windows in" in printed
+    assert "4 windows in" in printed
     mask = sitk.ReadImage(str(out / "head_01_mask.nii.gz"))
     image = sitk.ReadImage(t1)
     for of in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
         np.testing.assert_allclose(getattr(mask, of)(), getattr(image, of)(), rtol=1e-5, atol=1e-5)
     assert sitk.GetArrayFromImage(mask).any()
-    assert json.loads(report.read_text())["options"]["windows"] == 8
+    assert json.loads(report.read_text())["options"]["windows"] == 4
 
 
 @pytest.mark.parametrize(

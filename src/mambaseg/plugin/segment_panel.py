@@ -150,8 +150,9 @@ class SegmentPanel(Panel):
     def _model_changed(self) -> None:
         choice = self.model.choice
         if choice is not None:
-            card = choice.model.card
-            about = (card.description, card.intended_use, choice.note)
+            card, recipe = choice.model.card, choice.model.recipe
+            finds = f"{recipe.network}: {', '.join(recipe.labels.values())}"
+            about = (card.description or finds, card.intended_use, choice.note)
             self.about_model.setText(" ".join(filter(None, about)))
             self.model.setToolTip(choice.model.name)
         elif self.session.models is None:
