@@ -33,6 +33,7 @@ class TestLoGVMamba2d(NetworkBattery):
         "deep_supervision": True,
     }
     time_step_bias = r"dt_proj_bias$"
+    bfloat16_error = 0.15  # of the largest; 1.5 % in norm, as layer norms over 8 channels have it
 
 
 class TestLoGVMamba2dWithDeepSupervision(TestLoGVMamba2d):
@@ -193,6 +194,7 @@ def test_size_3d_is_the_authors_less_their_frozen_kernels() -> None:
     assert sum(p.numel() for p in network.parameters()) == 20_553_828 - 3 * 27 * 27
 
 
+@torch.no_grad()
 def test_convolutions_start_from_he_normal_and_time_steps_from_mamba() -> None:
     network = small_2d(widths=(64, 128, 256, 512))
     weight = network.encoder.patch_embedding.proj.weight

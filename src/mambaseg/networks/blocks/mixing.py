@@ -56,10 +56,12 @@ def plan(mixing: Mixing, n_locals: int, n_globals: int) -> tuple[Run, ...]:
     start = -(-(n_globals - n_locals // behind_each) // period) * period
     whole, rest = divmod(n_locals + n_globals - start, period)
     excess = n_globals - whole - (rest > 0)
-    runs = [Run(excess, start - excess), Run(1, behind_each, whole)]
-    if rest:
-        runs.append(Run(1, rest - 1))
-    return tuple(runs)
+    runs = (
+        Run(excess, start - excess),
+        Run(1, behind_each, whole),
+        Run(1, rest - 1, int(rest > 0)),
+    )
+    return tuple(run for run in runs if run.times)
 
 
 def mix(

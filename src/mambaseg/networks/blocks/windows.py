@@ -71,6 +71,7 @@ class _Average:
     """The mean of one map's windows."""
 
     def __init__(self, y: Tensor, size: Sequence[int], window: Sequence[int]) -> None:
+        self.room = [side - extent for side, extent in zip(size, window, strict=True)]
         self.factors = [a // b for a, b in zip(window, y.shape[2:], strict=True)]
         self.total = y.new_zeros(*y.shape[:2], *self._shrunk(size))
         self.count = y.new_zeros(self._shrunk(size))
@@ -79,10 +80,13 @@ class _Average:
         return [-(-side // factor) for side, factor in zip(size, self.factors, strict=True)]
 
     def add(self, y: Tensor, corner: Sequence[int]) -> None:
-        starts = [round(a / factor) for a, factor in zip(corner, self.factors, strict=True)]
-        limits = zip(starts, self.count.shape, y.shape[2:], strict=True)
-        starts = [min(start, whole - side) for start, whole, side in limits]
-        place = tuple(slice(a, a + side) for a, side in zip(starts, y.shape[2:], strict=True))
+        part = y.shape[2:]
+        # The first begins and the last ends with the map; rounding shifts only those between.
+        starts = [
+            round(a * (whole - side) / max(room, 1))
+            for a, whole, side, room in zip(corner, self.count.shape, part, self.room, strict=True)
+        ]
+        place = tuple(slice(a, a + side) for a, side in zip(starts, part, strict=True))
         self.total[(*_ALL_CHANNELS, *place)] += y
         self.count[place] += 1
 

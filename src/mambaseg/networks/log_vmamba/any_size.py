@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from mambaseg.networks.blocks.windows import in_windows
 
-__all__ = ["AnySize", "initialise_convolutions"]
+__all__ = ["LEAST_SIDE", "AnySize", "initialise_convolutions"]
 
 LEAST_SIDE = 32
 """The deepest stage has a token for so many pixels."""
+
+_UNITS = {2: "pixels", 3: "voxels"}
 
 
 class AnySize(nn.Module):
@@ -83,7 +85,8 @@ class AnySize(nn.Module):
         if min(size) < LEAST_SIDE:
             least = " x ".join([str(LEAST_SIDE)] * len(size))
             raise ValueError(
-                f"{name} needs sides of at least {least}; got {' x '.join(map(str, size))}."
+                f"{name} needs images of at least {least} {_UNITS[len(size)]}; "
+                f"got {' x '.join(map(str, size))}."
             )
         as_built = self._is_legal(size) and math.prod(size) == math.prod(self.image_size)
         if self.takes_all_at_once or as_built:

@@ -103,7 +103,11 @@ class LoGDecoder(nn.Module):
         if len(squeeze) != len(_STRIDES):
             raise ValueError(f"squeeze needs {len(_STRIDES)} values; got {tuple(squeeze)}.")
         self.checkpointing = checkpointing
-        rates = torch.linspace(drop_path, 0, _DEPTH * len(_STRIDES)).view(-1, _DEPTH).tolist()
+        rates = (
+            torch.linspace(drop_path, 0, _DEPTH * len(_STRIDES), device="cpu")
+            .view(-1, _DEPTH)
+            .tolist()
+        )
         self.stages = nn.ModuleList()
         self.auxiliary_heads = nn.ModuleList()
         upwards = pairwise(reversed(widths))

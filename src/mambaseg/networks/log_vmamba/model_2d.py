@@ -103,7 +103,7 @@ class LoGVMamba2d(AnySize):
             resample=resample_tokens,
         )
         self.deep_supervision = deep_supervision
-        rates = torch.linspace(0, drop_path, sum(depths)).split(tuple(depths))
+        rates = torch.linspace(0, drop_path, sum(depths), device="cpu").split(tuple(depths))
         self.encoder = VMambaEncoder(
             in_channels, widths, [stage.tolist() for stage in rates], checkpointing=checkpointing
         )

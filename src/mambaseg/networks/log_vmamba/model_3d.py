@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -15,7 +14,7 @@ from mambaseg.networks.blocks.initialisation import Initialisation, initialise_t
 from mambaseg.networks.blocks.local_global_scan import LocalGlobalScan, TokenOptions
 from mambaseg.networks.blocks.mixing import Mixing
 from mambaseg.networks.blocks.vss_block import VSSBlock
-from mambaseg.networks.log_vmamba.any_size import AnySize, initialise_convolutions
+from mambaseg.networks.log_vmamba.any_size import LEAST_SIDE, AnySize, initialise_convolutions
 from mambaseg.networks.log_vmamba.convolutions_3d import (
     ResidualBlock,
     Upsampling,
@@ -188,7 +187,7 @@ class LoGVMamba3d(AnySize):
 
 def _check_for_statistics(size: Sequence[int]) -> None:
     """Refuse a size whose deepest map is a single voxel, which has no variance."""
-    if math.prod(-(-side // 32) for side in size) < 2:
+    if max(size) <= LEAST_SIDE:
         raise ValueError(
             "The deepest of LoGVMamba3d's maps would be a single voxel, which cannot be normalised:"
             f" one side must be larger than 32; got {' x '.join(map(str, size))}."
