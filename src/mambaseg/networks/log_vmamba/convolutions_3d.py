@@ -34,7 +34,7 @@ class ResidualBlock(nn.Module):
         """Transform x, shape (B, C, D, H, W)."""
         y = F.leaky_relu(self.norm1(self.conv1(x)), 0.01, inplace=True)
         y = self.norm2(self.conv2(y))
-        y = y + (x if self.shortcut is None else self.shortcut(x))
+        y += x if self.shortcut is None else self.shortcut(x)
         return F.leaky_relu(y, 0.01, inplace=True)
 
 
