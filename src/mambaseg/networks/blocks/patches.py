@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -60,14 +61,13 @@ class PatchMerging(nn.Module):
         self.reduction = nn.Linear(4 * dim, out_dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Merge x (B, H, W, dim) to (B, H // 2, W // 2, out_dim), without an odd last row or column.
+        """Merge x (B, H, W, dim) to (B, H // 2, W // 2, out_dim).
 
-        To keep it, extend x by `extend_to_multiple` first.
+        An odd last row or column is left out; to keep it, extend x by `extend_to_multiple` first.
         """
         height, width = (side - side % 2 for side in x.shape[1:3])
-        pairs = x[:, :height, :width].unflatten(2, (-1, 2)).unflatten(1, (-1, 2))
-        # (B, h, row in the patch, w, column in the patch, C): rows vary first in the weights.
-        return self.reduction(self.norm(pairs.permute(0, 1, 3, 4, 2, 5).flatten(3)))
+        corners = [x[:, i:height:2, j:width:2] for j in (0, 1) for i in (0, 1)]
+        return self.reduction(self.norm(torch.cat(corners, dim=-1)))
 
 
 class PatchExpanding(nn.Module):

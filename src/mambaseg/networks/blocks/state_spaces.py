@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.initialisation import draw_time_steps
 from mambaseg.ops import Order, multi_scan
 
 __all__ = ["StateSpaces"]
@@ -48,21 +48,18 @@ class StateSpaces(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw Mamba's own initial values (Gu and Dao 2023, arXiv 2312.00752, section 3.6).
-
-        Channels start with time steps spread evenly in logarithm from 0.001 to 0.1, and
-        decay rates 1 to N.
-        """
+        """Draw the initial values, all of them Mamba's own; decay rates are 1 to N."""
         bound = self.x_proj_weight.shape[-1] ** -0.5
         nn.init.uniform_(self.x_proj_weight, -bound, bound)
-        bound = self.step_rank**-0.5
-        nn.init.uniform_(self.dt_proj_weight, -bound, bound)
+        self.reset_time_steps()
         with torch.no_grad():
-            steps = torch.empty_like(self.dt_proj_bias).uniform_(math.log(1e-3), math.log(0.1))
-            steps = steps.exp().clamp(min=1e-4)
-            self.dt_proj_bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # softplus undone
-            self.A_log.copy_(torch.arange(1, self.state_size + 1).log().expand_as(self.A_log))
+            rates = torch.arange(1, self.state_size + 1, dtype=torch.float32)
+            self.A_log.copy_(rates.log().expand_as(self.A_log))
         nn.init.ones_(self.D)
+
+    def reset_time_steps(self) -> None:
+        """Give the time steps Mamba's own start."""
+        draw_time_steps(self.dt_proj_weight, self.dt_proj_bias)
 
     def forward(self, tokens: Tensor, orders: Sequence[Order], *, first: int = 0) -> Tensor:
         """Scan tokens along each order with a state space of its own, and sum.
@@ -80,26 +77,22 @@ class StateSpaces(nn.Module):
         Tensor, shape (B, L, S)
         """
         chosen = slice(first, first + len(orders))
-        projections = self.x_proj_weight[chosen]
-        sizes = [self.step_rank, self.state_size, self.state_size]
-        # One product for all directions: its parts are read as they stand, never copied.
-        mixed = F.linear(tokens, projections.flatten(0, 1))
-        parts = [part.split(sizes, dim=-1) for part in mixed.chunk(len(orders), dim=-1)]
-        steps, B, C = zip(*parts, strict=True)
+        # One product for all directions, whose parts (B, L, K, R + N + N) are views.
+        mixed = F.linear(tokens, self.x_proj_weight[chosen].flatten(0, 1))
+        parts = mixed.unflatten(-1, (len(orders), -1))
+        steps, B, C = parts.split([self.step_rank, self.state_size, self.state_size], dim=-1)
         # The bias goes into the scan, ahead of its softplus, and not in here.
-        delta = [
-            F.linear(step, weight)
-            for step, weight in zip(steps, self.dt_proj_weight[chosen], strict=True)
-        ]
+        by_direction = steps.permute(2, 0, 1, 3).flatten(1, 2)
+        delta = torch.bmm(by_direction, self.dt_proj_weight[chosen].transpose(1, 2))
         # Half precision would blur the decay rates.
         A_log = self.A_log.to(torch.promote_types(self.A_log.dtype, torch.float32))
         shape = (-1, tokens.shape[-1])
         return multi_scan(
             tokens,
-            delta,
+            delta.unflatten(1, tokens.shape[:2]).unbind(),
             -torch.exp(A_log).unflatten(0, shape)[chosen],
-            B,
-            C,
+            B.unbind(2),
+            C.unbind(2),
             D=self.D.view(shape)[chosen],
             delta_bias=self.dt_proj_bias[chosen],
             delta_softplus=True,

@@ -13,7 +13,7 @@ from mambaseg.networks.blocks.patches import PatchEmbedding, PatchMerging, exten
 from mambaseg.networks.blocks.ss2d import SS2D
 from mambaseg.networks.blocks.vss_block import VSSBlock
 
-__all__ = ["StageMaps", "VMambaEncoder", "vss_stage"]
+__all__ = ["StageMaps", "VMambaEncoder"]
 
 
 class StageMaps(NamedTuple):
@@ -31,22 +31,6 @@ class StageMaps(NamedTuple):
     leaving: list[Tensor]
 
 
-def vss_stage(
-    width: int, drop_paths: Sequence[float], *, scan_directions: int = 4, state_size: int = 16
-) -> nn.Sequential:
-    """VSS blocks in a row, one for each of the given rates of stochastic depth."""
-    return nn.Sequential(
-        *(
-            VSSBlock(
-                width,
-                SS2D(width, scan_directions=scan_directions, state_size=state_size),
-                drop_path=rate,
-            )
-            for rate in drop_paths
-        )
-    )
-
-
 class VMambaEncoder(nn.Module):
     """Patch embedding, then stages of VSS blocks with a patch merging between them.
 
@@ -62,8 +46,8 @@ class VMambaEncoder(nn.Module):
     drop_paths : sequence of sequence of float
         For each stage the rates of stochastic depth of its blocks, which also says how
         many blocks there are; a stage without blocks passes its map on.
-    scan_directions, state_size : int
-        See `SS2D`.
+    expand : int
+        Inner width of the blocks over their channels.
     checkpointing : bool
         See `run_block`.
     """
@@ -74,15 +58,16 @@ class VMambaEncoder(nn.Module):
         widths: Sequence[int],
         drop_paths: Sequence[Sequence[float]],
         *,
-        scan_directions: int = 4,
-        state_size: int = 16,
+        expand: int = 2,
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.checkpointing = checkpointing
         self.patch_embedding = PatchEmbedding(in_channels, widths[0])
         self.stages = nn.ModuleList(
-            vss_stage(width, rates, scan_directions=scan_directions, state_size=state_size)
+            nn.ModuleList(
+                VSSBlock(width, SS2D(width, expand=expand), drop_path=rate) for rate in rates
+            )
             for width, rates in zip(widths, drop_paths, strict=True)
         )
         self.merges = nn.ModuleList(PatchMerging(*pair) for pair in pairwise(widths))
@@ -107,11 +92,11 @@ class VMambaEncoder(nn.Module):
         """
         maps = StageMaps([], [])
         x = self.patch_embedding(x)
-        for stage, merge in zip(self.stages, [*self.merges, None], strict=True):
+        for blocks, merge in zip(self.stages, [*self.merges, None], strict=True):
             maps.entering.append(x)
             if merge is None and not run_last:
                 break
-            for block in stage.children():
+            for block in blocks:
                 x = run_block(block, x, checkpointing=self.checkpointing)
             maps.leaving.append(x)
             if merge is not None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.drop_path import growing_rates
+from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
 from mambaseg.networks.blocks.vmamba_encoder import VMambaEncoder
 from mambaseg.networks.vm_unet_v2.decoder import SDIDecoder
 from mambaseg.networks.vm_unet_v2.skip import AttentiveSkip
@@ -50,6 +52,12 @@ class VMUNetV2(nn.Module):
     drop_path : float
         Highest rate of stochastic depth, growing linearly over all blocks, the last
         stage's included.
+    checkpointing : bool
+        Whether training keeps only the inputs of blocks and computes the rest again: less
+        memory, more time, the same gradients.
+    initialisation : {"authors", "mamba"}
+        The same here, but for the random numbers: the authors leave the scans as Mamba starts
+        them. The encoder's linear layers start from N(0, 0.02), all convolutions as PyTorch's.
     """
 
     def __init__(
@@ -63,6 +71,8 @@ class VMUNetV2(nn.Module):
         deep_supervision: bool = True,
         unused_stage: bool = False,
         drop_path: float = 0.2,
+        checkpointing: bool = False,
+        initialisation: Initialisation = "authors",
     ) -> None:
         super().__init__()
         for name, values in (("depths", depths), ("widths", widths)):
@@ -71,12 +81,17 @@ class VMUNetV2(nn.Module):
                     f"{name} needs {_STAGES} values, one per stage; got {tuple(values)}."
                 )
         self.in_channels = in_channels
-        split = torch.linspace(0, drop_path, sum(depths)).split(tuple(depths))
-        *rates, unused = [stage.tolist() for stage in split]
-        self.encoder = VMambaEncoder(in_channels, widths, [*rates, unused if unused_stage else []])
+        *rates, unused = growing_rates(drop_path, depths)
+        self.encoder = VMambaEncoder(
+            in_channels,
+            widths,
+            [*rates, unused if unused_stage else []],
+            checkpointing=checkpointing,
+        )
         self.skips = nn.ModuleList(AttentiveSkip(width, decoder_width) for width in widths)
         self.decoder = SDIDecoder(decoder_width, out_channels, deep_supervision=deep_supervision)
         self.encoder.reset_linear_layers()
+        initialise_time_steps(self, initialisation)
 
     def forward(self, x: Tensor) -> Tensor:
         """Segment images.

@@ -27,7 +27,7 @@ DEAD = (
 
 
 def _level(match: re.Match[str]) -> str:
-    """Counted from one there, from zero here."""
+    """Give our name of a part that the authors count from one, and we from zero."""
     part, level = match[1], int(match[2]) - 1
     return {
         "ca": f"skips.{level}.channel_attention.",
