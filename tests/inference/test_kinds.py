@@ -265,3 +265,10 @@ def test_a_real_head(engine: Engine, volumes: TrainedModel, shared: Path) -> Non
     found = engine.segment(image, volumes)
     assert found.labels.shape == (40, 40, 40)
     assert found.geometry == t1.geometry
+
+
+def test_a_real_picture(engine: Engine, pictures: TrainedModel, shared: Path) -> None:
+    folder = shared / "data" / "kvasir_seg_352"
+    path = next(p for p in sorted(folder.rglob("*")) if p.suffix in (".png", ".jpg"))
+    image = read_image(path)
+    assert engine.segment(image, pictures).labels.shape == image.spatial_shape
