@@ -111,7 +111,7 @@ def test_another_number_of_classes_offers_a_new_head(
 ) -> None:
     path = tmp_path / "best.pth"
     torch.save(theirs, path)
-    with pytest.raises(IncompatibleWeightsError, match=r"has 2 output channels.*--new-head"):
+    with pytest.raises(IncompatibleWeightsError, match=r"have 2 channels.*--new-head"):
         import_checkpoint(path, labels=["polyp"])
     model = import_checkpoint(path, labels=["polyp"], new_head=True)
     assert model.recipe.labels == {1: "polyp"}

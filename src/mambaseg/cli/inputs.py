@@ -45,6 +45,11 @@ def read_case(files: Sequence[Path], named: Mapping[str, Path], recipe: Recipe) 
             f"{len(files) + len(named)} files were given, but this model takes one image of "
             f"{_counted(wanted)}. Segment several images one after another."
         )
+    if len(files) + len(named) < len(wanted):
+        raise InvalidOptionError(
+            f"{len(files) + len(named)} files were given, but this model takes {_counted(wanted)}: "
+            "name a file for each."
+        )
     if unknown := [name for name in named if name not in wanted]:
         raise InvalidOptionError(
             f"This model has no channel {unknown[0]!r}; it takes {_counted(wanted)}."

@@ -56,7 +56,7 @@ def check_kind(image: MedicalImage, recipe: Recipe) -> None:
             hint = "choose another model, or ask for it slice by slice."
         raise UnsupportedImageError(
             f"{what} is a single {image.kind} ({image.axes}, shape {image.array.shape}), but this "
-            f"model takes a {recipe.kind}: {hint}"
+            f"model takes {'an' if recipe.kind == 'image' else 'a'} {recipe.kind}: {hint}"
         )
 
 

@@ -75,8 +75,8 @@ class ChannelRows(QWidget):
         """Show a row for each channel of a model that is to segment a layer; none hides them."""
         self._of = layer
         if tuple(self.rows) != tuple(channels):
-            while (item := self._body.takeAt(0)) is not None:
-                _delete(item)
+            while self._body.count():
+                _delete(self._body.takeAt(0))
             self.rows = {name: _combo(name) for name in channels}
             for combo in self.rows.values():
                 combo.currentIndexChanged.connect(self.changed)
@@ -134,5 +134,5 @@ def _delete(item: Any) -> None:
     if widget is not None:
         widget.hide()
         widget.deleteLater()
-    while inner is not None and (child := inner.takeAt(0)) is not None:
-        _delete(child)
+    while inner is not None and inner.count():
+        _delete(inner.takeAt(0))

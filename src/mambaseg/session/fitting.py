@@ -27,6 +27,8 @@ class ModelChoice:
         Why it cannot segment the image; "" where it can.
     note : str
         What is done to the image first; "" if nothing is.
+    untrained : bool
+        Whether the reason is that it is not trained yet.
     combines : bool
         Whether each of its channels is an image of its own, of which this is one.
     """
@@ -34,6 +36,7 @@ class ModelChoice:
     model: TrainedModel
     reason: str = ""
     note: str = ""
+    untrained: bool = False
     combines: bool = False
 
     @property
@@ -86,7 +89,9 @@ def _choice(
         if by_slice and model.recipe.kind == "image":
             given = as_slices(given)
         check_fits(given, model.recipe)
-    except (UnsupportedImageError, IncompatibleWeightsError) as error:
+    except IncompatibleWeightsError as error:
+        return ModelChoice(model, reason=str(error), untrained=True)
+    except UnsupportedImageError as error:
         return ModelChoice(model, reason=str(error))
     if image.array.shape[0] == 3 and len(model.recipe.channels) == 1:
         note = (

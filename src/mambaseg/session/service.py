@@ -48,6 +48,8 @@ class Request:
         "auto" for the fastest, or a name from `Ready.backends`.
     frames : range or None
         Consecutive frames; None for all.
+    mirror : bool or None
+        Whether a volume's windows are averaged with their mirror images; None: the model's.
     by_slice : bool
         Have a model for pictures segment a volume, one slice after another.
     base : array-like of uint8, shape (T, Y, X), (Z, Y, X) or (Y, X), or None
@@ -59,6 +61,7 @@ class Request:
     model: TrainedModel
     device: str = "auto"
     frames: range | None = None
+    mirror: bool | None = None
     by_slice: bool = False
     base: ArrayLike | None = None
 
@@ -168,7 +171,7 @@ class InProcessService:
         )
         token.check()
         chunk: Chunk | None = None
-        options = Options(frames=request.frames, by_slice=request.by_slice)
+        options = Options(frames=request.frames, mirror=request.mirror, by_slice=request.by_slice)
         for event in engine.stream(request.image, request.model, options, cancel=token):
             if isinstance(event, Chunk):
                 chunk = event

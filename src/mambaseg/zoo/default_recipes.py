@@ -84,9 +84,9 @@ def fitted_recipe(
         needed = len(read.regions)
     if out_channels not in (None, needed) and not new_head:
         raise IncompatibleWeightsError(
-            f"The checkpoint has {out_channels} output channels, but {len(names)} classes "
+            f"The checkpoint's logits have {out_channels} channels, but {len(names)} classes "
             f"({', '.join(names.values())}) by {read.form} need {needed}: name as many classes as "
-            "it has, or start with a new head (--new-head), which must be fine-tuned before use."
+            "it has, or ask for a new head (in the shell --new-head), to be fine-tuned before use."
         )
     content = known.model_dump()
     if isinstance(known.intensity, Scaled) and len(known.channels) != in_channels:

@@ -1,4 +1,4 @@
-"""Instance norm without parameters, in as few passes over memory as torch allows."""
+"""Instance norm, in as few passes over memory as torch allows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ __all__ = ["instance_norm"]
 _EPS = 1e-5
 
 
-def instance_norm(x: Tensor, *, overwrite: bool = False) -> Tensor:
+def instance_norm(
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    *,
+    overwrite: bool = False,
+) -> Tensor:
     """Bring every channel of every sample to mean zero and variance one.
 
     A batch norm of one sample with that sample's own statistics is an instance norm, and its
@@ -21,6 +27,8 @@ def instance_norm(x: Tensor, *, overwrite: bool = False) -> Tensor:
     ----------
     x : Tensor, shape (B, C, ...)
         Of any memory format, which the result has too. At least two values per channel.
+    weight, bias : Tensor, shape (C,), optional
+        Standard deviation and mean of the result in place of one and zero.
     overwrite : bool
         Whether the result may take x's memory, where autograd does not need x. On a CPU a
         large tensor's fresh memory costs several times what the norm does.
@@ -32,9 +40,11 @@ def instance_norm(x: Tensor, *, overwrite: bool = False) -> Tensor:
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
     one, zero = x.new_ones(x.shape[1], dtype=dtype), x.new_zeros(x.shape[1], dtype=dtype)
+    scale = one if weight is None else weight.to(dtype)
+    shift = zero if bias is None else bias.to(dtype)
     if (torch.is_grad_enabled() and x.requires_grad) or torch.compiler.is_compiling():
         samples = [
-            F.batch_norm(sample, None, None, one, zero, training=True, eps=_EPS)
+            F.batch_norm(sample, None, None, scale, shift, training=True, eps=_EPS)
             for sample in x.split(1)
         ]
         return samples[0] if len(samples) == 1 else torch.cat(samples)
@@ -42,6 +52,6 @@ def instance_norm(x: Tensor, *, overwrite: bool = False) -> Tensor:
     for source, target in zip(x.split(1), y.split(1), strict=True):
         # The running statistics that it is to update only tell the dtype of those that it gives.
         mean, variance = torch.batch_norm_update_stats(source, zero, one, 0.0)
-        out = (target, x.new_empty(0), x.new_empty(0))
-        torch.native_batch_norm(source, one, zero, mean, variance, False, 0.0, _EPS, out=out)
+        out = (target, one.new_empty(0), one.new_empty(0))
+        torch.native_batch_norm(source, scale, shift, mean, variance, False, 0.0, _EPS, out=out)
     return y

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mambaseg.networks.blocks.instance_norm import instance_norm
+from mambaseg.networks.blocks.pointwise import PointwiseConv3d
 
 __all__ = ["ResidualBlock", "Upsampling", "residual_blocks"]
 
@@ -25,17 +29,32 @@ class ResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv3d(in_channels, out_channels, 3, stride, padding=1)
-        self.norm1 = nn.InstanceNorm3d(out_channels, affine=True)
+        self.norm1 = AffineInstanceNorm(out_channels)
         self.conv2 = nn.Conv3d(out_channels, out_channels, 3, padding=1)
-        self.norm2 = nn.InstanceNorm3d(out_channels, affine=True)
-        self.shortcut = nn.Conv3d(in_channels, out_channels, 1, stride) if shortcut else None
+        self.norm2 = AffineInstanceNorm(out_channels)
+        self.stride = stride
+        self.shortcut = PointwiseConv3d(in_channels, out_channels) if shortcut else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform x, shape (B, C, D, H, W)."""
-        y = F.leaky_relu(self.norm1(self.conv1(x)), 0.01, inplace=True)
+        y = F.leaky_relu_(self.norm1(self.conv1(x)), 0.01)
         y = self.norm2(self.conv2(y))
-        y = y + (x if self.shortcut is None else self.shortcut(x))
-        return F.leaky_relu(y, 0.01, inplace=True)
+        if self.shortcut is not None:
+            x = self.shortcut(x[..., :: self.stride, :: self.stride, :: self.stride])
+        return F.leaky_relu_(y.add_(x), 0.01)
+
+
+class AffineInstanceNorm(nn.Module):
+    """Instance norm with learned scale and shift, of a map that nobody else needs."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x (B, C, ...), whose memory the result may take."""
+        return instance_norm(x, self.weight, self.bias, overwrite=True)
 
 
 def residual_blocks(
@@ -57,7 +76,7 @@ class Upsampling(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(in_channels, out_channels, 1)
+        self.conv = PointwiseConv3d(in_channels, out_channels)
 
     def forward(self, x: Tensor, size: tuple[int, ...]) -> Tensor:
         """Enlarge x (B, C, D, H, W) twofold, and cut it to `size` where that is odd."""

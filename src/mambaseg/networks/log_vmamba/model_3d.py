@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from mambaseg.networks.blocks.checkpointing import run_block
 from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
 from mambaseg.networks.blocks.local_global_scan import LocalGlobalScan, TokenOptions
 from mambaseg.networks.blocks.mixing import Mixing
+from mambaseg.networks.blocks.pointwise import PointwiseConv3d
 from mambaseg.networks.blocks.vss_block import VSSBlock
 from mambaseg.networks.log_vmamba.any_size import LEAST_SIDE, AnySize, initialise_convolutions
 from mambaseg.networks.log_vmamba.convolutions_3d import (
@@ -132,7 +134,7 @@ class LoGVMamba3d(AnySize):
             self.decoder_stages.append(residual_blocks(width, width, depth))
         self.last_upsampling = Upsampling(dim, dim)
         self.last_block = ResidualBlock(dim, dim, shortcut=False)
-        self.head = nn.Conv3d(dim, out_channels, 1)
+        self.head = PointwiseConv3d(dim, out_channels)
         initialise_convolutions(self)
         initialise_time_steps(self, initialisation)
 
@@ -159,6 +161,8 @@ class LoGVMamba3d(AnySize):
     def segment(self, x: Tensor) -> list[Tensor]:
         """Give the logits of x in one piece."""
         _check_for_statistics(x.shape[2:])
+        if x.device.type == "cpu":
+            x = x.contiguous(memory_format=torch.channels_last_3d)
         stem = x = self._run(self.stem, x)
         # An odd last slice is pooled alone, which rounds the size up.
         x = F.max_pool3d(x, 2, ceil_mode=True)
@@ -171,10 +175,10 @@ class LoGVMamba3d(AnySize):
         for upsampling, stage, skip in zip(
             self.upsamplings, self.decoder_stages, skips[-2::-1], strict=True
         ):
-            x = self._run(stage, upsampling(x, skip.shape[2:]) + skip)
+            x = self._run(stage, upsampling(x, skip.shape[2:]).add_(skip))
         x = run_block(
             self.last_block,
-            self.last_upsampling(x, stem.shape[2:]) + stem,
+            self.last_upsampling(x, stem.shape[2:]).add_(stem),
             checkpointing=self.checkpointing,
         )
         return [self.head(x)]
