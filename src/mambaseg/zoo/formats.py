@@ -24,6 +24,7 @@ from mambaseg.zoo.convert import (
     segmamba,
     vivim,
     vm_unet_v2,
+    vmamba,
 )
 
 __all__ = ["Format", "choose_format"]
@@ -78,6 +79,7 @@ _FORMATS = (
         log_vmamba_arguments.infer_3d,
     ),
     Format("SegFormer's encoder", ("vivim",), segformer, segformer.infer, partial=True),
+    Format("VMamba's encoder", ("vm_unet_v2", "log_vmamba_2d"), vmamba, vmamba.infer, partial=True),
 )
 
 

@@ -46,8 +46,6 @@ class VMambaEncoder(nn.Module):
     drop_paths : sequence of sequence of float
         For each stage the rates of stochastic depth of its blocks, which also says how
         many blocks there are; a stage without blocks passes its map on.
-    expand : int
-        Inner width of the blocks over their channels.
     checkpointing : bool
         See `run_block`.
     """
@@ -58,16 +56,13 @@ class VMambaEncoder(nn.Module):
         widths: Sequence[int],
         drop_paths: Sequence[Sequence[float]],
         *,
-        expand: int = 2,
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.checkpointing = checkpointing
         self.patch_embedding = PatchEmbedding(in_channels, widths[0])
         self.stages = nn.ModuleList(
-            nn.ModuleList(
-                VSSBlock(width, SS2D(width, expand=expand), drop_path=rate) for rate in rates
-            )
+            nn.ModuleList(VSSBlock(width, SS2D(width), drop_path=rate) for rate in rates)
             for width, rates in zip(widths, drop_paths, strict=True)
         )
         self.merges = nn.ModuleList(PatchMerging(*pair) for pair in pairwise(widths))
