@@ -47,11 +47,7 @@ def instance_norm(
     scale = one if weight is None else weight.to(dtype)
     shift = zero if bias is None else bias.to(dtype)
     if torch.compiler.is_compiling():
-        samples = [
-            F.batch_norm(sample, None, None, scale, shift, training=True, eps=_EPS)
-            for sample in x.split(1)
-        ]
-        return samples[0] if len(samples) == 1 else torch.cat(samples)
+        return F.instance_norm(x, weight=scale, bias=shift, eps=_EPS)
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
         apply: Callable[..., Tensor] = _Normalised.apply
         samples = [apply(sample, scale, shift) for sample in x.split(1)]
