@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mambaseg.networks.blocks.layout import fast_layout
+
 __all__ = ["instance_norm"]
 
 _EPS = 1e-5
@@ -29,8 +31,8 @@ def instance_norm(
 
     Parameters
     ----------
-    x : Tensor, shape (B, C, ...)
-        Of any memory format, which the result has too. At least two values per channel.
+    x : Tensor, shape (B, C, D, H, W)
+        At least two voxels.
     weight, bias : Tensor, shape (C,), optional
         Standard deviation and mean of the result in place of one and zero.
     overwrite : bool
@@ -39,13 +41,15 @@ def instance_norm(
 
     Returns
     -------
-    Tensor, shape (B, C, ...)
-        In x's dtype; statistics are float32 at least. An operation in place may follow.
+    Tensor, shape (B, C, D, H, W)
+        In x's dtype and the device's fast layout; statistics are float32 at least. An operation
+        in place may follow.
     """
+    x = fast_layout(x)
     dtype = torch.promote_types(x.dtype, torch.float32)
-    one, zero = x.new_ones(x.shape[1], dtype=dtype), x.new_zeros(x.shape[1], dtype=dtype)
-    scale = one if weight is None else weight.to(dtype)
-    shift = zero if bias is None else bias.to(dtype)
+    channels = x.shape[1]
+    scale = x.new_ones(channels, dtype=dtype) if weight is None else weight.to(dtype)
+    shift = x.new_zeros(channels, dtype=dtype) if bias is None else bias.to(dtype)
     if torch.compiler.is_compiling():
         return F.instance_norm(x, weight=scale, bias=shift, eps=_EPS)
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
@@ -55,7 +59,7 @@ def instance_norm(
     y = x if overwrite else torch.empty_like(x)
     for source, target in zip(x.split(1), y.split(1), strict=True):
         mean, variance = _statistics(source, dtype)
-        out = (target, one.new_empty(0), one.new_empty(0))
+        out = (target, scale.new_empty(0), scale.new_empty(0))
         torch.native_batch_norm(source, scale, shift, mean, variance, False, 0.0, _EPS, out=out)
     return y
 
