@@ -11,12 +11,12 @@ from mambaseg.data import base_name, read_image
 from mambaseg.data.channels import combine_channels, guess_channels
 from mambaseg.types.errors import InvalidOptionError
 from mambaseg.types.image import MedicalImage
-from mambaseg.types.recipe import Recipe
+from mambaseg.zoo import load_model
 
 __all__ = ["case_name", "read_case"]
 
 
-def read_case(files: Sequence[Path], named: Mapping[str, Path], recipe: Recipe) -> MedicalImage:
+def read_case(files: Sequence[Path], named: Mapping[str, Path], model_name: str) -> MedicalImage:
     """Read one image, or several as the channels that a model takes.
 
     Parameters
@@ -25,21 +25,23 @@ def read_case(files: Sequence[Path], named: Mapping[str, Path], recipe: Recipe) 
         One file with all channels, or one for each channel, told apart by name.
     named : mapping of str to Path
         Files of channels by the channels' names.
-    recipe : Recipe
-        Of the model.
+    model_name : str
+        Of the model, which says the channels, as of `load_model`.
 
     Raises
     ------
     InvalidOptionError
         If it is not clear which file is which channel, or one is missing or too many.
+    UnknownNameError
+        If there is no such model.
     UnreadableImageError, UnsupportedImageError
         If a file cannot be read, or the files lie on different grids.
     """
-    wanted = recipe.channels
     if not named and len(files) == 1:
         return read_image(files[0])
     if not named and not files:
         raise InvalidOptionError("No image was given: name a file, or one for each channel.")
+    wanted = load_model(model_name).recipe.channels
     if len(files) + len(named) > len(wanted):
         raise InvalidOptionError(
             f"{len(files) + len(named)} files were given, but this model takes one image of "

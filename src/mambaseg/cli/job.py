@@ -96,9 +96,8 @@ class SegmentationJob:
         MambasegError
             If anything cannot be read, does not fit, or cannot be written.
         """
-        model = load_model(model_name)
-        image = read_case(files, channels or {}, model.recipe)
-        events = Engine(self.device).stream(image, model, options)
+        image = read_case(files, channels or {}, model_name)
+        events = Engine(self.device).stream(image, load_model(model_name), options)
         self._check_outputs()
         for note in image.notes:
             print(f"note: {note}")

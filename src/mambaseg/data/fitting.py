@@ -54,6 +54,8 @@ def check_kind(image: MedicalImage, recipe: Recipe) -> None:
         hint = "choose another model or image."
         if (image.kind, recipe.kind) == ("volume", "image"):
             hint = "choose another model, or ask for it slice by slice."
+        if (image.kind, recipe.kind) == ("video", "volume"):
+            hint = "choose another model or image; a layer's axis label z tells slices from frames."
         raise UnsupportedImageError(
             f"{what} is a single {image.kind} ({image.axes}, shape {image.array.shape}), but this "
             f"model takes {'an' if recipe.kind == 'image' else 'a'} {recipe.kind}: {hint}"
