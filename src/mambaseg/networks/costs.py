@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from mambaseg.networks.factory import create_network
 from mambaseg.ops.backends import choose
@@ -196,7 +196,7 @@ def _storage(tensor: Tensor) -> int:
 
 
 def _parts(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The network's children; of a list of modules, its members."""
+    """Give the network's children; of a list of modules, its members."""
     parts = []
     for name, child in network.named_children():
         if isinstance(child, nn.ModuleList):
@@ -210,9 +210,14 @@ def _counts() -> dict[Any, Callable[..., int]]:
     """How to count the floating-point operations of our operators (two for each MAC)."""
     operators = choose(torch.device("cpu"), torch.float32, None)
     return {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
         operators.scan.overloadpacket: _scan_flops,  # type: ignore[attr-defined]
         operators.conv.overloadpacket: _conv_flops,  # type: ignore[attr-defined]
     }
+
+
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query, key, value)
 
 
 def _scan_flops(u: Sequence[Any], delta: Any, A: Any, *_: Any, **__: Any) -> int:
