@@ -121,7 +121,7 @@ def summary(name: str, input_size: Sequence[int], **arguments: Any) -> Summary:
     """
     network = create_network(name, **arguments).train()
     shapes = FakeTensorMode()
-    weights = {
+    weights: dict[str, Tensor] = {
         key: shapes.from_tensor(value)
         for key, value in (*network.named_parameters(), *network.named_buffers())
     }

@@ -41,7 +41,10 @@ def instance_norm(x: Tensor, *, overwrite: bool = False) -> Tensor:
         return fast_layout(F.instance_norm(x, eps=_EPS))  # the compiler fuses it better than we
     x = fast_layout(x)
     if torch.is_grad_enabled() and x.requires_grad:
-        samples = [_Normalise.apply(sample) for sample in x.split(1)]
+        samples = [
+            _Normalise.apply(sample)  # type: ignore[no-untyped-call]
+            for sample in x.split(1)
+        ]
         return samples[0] if len(samples) == 1 else torch.cat(samples)
     y = x if overwrite else torch.empty_like(x)
     for source, target in zip(x.split(1), y.split(1), strict=True):
