@@ -15,24 +15,24 @@ from mambaseg.networks.vivim.decoder import AllMLPDecoder
 from mambaseg.networks.vivim.mix_transformer import OverlapPatchEmbed, TransformerBlock
 from mambaseg.networks.vivim.temporal_mamba import TemporalMambaBlock
 
-__all__ = ["Backbone", "Vivim"]
+__all__ = ["BACKBONES", "Backbone", "Vivim"]
 
 Backbone = Literal["b0", "b1", "b2", "b3", "b4", "b5"]
 
 
-class _Backbone(NamedTuple):
+class BackboneSize(NamedTuple):
     widths: tuple[int, int, int, int]
     depths: tuple[int, int, int, int]
 
 
 _WIDE = (64, 128, 320, 512)
-_BACKBONES: dict[str, _Backbone] = {
-    "b0": _Backbone((32, 64, 160, 256), (2, 2, 2, 2)),
-    "b1": _Backbone(_WIDE, (2, 2, 2, 2)),
-    "b2": _Backbone(_WIDE, (3, 4, 6, 3)),
-    "b3": _Backbone(_WIDE, (3, 4, 18, 3)),
-    "b4": _Backbone(_WIDE, (3, 8, 27, 3)),
-    "b5": _Backbone(_WIDE, (3, 6, 40, 3)),
+BACKBONES: dict[str, BackboneSize] = {
+    "b0": BackboneSize((32, 64, 160, 256), (2, 2, 2, 2)),
+    "b1": BackboneSize(_WIDE, (2, 2, 2, 2)),
+    "b2": BackboneSize(_WIDE, (3, 4, 6, 3)),
+    "b3": BackboneSize(_WIDE, (3, 4, 18, 3)),
+    "b4": BackboneSize(_WIDE, (3, 8, 27, 3)),
+    "b5": BackboneSize(_WIDE, (3, 6, 40, 3)),
 }
 _HEADS = (1, 2, 5, 8)
 _REDUCTIONS = (8, 4, 2, 1)
@@ -127,10 +127,10 @@ class Vivim(nn.Module):
         initialisation: Initialisation = "authors",
     ) -> None:
         super().__init__()
-        if backbone not in _BACKBONES:
-            raise ValueError(f"backbone must be one of {list(_BACKBONES)}; got {backbone!r}.")
-        depths = _BACKBONES[backbone].depths
-        widths = tuple(widths or _BACKBONES[backbone].widths)
+        if backbone not in BACKBONES:
+            raise ValueError(f"backbone must be one of {list(BACKBONES)}; got {backbone!r}.")
+        depths = BACKBONES[backbone].depths
+        widths = tuple(widths or BACKBONES[backbone].widths)
         if len(widths) != len(depths):
             raise ValueError(f"widths needs {len(depths)} values, one per stage; got {widths}.")
         self.in_channels = in_channels
