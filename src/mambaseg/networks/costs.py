@@ -195,14 +195,16 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata  # fake tensors have no address
 
 
-def _parts(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Give the network's children; of a list of modules, its members."""
+def _parts(network: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:
+    """Give the network's children; of one that holds stages, or a list of them, its own."""
     parts = []
     for name, child in network.named_children():
         if isinstance(child, nn.ModuleList):
-            parts += [(f"{name}.{i}", member) for i, member in enumerate(child)]
+            parts += [(f"{prefix}{name}.{i}", member) for i, member in enumerate(child)]
+        elif not prefix and any(isinstance(inner, nn.ModuleList) for inner in child.children()):
+            parts += _parts(child, f"{name}.")
         else:
-            parts.append((name, child))
+            parts.append((f"{prefix}{name}", child))
     return parts
 
 
