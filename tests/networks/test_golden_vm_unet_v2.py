@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from golden import Golden, names, shared_folder
@@ -105,3 +107,23 @@ def test_vm_unet_v2(shared: Path, case: str, dtype: torch.dtype) -> None:
     parameters = dict(network.named_parameters())
     ours = {key: parameters[name] for key, name in report.matched.items() if name in parameters}
     golden.check_gradients(x, ours)
+
+
+@pytest.mark.parametrize("size", [(161, 193), (175, 207)])
+def test_an_odd_size_agrees_with_the_legal_crop(shared: Path, size: tuple[int, int]) -> None:
+    """No less than two sizes that the authors' code takes agree where they overlap.
+
+    Scans and channel attention see the whole image, so that no two sizes agree exactly.
+    """
+    picture = np.array(Image.open(shared / "data/kvasir_seg_352/train/images/0.jpg"))
+    image = torch.from_numpy(picture).float().permute(2, 0, 1)[None]
+    image = (image - image.mean()) / image.std()
+    network = create_network("vm_unet_v2", deep_supervision=False).eval()
+    network.load_state_dict(convert_state_dict(network, Golden("vm_unet_v2_nods").state_dict())[0])
+
+    def logits(height: int, width: int) -> Tensor:
+        return network(image[..., :height, :width])[..., :160, :192]
+
+    with torch.no_grad():
+        legal, larger, odd = logits(160, 192), logits(192, 224), logits(*size)
+    assert (odd - legal).square().mean() < (larger - legal).square().mean()

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from golden import Golden
-from mambaseg.networks import create_network, list_networks
+from mambaseg.networks import create_network, list_networks, summary
 from mambaseg.zoo import convert_state_dict
 
 Size = tuple[int, ...]
@@ -75,6 +75,14 @@ class NetworkBattery:
     def output_shapes(self, batch: int, classes: int, size: Size) -> list[Size]:
         return [(batch, classes, *size)]
 
+    def refused(self) -> list[tuple[Size, str]]:
+        """Sizes that are too small, each with what the message says that fits."""
+        fits = " x ".join(map(str, self.smallest))
+        return [
+            (tuple(side - (i == axis) for i, side in enumerate(self.smallest)), fits)
+            for axis in range(len(self.smallest))
+        ]
+
     @staticmethod
     def outputs(result: Tensor | Sequence[Tensor]) -> list[Tensor]:
         return [result] if isinstance(result, Tensor) else list(result)
@@ -127,11 +135,9 @@ class NetworkBattery:
 
     def test_too_small_is_refused(self) -> None:
         network = self.build()
-        for axis in range(len(self.smallest)):
-            size = tuple(side - (i == axis) for i, side in enumerate(self.smallest))
-            fits = " x ".join(map(str, self.smallest))
+        for size, fits in self.refused():
             given = " x ".join(map(str, size))
-            with pytest.raises(ValueError, match=f"at least {fits} .*got {given}"):
+            with pytest.raises(ValueError, match=f"at least {fits}.*got {given}"):
                 network(self.random(size=size))
 
     def test_wrong_channels_are_named(self) -> None:
@@ -253,3 +259,15 @@ class NetworkBattery:
         exported = torch.export.export(network, (x,)).module()
         for a, b in zip(self.run(exported, x), self.run(network, x), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+    def test_summary_adds_up(self) -> None:
+        arguments = {"in_channels": self.in_channels, **self.small}
+        input_size = tuple(self.random().shape[1:])
+        costs = summary(self.name, input_size, **arguments)
+        assert costs.parameters == sum(p.numel() for p in self.build().parameters())
+        assert costs.macs > 0
+        assert costs.activation_bytes > 0
+        assert all(
+            min(stage.parameters, stage.macs, stage.activation_bytes) >= 0 for stage in costs.stages
+        )
+        assert f"{costs.parameters:,}" in str(costs)

@@ -44,15 +44,17 @@ class SDI(nn.Module):
         -------
         Tensor, shape (B, C, h_anchor, w_anchor)
         """
-        size = maps[anchor].shape[-2:]
-        refined = [conv(_resized(x, size)) for conv, x in zip(self.convs, maps, strict=True)]
+        height, width = maps[anchor].shape[-2:]
+        refined = [
+            conv(_resized(x, (height, width))) for conv, x in zip(self.convs, maps, strict=True)
+        ]
         return reduce(torch.mul, refined)
 
 
-def _resized(x: Tensor, size: torch.Size) -> Tensor:
+def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
     if x.shape[-2:] == size:
         return x
-    if x.shape[-1] > size[-1] or x.shape[-2] > size[-2]:
+    if x.shape[-2] > size[0] or x.shape[-1] > size[1]:
         return F.adaptive_avg_pool2d(x, size)
     # With corners aligned, unlike all else: so the published weights were trained.
     return F.interpolate(x, size, mode="bilinear", align_corners=True)

@@ -91,7 +91,7 @@ class VMambaEncoder(nn.Module):
             maps.entering.append(x)
             if merge is None and not run_last:
                 break
-            for block in blocks:
+            for block in blocks.children():
                 x = run_block(block, x, checkpointing=self.checkpointing)
             maps.leaving.append(x)
             if merge is not None:

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambaseg.networks.blocks.checkpointing import run_block
 from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
+from mambaseg.networks.blocks.layout import fast_layout
 from mambaseg.networks.blocks.local_global_scan import LocalGlobalScan, TokenOptions
 from mambaseg.networks.blocks.mixing import Mixing
 from mambaseg.networks.blocks.pointwise import PointwiseConv3d
@@ -161,8 +161,7 @@ class LoGVMamba3d(AnySize):
     def segment(self, x: Tensor) -> list[Tensor]:
         """Give the logits of x in one piece."""
         _check_for_statistics(x.shape[2:])
-        if x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last_3d)
+        x = fast_layout(x)
         stem = x = self._run(self.stem, x)
         # An odd last slice is pooled alone, which rounds the size up.
         x = F.max_pool3d(x, 2, ceil_mode=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from mambaseg.networks.blocks.checkpointing import run_block
 from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
 from mambaseg.networks.blocks.instance_norm import instance_norm
+from mambaseg.networks.blocks.layout import fast_layout
 from mambaseg.networks.blocks.pointwise import PointwiseConv3d
 from mambaseg.networks.blocks.residual import ResidualBlock, UpBlock
 from mambaseg.networks.segmamba.encoder import Downsampling, EncoderStage, SkipMLP
@@ -112,8 +112,7 @@ class SegMamba(nn.Module):
                 f"SegMamba needs volumes of at least {_SHRINKING + 1} voxels along one side; "
                 f"got {' x '.join(map(str, x.shape[2:]))}."
             )
-        if x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last_3d)
+        x = fast_layout(x)
         skips = [self._run(self.encoders[0], x)]
         feature = self.stem(x)
         for i, stage in enumerate(self.stages):
