@@ -86,6 +86,14 @@ def test_instance_norm_is_torchs(dtype: torch.dtype, batch: int, last: bool) -> 
         )
 
 
+def test_instance_norm_of_a_large_volume_is_exact() -> None:
+    x = (torch.randn(1, 2, 96, 96, 96) + 1).contiguous(memory_format=torch.channels_last_3d)
+    expected = F.instance_norm(x.double())
+    with torch.inference_mode():
+        assert (instance_norm(x) - expected).abs().max() < 2e-5
+    assert (instance_norm(x.requires_grad_()) - expected).abs().max() < 2e-5
+
+
 class TestOddSizes:
     """An odd volume against its legal crop, on a real case.
 

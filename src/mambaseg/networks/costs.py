@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from mambaseg.networks.factory import create_network
 from mambaseg.ops.backends import choose
@@ -121,7 +121,7 @@ def summary(name: str, input_size: Sequence[int], **arguments: Any) -> Summary:
     """
     network = create_network(name, **arguments).train()
     shapes = FakeTensorMode()
-    weights = {
+    weights: dict[str, Tensor] = {
         key: shapes.from_tensor(value)
         for key, value in (*network.named_parameters(), *network.named_buffers())
     }
@@ -195,14 +195,16 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata  # fake tensors have no address
 
 
-def _parts(network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The network's children; of a list of modules, its members."""
+def _parts(network: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:
+    """Give the network's children; of one that holds stages, or a list of them, its own."""
     parts = []
     for name, child in network.named_children():
         if isinstance(child, nn.ModuleList):
-            parts += [(f"{name}.{i}", member) for i, member in enumerate(child)]
+            parts += [(f"{prefix}{name}.{i}", member) for i, member in enumerate(child)]
+        elif not prefix and any(isinstance(inner, nn.ModuleList) for inner in child.children()):
+            parts += _parts(child, f"{name}.")
         else:
-            parts.append((name, child))
+            parts.append((f"{prefix}{name}", child))
     return parts
 
 
@@ -210,9 +212,14 @@ def _counts() -> dict[Any, Callable[..., int]]:
     """How to count the floating-point operations of our operators (two for each MAC)."""
     operators = choose(torch.device("cpu"), torch.float32, None)
     return {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
         operators.scan.overloadpacket: _scan_flops,  # type: ignore[attr-defined]
         operators.conv.overloadpacket: _conv_flops,  # type: ignore[attr-defined]
     }
+
+
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query, key, value)
 
 
 def _scan_flops(u: Sequence[Any], delta: Any, A: Any, *_: Any, **__: Any) -> int:
