@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +19,6 @@ from mambaseg.networks.factory import create_network
 from mambaseg.ops.backends import choose
 
 __all__ = ["StageSummary", "Summary", "summary"]
-
-_OUTSIDE = "(between stages)"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def summary(name: str, input_size: Sequence[int], **arguments: Any) -> Summary:
 
 
 class _Meter:
-    """Attributes arithmetic and memory to the stage that runs."""
+    """Attributes arithmetic and memory to the stage whose module runs."""
 
     def __init__(
         self, network: nn.Module, weights: Mapping[str, Tensor], counter: FlopCounterMode
@@ -141,71 +141,60 @@ class _Meter:
         self._counter = counter
         self._weights = {_storage(weight) for weight in weights.values()}
         self._kept: dict[int, tuple[Tensor, str]] = {}
-        self._flops: dict[str, int] = {}
-        self._stage = _OUTSIDE
-        self._parts = dict(_parts(network))
-        for name, module in self._parts.items():
-            module.register_forward_pre_hook(self._enter(name))
-            module.register_forward_hook(self._leave(name))
+        self._flops: Counter[str] = Counter()
+        self._counted = 0
+        self._running = [_stage_of("")]
+        for name, module in network.named_modules():
+            module.register_forward_pre_hook(self._enter(_stage_of(name)))
+            module.register_forward_hook(self._leave)
 
-    def _enter(self, name: str) -> Callable[..., None]:
+    def _enter(self, stage: str) -> Callable[..., None]:
         def hook(*_: Any) -> None:
-            self._stage = name
-            self._flops[name] = self._flops.get(name, 0) - self._counter.get_total_flops()
+            self._read()
+            self._running.append(stage)
 
         return hook
 
-    def _leave(self, name: str) -> Callable[..., None]:
-        def hook(*_: Any) -> None:
-            self._stage = _OUTSIDE
-            self._flops[name] += self._counter.get_total_flops()
+    def _leave(self, *_: Any) -> None:
+        self._read()
+        self._running.pop()
 
-        return hook
+    def _read(self) -> None:
+        total = self._counter.get_total_flops()
+        self._flops[self._running[-1]] += total - self._counted
+        self._counted = total
 
     def keep(self, tensor: Tensor) -> Tensor:
         storage = _storage(tensor)
         if storage not in self._weights:
-            self._kept.setdefault(storage, (tensor, self._stage))
+            self._kept.setdefault(storage, (tensor, self._running[-1]))
         return tensor
 
     def stages(self, network: nn.Module) -> tuple[StageSummary, ...]:
-        held: dict[str, int] = {}
+        parameters: Counter[str] = Counter()
+        for name, parameter in network.named_parameters():
+            parameters[_stage_of(name)] += parameter.numel()
+        held: Counter[str] = Counter()
         for tensor, stage in self._kept.values():
-            held[stage] = held.get(stage, 0) + tensor.untyped_storage().nbytes()
-        rows = [
-            StageSummary(
-                name,
-                sum(p.numel() for p in module.parameters()),
-                self._flops.get(name, 0) // 2,
-                held.get(name, 0),
-            )
-            for name, module in self._parts.items()
-        ]
-        parameters = sum(p.numel() for p in network.parameters())
-        rest = StageSummary(
-            _OUTSIDE,
-            parameters - sum(row.parameters for row in rows),
-            self._counter.get_total_flops() // 2 - sum(row.macs for row in rows),
-            held.get(_OUTSIDE, 0),
+            held[stage] += tensor.untyped_storage().nbytes()
+        return tuple(
+            StageSummary(stage, parameters[stage], self._flops[stage] // 2, held[stage])
+            for stage in dict.fromkeys((*parameters, *self._flops, *held))
+            if parameters[stage] or self._flops[stage] or held[stage]
         )
-        return (*rows, rest)
+
+
+def _stage_of(name: str) -> str:
+    """Give the part of the network that a module or weight counts to.
+
+    That is the member of the outermost list of modules that it is in, else the network's child.
+    """
+    member = re.match(r".*?\.\d+(?=\.|$)", name)
+    return member[0] if member else name.partition(".")[0] or "(between stages)"
 
 
 def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata  # fake tensors have no address
-
-
-def _parts(network: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:
-    """Give the network's children; of one that holds stages, or a list of them, its own."""
-    parts = []
-    for name, child in network.named_children():
-        if isinstance(child, nn.ModuleList):
-            parts += [(f"{prefix}{name}.{i}", member) for i, member in enumerate(child)]
-        elif not prefix and any(isinstance(inner, nn.ModuleList) for inner in child.children()):
-            parts += _parts(child, f"{name}.")
-        else:
-            parts.append((f"{prefix}{name}", child))
-    return parts
 
 
 def _counts() -> dict[Any, Callable[..., int]]:

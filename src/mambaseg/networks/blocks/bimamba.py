@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -127,15 +128,23 @@ class BiMamba(nn.Module):
         ValueError
             If `n_chunks` does not divide L.
         """
-        x, z = self.in_proj(tokens).chunk(2, dim=-1)
-        orders = (NATURAL, REVERSED, interleaved(n_chunks))
+        projected = self.in_proj(tokens)
+        on_cpu = tokens.device.type == "cpu"
+        if on_cpu:
+            # Its kernels compute in float32: under autocast, one conversion in place of twelve.
+            projected = projected.to(self.in_proj.weight.dtype)
+        with torch.autocast("cpu", enabled=False) if on_cpu else nullcontext():
+            y = self._scan(projected, (NATURAL, REVERSED, interleaved(n_chunks)))
+        if self.average:
+            y = y / 3
+        return self.out_proj(y)
+
+    def _scan(self, projected: Tensor, orders: tuple[Order, ...]) -> Tensor:
+        x, z = projected.chunk(2, dim=-1)
         inputs = [
             direction(x, order) for direction, order in zip(self.directions, orders, strict=True)
         ]
         u, delta, A, B, C, D, bias = zip(*inputs, strict=True)
-        y = multi_scan(
+        return multi_scan(
             u, delta, A, B, C, D=D, z=z, delta_bias=bias, delta_softplus=True, orders=orders
         )
-        if self.average:
-            y = y / 3
-        return self.out_proj(y)
