@@ -105,7 +105,7 @@ class TestOddSizes:
 
     LEGAL, GROWN, ODD = (64, 96, 80), (80, 112, 96), (65, 97, 83)
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def brain(self, shared: Path) -> Tensor:
         folder = shared / "data" / "brats2021_00006"
         names = [f"BraTS2021_00006_{kind}.nii.gz" for kind in ("t1", "t1ce", "t2", "flair")]

@@ -102,6 +102,6 @@ class _Normalised(torch.autograd.Function):
         x, scale, mean, inverse = ctx.saved_tensors
         given = (None, None, mean, inverse, True, _EPS, [True, True, True])
         gradients: tuple[Tensor, ...] = torch.ops.aten.native_batch_norm_backward(
-            grad, x, scale, *given
+            fast_layout(grad), x, scale, *given
         )
         return gradients
