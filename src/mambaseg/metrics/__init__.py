@@ -11,7 +11,7 @@ from mambaseg.metrics.options import MeasureOptions
 from mambaseg.metrics.pooling import pooled
 from mambaseg.metrics.row import ALL_CLASSES, POOLED, Row
 from mambaseg.metrics.statistics import Difference, Summary, compare, summarize
-from mambaseg.metrics.table import TABLE_SUFFIXES, write_csv, write_table
+from mambaseg.metrics.table import TABLE_SUFFIXES, check_table, write_csv, write_table
 
 __all__ = [
     "ALL_CLASSES",
@@ -24,6 +24,7 @@ __all__ = [
     "MeasureOptions",
     "Row",
     "Summary",
+    "check_table",
     "compare",
     "evaluate",
     "evaluate_instances",

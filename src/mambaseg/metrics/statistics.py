@@ -93,15 +93,18 @@ def case_values(rows: Iterable[Row]) -> dict[Key, dict[str, float]]:
     """Give one value per case of each class and measure.
 
     That of the whole case where there is one, else the mean over its frames that have a
-    value: frames of one clip are alike, and not so many independent cases.
+    value: frames of one clip are alike, and not so many independent cases. Ordered by class,
+    then as `MEASURES` are.
     """
     frames: dict[Key, dict[str, dict[int | None, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
         if row.case != POOLED:
             frames[row.class_name, row.measure, row.unit][row.case][row.frame] = row.value
+    classes = list(dict.fromkeys(key[0] for key in frames))
+    order = {name: index for index, name in enumerate(MEASURES)}
+    keys = sorted(frames, key=lambda key: (classes.index(key[0]), order[key[1]]))
     return {
-        key: {case: _of_case(key, values) for case, values in cases.items()}
-        for key, cases in frames.items()
+        key: {case: _of_case(key, values) for case, values in frames[key].items()} for key in keys
     }
 
 

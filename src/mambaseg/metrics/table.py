@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import math
 import os
@@ -15,11 +16,38 @@ from mambaseg.files import write_whole
 from mambaseg.metrics.row import Row
 from mambaseg.types.errors import InvalidOptionError
 
-__all__ = ["TABLE_SUFFIXES", "write_csv", "write_json", "write_parquet", "write_table"]
+__all__ = [
+    "TABLE_SUFFIXES",
+    "check_table",
+    "write_csv",
+    "write_json",
+    "write_parquet",
+    "write_table",
+]
 
 TABLE_SUFFIXES = (".csv", ".json", ".parquet")
 
 _FORMAT_VERSION = 1
+
+
+def check_table(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that no table can be written to, before long work begins.
+
+    Raises
+    ------
+    InvalidOptionError
+        If its suffix is of no format, or Parquet cannot be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in TABLE_SUFFIXES:
+        raise InvalidOptionError(
+            f"A table cannot be written as {path}; choose {', '.join(TABLE_SUFFIXES)}."
+        )
+    if suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
+        raise InvalidOptionError(
+            f"{path} cannot be written: Parquet needs pyarrow, which is not installed. Install it "
+            "with pip install 'mambaseg[parquet]', or write CSV."
+        )
 
 
 def write_table(
@@ -34,17 +62,14 @@ def write_table(
     OutputError
         If it cannot be written.
     """
+    check_table(path)
     suffix = Path(path).suffix.lower()
     if suffix == ".csv":
         write_csv(rows, path)
     elif suffix == ".json":
         write_json(rows, path, about)
-    elif suffix == ".parquet":
-        write_parquet(rows, path)
     else:
-        raise InvalidOptionError(
-            f"A table cannot be written as {path}; choose {', '.join(TABLE_SUFFIXES)}."
-        )
+        write_parquet(rows, path)
 
 
 def write_csv(rows: Iterable[Row], path: str | os.PathLike[str]) -> None:
@@ -86,21 +111,16 @@ def write_json(
 def write_parquet(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
     """Write a column per field; null: no frame, not defined.
 
+    Needs pyarrow.
+
     Raises
     ------
-    InvalidOptionError
-        If pyarrow is not installed.
     OutputError
         If it cannot be written.
     """
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InvalidOptionError(
-            f"{path} cannot be written: Parquet needs pyarrow, which is not installed. Install it "
-            "with pip install 'mambaseg[parquet]', or write CSV."
-        ) from error
+    import pyarrow
+    from pyarrow import parquet
+
     kinds = {"frame": pyarrow.int64(), "value": pyarrow.float64()}
     columns = {
         field.name: pyarrow.array(

@@ -134,12 +134,15 @@ def common_classes(prediction: LabelSet, reference: LabelSet) -> LabelSet:
 def check_values(side: str, values: set[int], label_set: LabelSet) -> None:
     """Refuse values that are no class, and would else be taken for background.
 
+    A reference may hold `label_set.ignore` too.
+
     Raises
     ------
     UnsupportedImageError
         If there are some.
     """
-    strange = sorted(values - {0, label_set.ignore} - set(label_set.names))
+    known = {0, *label_set.names} | ({label_set.ignore} if side == "reference" else set())
+    strange = sorted(values - known)
     if strange:
         some = ", ".join(map(str, strange[:5])) + (", ..." if len(strange) > 5 else "")
         raise UnsupportedImageError(
