@@ -103,7 +103,7 @@ def test_two_models_on_folders(stills: Path, capsys: pytest.CaptureFixture[str])
 
     page = Page(report.read_text(encoding="utf-8"))
     text = " ".join(page.texts)
-    for expected in ("good against poor", "Pooled over all pixels", "Worst cases, by Dice", "HD95"):
+    for expected in ("good against poor", "Pooled over all pixels", "The worst, by Dice", "HD95"):
         assert expected in text
     assert "http" not in re.sub(r"data:\S+", "", report.read_text()).replace("http-equiv", "")
     assert all(image.startswith("data:image/") for image in page.images)

@@ -54,8 +54,7 @@ def spread(models: Mapping[str, Sequence[Row]], measure: str, unit: str) -> byte
     axes.set_xticks(range(len(classes)), classes)
     axes.set_xlim(-0.6, len(classes) - 0.4)
     axes.set_title(_title(measure, unit), fontsize=10, color=_INK)
-    if _is_ratio(measure):
-        axes.set_ylim(-0.03, 1.03)
+    _limit(axes, measure)
     if len(models) > 1:
         _legend(figure, axes)
     return _svg(figure)
@@ -95,7 +94,7 @@ def curves(
     models: Mapping[str, Sequence[Row]], case: str, measure: str, colors: Mapping[str, str]
 ) -> bytes:
     """Draw a measure over the frames of a clip, a line per class; the second model's dashed."""
-    figure, axes = _figure(7.2, 2.5)
+    figure, axes = _figure(5.2, 2.4)
     unit = ""
     for (name, rows), style in zip(models.items(), ("-", "--"), strict=False):
         lines: dict[str, dict[int, float]] = {}
@@ -116,8 +115,7 @@ def curves(
             )
     axes.set_title(_title(measure, unit), fontsize=10, color=_INK)
     axes.set_xlabel("frame", fontsize=9, color=_INK)
-    if _is_ratio(measure):
-        axes.set_ylim(-0.03, 1.03)
+    _limit(axes, measure)
     _legend(figure, axes)
     return _svg(figure)
 
@@ -126,8 +124,13 @@ def _values(rows: Sequence[Row], measure: str, unit: str) -> dict[str, dict[str,
     return {key[0]: cases for key, cases in case_values(rows).items() if key[1:] == (measure, unit)}
 
 
-def _is_ratio(measure: str) -> bool:
-    return MEASURES[measure].better == "high"
+def _limit(axes: Axes, measure: str) -> None:
+    """Have ratios from 0 to 1, and distances from 0."""
+    better = MEASURES[measure].better
+    if better == "high":
+        axes.set_ylim(-0.03, 1.03)
+    elif better == "low":
+        axes.set_ylim(bottom=0)
 
 
 def _title(measure: str, unit: str) -> str:
@@ -151,7 +154,13 @@ def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if labels:
         figure.legend(
-            handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=2,
+            fontsize=8,
+            frameon=False,
+            markerscale=2,
         )
 
 

@@ -129,21 +129,25 @@ def _figures(models: Mapping[str, Sequence[Row]]) -> list[str]:
     if len(models) == 2:
         first, second = models
         parts += [
-            f"<h2>{escape(first)} against {escape(second)}</h2>",
+            "<h2>The difference</h2>",
             f'<p class="note">Case by case, on the cases where both have a value: mean of '
             f"{escape(first)} minus {escape(second)}, with the 95 % bootstrap interval by case. "
             "The better mean is bold where the interval leaves out 0.</p>",
             comparison_table(compare(*models.values()), first, second),
         ]
-    for name, rows in models.items():
-        heading = "Means over cases" + (f": {escape(name)}" if len(models) > 1 else "")
-        parts += [
-            f"<h2>{heading}</h2>",
-            '<p class="note">Of a clip the mean over its frames stands for the case. The interval '
-            "is the 95 % bootstrap interval of the mean, by case; one case has none. Cases where a "
-            "measure is not defined are left out, and their number is told.</p>",
-            summary_table(summarize(rows)),
-        ]
+    tables = {name: summary_table(summarize(rows)) for name, rows in models.items()}
+    if len(tables) > 1:  # their means stand above already
+        tables = {
+            name: f"<details><summary>{escape(name)}</summary>{table}</details>"
+            for name, table in tables.items()
+        }
+    parts += [
+        "<h2>Means over cases</h2>",
+        '<p class="note">Of a clip the mean over its frames stands for the case. The interval is '
+        "the 95 % bootstrap interval of the mean, by case; one case has none. Cases where a "
+        "measure is not defined are left out, and their number is told.</p>",
+        *tables.values(),
+    ]
     together = {name: pooled(rows) for name, rows in models.items()}
     if any(together.values()):
         parts += [
@@ -200,7 +204,7 @@ def _worst(pictures: Sequence[Picture], ranked_by: str) -> list[str]:
         for one in pictures
     )
     return [
-        f"<h2>Worst cases, by {escape(ranked_by)}</h2>",
+        f"<h2>The worst, by {escape(ranked_by)}</h2>",
         f'<p class="note">{keys}</p><div class="cases">{figures}</div>',
     ]
 

@@ -30,7 +30,8 @@ def number(value: float, unit: str) -> str:
         return _NOTHING
     if unit in ("", "ml") or unit.startswith("at "):
         return f"{value:.3f}"
-    return f"{value:.0f}" if unit == "voxels" else f"{value:.2f}"
+    digits = 2 - (abs(value) >= 100) - (abs(value) >= 1000)
+    return f"{value:.{digits}f}"
 
 
 def _interval(low: float, high: float, unit: str) -> str:
@@ -105,7 +106,7 @@ def comparison_table(differences: Sequence[Difference], first: str, second: str)
                         _name(one.measure, one.unit),
                         number(one.first, one.unit),
                         number(one.second, one.unit),
-                        number(one.difference, one.unit),
+                        ("+" if one.difference > 0 else "") + number(one.difference, one.unit),
                         _interval(one.low, one.high, one.unit),
                         str(one.first_better),
                         str(one.second_better),
