@@ -68,8 +68,8 @@ def test_the_table_shows_what_pixels_say(
     desk.wait(lambda: f"Wrote {tmp_path / 'scores.csv'}" in notices)
     with (tmp_path / "scores.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == 4 * N_FRAMES
-    found = [float(line["value"]) for line in lines if line["measure"] == "Dice"]
+    assert len(lines) == 4 * (N_FRAMES + 1)
+    found = [float(line["value"]) for line in lines if line["measure"] == "Dice" and line["frame"]]
     np.testing.assert_allclose(found, dice)
 
 

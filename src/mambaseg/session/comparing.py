@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mambaseg.data import read_image
 from mambaseg.metrics import MeasureOptions, Row, evaluate, pooled
-from mambaseg.metrics.difference import AGREEMENT, difference, paint_difference
 from mambaseg.metrics.grids import resampled
 from mambaseg.metrics.options import Level
 from mambaseg.metrics.ranking import Ranked, worst
 from mambaseg.metrics.report import Picture, write_report
 from mambaseg.session.mask_files import MaskPair, joint_classes, pair_files, read_pair
-from mambaseg.types import LabelClass, LabelSet, Segmentation
+from mambaseg.session.worst_pictures import N_PICTURES, picture_of, present
+from mambaseg.types import LabelClass, LabelSet
 from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
 
 __all__ = ["Compared", "FileComparison", "compare_files", "report_of"]
 
 _COUNTS = ("TP", "FP", "FN", "TN")
-_PICTURES = 9
-_WIDEST = 640
 
 Progress = Callable[[int, int, str], None]
 """Told how many masks are measured, of how many, and the next one's name."""
@@ -161,7 +156,7 @@ def report_of(compared: Compared, path: Path, ranked_by: str = "Dice") -> None:
     request = compared.request
     first = next(iter(request.models))
     n_cases = len(compared.pairs[first])
-    ranked = worst(_present(compared.rows[first]), ranked_by, _PICTURES)
+    ranked = worst(present(compared.rows[first]), ranked_by, N_PICTURES)
     about = [
         f"{n_cases} case{'s' if n_cases != 1 else ''}.",
         *(f"{name}: {where}." for name, where in request.models.items()),
@@ -182,70 +177,9 @@ def report_of(compared: Compared, path: Path, ranked_by: str = "Dice") -> None:
     )
 
 
-def _present(rows: list[Row]) -> list[Row]:
-    """Leave out the rows of classes that neither mask holds: nothing can be bad about them."""
-    absent = {
-        (row.case, row.frame, row.class_name)
-        for row in rows
-        if row.measure == "TP" and row.value == 0
-    }
-    missed = {
-        (row.case, row.frame, row.class_name)
-        for row in rows
-        if row.measure in ("FP", "FN") and row.value
-    }
-    nothing = absent - missed
-    return [row for row in rows if (row.case, row.frame, row.class_name) not in nothing]
-
-
 def _picture(compared: Compared, model: str, ranked: Ranked) -> Picture:
     pair = next(one for one in compared.pairs[model] if one.name == ranked.case)
     found, true = read_pair(pair, compared.names)
     if compared.request.options.resample:
         found = resampled(found, true)
-    values, ignore = list(true.label_set.names), true.label_set.ignore
-    plane = ranked.frame
-    if plane is None and true.labels.ndim > 2:
-        plane = _worst_plane(found, true, values, ignore)
-    masks = [np.asarray(m.labels[:] if plane is None else m.labels[plane]) for m in (found, true)]
-    if masks[1].ndim == 3:  # a volume at one time
-        flat = masks[1].shape[0] // 2
-        masks = [mask[flat] for mask in masks]
-    kinds = difference(masks[0], masks[1], values, ignore)
-    pixels = paint_difference(_background(pair, kinds.shape, plane), kinds)
-    step = -(-max(pixels.shape[:2]) // _WIDEST)
-    where = {"T": "frame", "Z": "slice"}.get(true.axes[0])
-    name = ranked.case + (f", {where} {plane}" if plane is not None else "")
-    told = ", ".join(
-        f"{key} {value:.3g}{' ' + ranked.unit if ranked.unit else ''}"
-        for key, value in ranked.values.items()
-    )
-    return Picture(f"{name}: {told}", pixels[::step, ::step])
-
-
-def _worst_plane(found: Segmentation, true: Segmentation, values: list[int], ignore: int) -> int:
-    wrong = []
-    for index in range(true.labels.shape[0]):
-        masks = np.asarray(found.labels[index]), np.asarray(true.labels[index])
-        kinds = difference(*masks, values, ignore)
-        wrong.append(int(np.count_nonzero((kinds > 0) & (kinds != AGREEMENT))))
-    return int(np.argmax(wrong))
-
-
-def _background(pair: MaskPair, shape: tuple[int, ...], plane: int | None) -> NDArray[np.uint8]:
-    """Give the image as a picture; black where there is none that fits."""
-    from mambaseg.data import read_image
-    from mambaseg.data.window import GreyWindow, read_plane
-
-    black = np.zeros((*shape, 3), np.uint8)
-    if pair.image is None:
-        return black
-    image = read_image(pair.image)
-    if image.axes == "CTZYX" or tuple(image.array.shape[-2:]) != shape:
-        return black
-    if (plane or 0) >= (1 if image.axes == "CYX" else image.array.shape[1]):
-        return black
-    channels: NDArray[Any] = read_plane(image, plane or 0)
-    if channels.shape[0] == 3 and channels.dtype == np.uint8:
-        return np.ascontiguousarray(np.moveaxis(channels, 0, -1))
-    return np.repeat(GreyWindow.of(image).apply(channels[0])[..., None], 3, axis=2)
+    return picture_of(found, true, read_image(pair.image) if pair.image else None, ranked)
