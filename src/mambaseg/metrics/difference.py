@@ -16,13 +16,13 @@ FALSE_POSITIVE, FALSE_NEGATIVE, WRONG_CLASS, AGREEMENT = 1, 2, 3, 4
 
 DIFFERENCES = LabelSet(
     (
-        LabelClass(FALSE_POSITIVE, "false positive", "#D55E00"),
-        LabelClass(FALSE_NEGATIVE, "false negative", "#56B4E9"),
-        LabelClass(WRONG_CLASS, "wrong class", "#F0E442"),
-        LabelClass(AGREEMENT, "agreement", "#009E73"),
+        LabelClass(FALSE_POSITIVE, "false positive", "#FF1FC7"),
+        LabelClass(FALSE_NEGATIVE, "false negative", "#2BE516"),
+        LabelClass(WRONG_CLASS, "wrong class", "#FFFFFF"),
+        LabelClass(AGREEMENT, "agreement", "#4C8BF5"),
     )
 )
-"""The kinds of difference, in Okabe and Ito's colours."""
+"""The kinds of difference, in colours that no class has, and that colour-blind readers can tell."""
 
 _OPACITY = {FALSE_POSITIVE: 0.6, FALSE_NEGATIVE: 0.6, WRONG_CLASS: 0.6, AGREEMENT: 0.3}
 

@@ -11,7 +11,7 @@ from mambaseg.types import LabelSet
 
 __all__ = ["MeasureChoice"]
 
-_UNITS = {"mm, where known": None, "mm": "mm", "px": "px"}
+_UNITS = {"auto": None, "mm": "mm", "px": "px"}
 _OFFERED = {name: one.about for name, one in MEASURES.items() if one.group != "counts"}
 _REGIONS = ("WT", "TC", "ET")
 
@@ -37,7 +37,9 @@ class MeasureChoice(QWidget):
         self.tolerance.setToolTip("Of NSD: how far surfaces may lie apart and still count as right")
         self.unit = QComboBox()
         self.unit.addItems(list(_UNITS))
-        self.unit.setToolTip("Of distances, sizes and the tolerance")
+        self.unit.setToolTip(
+            "Of distances, sizes and the tolerance; auto: mm where that is known, else pixels"
+        )
         self.unit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -51,22 +53,26 @@ class MeasureChoice(QWidget):
         )
         layout.addLayout(self._form)
         self._label_set: LabelSet | None = None
+        self._volume = False
         self.offer(None)
 
-    def offer(self, label_set: LabelSet | None) -> None:
-        """Offer the classes of a mask; None: they are not known yet."""
-        self._label_set = label_set
+    def offer(self, label_set: LabelSet | None, *, volume: bool = False) -> None:
+        """Offer the classes of a mask, None: they are not known yet; of volumes, BraTS's regions.
+
+        What was ticked of the same classes stays ticked.
+        """
+        self._label_set, self._volume = label_set, volume
         names = list(label_set.names.values()) if label_set is not None else []
         if self.brats.isChecked():
             names = list(_REGIONS)
         if names != self.classes.items:
             self.classes.set_items(names, names)
         self.classes.setEnabled(len(names) > 1)
-        values = set(label_set.names) if label_set is not None else {1}
-        self._form.setRowVisible(self.brats, values <= {1, 2, 3, 4} and len(values) > 1)
+        values = set(label_set.names) if label_set is not None else {1, 2}
+        self._form.setRowVisible(self.brats, volume and values <= {1, 2, 3, 4} and len(values) > 1)
 
     def _regions(self) -> None:
-        self.offer(self._label_set)
+        self.offer(self._label_set, volume=self._volume)
 
     def options(self, *, resample: bool = False) -> MeasureOptions:
         """Give what is chosen, for each frame and the whole.

@@ -23,7 +23,7 @@ class MeasureFolders(QWidget):
         self.reference = _field("true masks, of the same names", "Folder of the true masks")
         self.against = _field("a second model's masks (optional)", "Folder of a second model")
         self.images = _field("images, for pictures (optional)", "Folder of the images")
-        self.resample = QCheckBox("Resample to the reference's grid")
+        self.resample = QCheckBox("Resample where grids differ")
         self.resample.setToolTip("Where a mask lies on another grid, take the nearest label")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.compat import isalive
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from mambaseg.metrics import MEASURES, Difference, Summary
 from mambaseg.plugin.measure_table import MeasureTable
@@ -111,6 +111,9 @@ class MeasureResults(QWidget):
             self.means.setText(_table_of_means(found, summaries))
         self._curve.setRowVisible(self.what, self.what.count() > 0)
         self._table.setRowVisible(self.which, self.which.count() > 1)
+        label = self._curve.labelForField(self.what)
+        if isinstance(label, QLabel):
+            label.setText("Curve" if found.framed and len(found.cases) == 1 else "Rank by")
         self._fill()
         self._draw()
 
@@ -191,7 +194,7 @@ def _table_of_means(found: Measurement, summaries: Sequence[Summary]) -> str:
         if one.low == one.low
     }
     classes = list(means)
-    several = len(found.classes) > 1
+    several = len(found.classes) > 1 and not spread
     head = "".join(_CELL.format(escape(name)) for name in classes)
     lines = [f"<tr><td></td>{head}{_CELL.format('mean') if several else ''}</tr>"]
     for measure in found.measures:
@@ -219,7 +222,7 @@ def _table_of_differences(differences: Sequence[Difference]) -> str:
         head = "".join(_CELL.format(text) for text in ("1st", "2nd", "difference"))
         lines.append(f"<tr><td><b>{escape(class_name)}</b></td>{head}</tr>")
         for one in differences:
-            if one.class_name != class_name or MEASURES[one.measure].group == "counts":
+            if one.class_name != class_name:
                 continue
             gap = f"{_number(one.difference, one.unit)}"
             if one.low == one.low:

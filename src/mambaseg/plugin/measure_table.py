@@ -13,8 +13,10 @@ from mambaseg.session import Line
 
 __all__ = ["MeasureTable"]
 
-_NUMBER_WIDTH = 52
+_NUMBER_WIDTH = 50
+_FRAME_WIDTH = 46
 _CASE_WIDTH = 80
+_CLASS_WIDTH = 70
 _FEW = 4
 """As many measures leave room for the class in a panel's least width."""
 _SHORT = {
@@ -162,7 +164,8 @@ class MeasureTable(QTableView):
             columns.setSectionResizeMode(
                 1, QHeaderView.ResizeMode.Stretch if few else QHeaderView.ResizeMode.Interactive
             )
-            columns.resizeSection(0, _CASE_WIDTH if model.by_case else _NUMBER_WIDTH)
+            columns.resizeSection(1, _CLASS_WIDTH)
+            columns.resizeSection(0, _CASE_WIDTH if model.by_case else _FRAME_WIDTH)
         self.sortByColumn(0 if sort else -1, Qt.SortOrder.AscendingOrder)
         self.show()
 

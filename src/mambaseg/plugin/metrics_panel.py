@@ -10,7 +10,14 @@ import napari.viewer
 from napari.layers import Labels
 from napari.utils.notifications import show_info, show_warning
 from qtpy.compat import isalive
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSizePolicy, QStackedWidget, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QSizePolicy,
+    QStackedWidget,
+    QWidget,
+)
 
 from mambaseg.metrics import compare, summarize
 from mambaseg.plugin.correction import clip_of, known_correction
@@ -38,6 +45,9 @@ _NO_MASKS = (
     "Two masks of one clip are needed: the one to judge, from Segment, and a reference, which is "
     "opened with File > Open or the Load panel, or drawn."
 )
+
+
+_NAME_WIDTH = 75
 
 
 class MetricsPanel(Panel):
@@ -88,7 +98,7 @@ class MetricsPanel(Panel):
         self.note = Note()
         self.difference = QCheckBox("Show the difference as a layer")
         self.difference.setToolTip(
-            "Red-brown: false positive; blue: false negative; yellow: wrong class"
+            "Magenta: false positive; green: false negative; white: wrong class"
         )
         self.difference.toggled.connect(self._show_difference)
         self.difference_layer = DifferenceLayer(viewer)
@@ -111,11 +121,17 @@ class MetricsPanel(Panel):
         self.body.addWidget(self._sources)
         self.body.addWidget(self.choice)
         self.body.addLayout(row(self.measure, self.save))
+        self.body.addWidget(self.difference)
         self.body.addWidget(self.bar)
         self.body.addWidget(self.note)
-        self.body.addWidget(self.difference)
         self.body.addWidget(self.results)
         self._source_changed()
+        for fields in self.findChildren(QFormLayout):  # so that all fields are in line
+            for place in range(fields.rowCount()):
+                item = fields.itemAt(place, QFormLayout.ItemRole.LabelRole)
+                name = item.widget() if item is not None else None
+                if name is not None:
+                    name.setMinimumWidth(_NAME_WIDTH)
 
     # What the fields show
 
@@ -152,8 +168,11 @@ class MetricsPanel(Panel):
 
     def _offer_classes(self) -> None:
         layers = [one.layer for one in (self.reference, self.prediction) if one.layer is not None]
-        of_layers = self.source.currentIndex() == 0
-        self.choice.offer(classes_of(*layers) if of_layers else None)
+        if self.source.currentIndex() == 0:
+            volume = any("Z" in _axes(layer) for layer in layers)
+            self.choice.offer(classes_of(*layers), volume=volume)
+        else:
+            self.choice.offer(None, volume=True)
 
     # Measuring
 
@@ -228,14 +247,17 @@ class MetricsPanel(Panel):
             text = f"The whole volume, of {found.n_frames} slices:"
         self.note.setText(text)
         self.results.show_measurement(found, axis)
-        self.choice.offer(found.label_set)
+        self.choice.offer(found.label_set, volume="Z" in axes)
         self._mark()
         self._show_difference()
 
     def _show_compared(self, compared: Compared) -> None:
         self.compared = compared
         self.bar.hide()
-        first, *others = compared.rows.values()
+        asked = set(compared.request.options.measures)  # the counts are taken unasked
+        first, *others = (
+            [row for row in rows if row.measure in asked] for rows in compared.rows.values()
+        )
         found = Measurement.of(first, compared.label_set)
         self._measurement_is(found)
         names = list(compared.rows)
@@ -334,3 +356,10 @@ class MetricsPanel(Panel):
             self.guarded(lambda written: show_info(f"Wrote {', '.join(map(str, written))}")),
             self.guarded(lambda error: self.note.setText(report(error))),
         )
+
+
+def _axes(layer: Labels) -> str:
+    try:
+        return place_of(layer)[0]
+    except MambasegError:  # it is told when it is measured
+        return ""
