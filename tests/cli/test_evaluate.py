@@ -205,3 +205,40 @@ def test_masks_of_0_and_255_and_other_sizes(tmp_path: Path) -> None:
     rows = json.loads(table.read_text())["rows"]
     (dice,) = (r["value"] for r in rows if r["measure"] == "Dice" and r["case"] == "a")
     assert dice > 0.8
+
+
+def test_cells_by_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    true = np.zeros((60, 60), np.uint16)
+    for i in range(16):  # they touch, and there are more than classes may be
+        true[15 * (i // 4) : 15 * (i // 4) + 15, 15 * (i % 4) : 15 * (i % 4) + 15] = 300 + i
+    found = true.copy()
+    found[:15, :30] = 900  # two are taken for one
+    for name, mask in (("found", found), ("true", true)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(mask).save(tmp_path / name / "cells_label.tif")
+    table, page = tmp_path / "t.json", tmp_path / "r.html"
+    pair = (tmp_path / "found", tmp_path / "true")
+    assert run(*pair, "--objects", "-o", table, "--html", page) == 0
+    assert "object: F1 at 0.5 0.9032" in capsys.readouterr().out  # 14 of 15 and 16
+    rows = {row["measure"]: row["value"] for row in json.loads(table.read_text())["rows"]}
+    assert rows["Instance IoU"] == pytest.approx((14 + 2 * 0.5) / 16)
+    assert "cells: object" in page.read_text(encoding="utf-8")
+
+
+def test_real_cells(shared: Path, tmp_path: Path) -> None:
+    labels = shared / "data" / "neurips_cellseg" / "labels"
+    table = tmp_path / "t.json"
+    assert run(labels, labels, "--objects", "-o", table) == 0
+    rows = json.loads(table.read_text())["rows"]
+    assert len(rows) == 9
+    assert {row["value"] for row in rows} == {1.0}
+
+
+def test_a_real_tumour_by_region(shared: Path, tmp_path: Path) -> None:
+    mask = shared / "data" / "brats2021_00006" / "BraTS2021_00006_seg.nii.gz"
+    table = tmp_path / "t.json"
+    assert run(mask, mask, "--brats", "-o", table) == 0
+    rows = json.loads(table.read_text())["rows"]
+    assert {row["class_name"] for row in rows} == {"WT", "TC", "ET"}
+    assert {row["value"] for row in rows if row["measure"] == "HD95"} == {0.0}
+    assert {row["unit"] for row in rows if row["measure"] == "HD95"} == {"mm"}

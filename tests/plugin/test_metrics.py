@@ -219,6 +219,12 @@ def test_folders_are_compared_and_reported(
     desk.click(panel.measure)
     desk.wait(lambda: panel.measure.isEnabled() and panel.measurement is not None)
     assert "Mean over 4 cases" in panel.note.text()
+    panel.folders.names.setText("nodule")
+    desk.click(panel.measure)
+    desk.wait(lambda: "'nodule' does not name classes" in panel.note.text())
+    panel.folders.names.setText("1=thyroid nodule")
+    desk.click(panel.measure)
+    desk.wait(lambda: panel.measure.isEnabled() and "thyroid nodule" in panel.means.text())
     assert {line[0] for line in panel.table.texts()} == {f"clip{i}" for i in range(4)}
 
     desk.type(panel.folders.against.line, str(folders / "poor"))

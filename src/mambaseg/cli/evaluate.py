@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _PRINTED = ("Dice", "Jaccard", "Precision", "Recall", "HD95", "ASSD", "NSD", "mIoU")
+_OF_OBJECTS = ("Instance Dice", "Instance IoU", "F1 at 0.5")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", nargs="+", metavar="CLASS", help="only these classes or regions")
     parser.add_argument("--brats", action="store_true", help="measure the regions WT, TC and ET")
+    parser.add_argument(
+        "--objects", action="store_true", help="the masks number objects, such as cells"
+    )
     parser.add_argument("--slices", action="store_true", help="each slice of volumes as well")
     parser.add_argument(
         "--unit", choices=("mm", "px"), help="of distances (default: mm where it is known)"
@@ -88,6 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
         options,
         arguments.images,
         dict(arguments.classes) if arguments.classes else None,
+        arguments.objects,
     )
     compared = compare_files(request)
     for name in compared.rows:
@@ -96,8 +101,8 @@ def run(arguments: argparse.Namespace) -> None:
         _print_difference(compared)
     _write(compared, arguments.output)
     if arguments.html is not None:
-        measures = list(options.measures)
-        report_of(compared, arguments.html, "Dice" if "Dice" in measures else measures[0])
+        measured = [row.measure for row in next(iter(compared.rows.values()))]
+        report_of(compared, arguments.html, "Dice" if "Dice" in measured else measured[0])
         print(f"wrote {arguments.html}")
 
 
@@ -125,7 +130,7 @@ def _print(compared: Compared, model: str) -> None:
         print(f"{model}:")
     n_frames = len({(r.case, r.frame) for r in compared.rows[model] if r.frame is not None})
     for one in summarize(compared.rows[model]):
-        if one.measure not in _PRINTED:
+        if one.measure not in (_OF_OBJECTS if compared.request.objects else _PRINTED):
             continue
         unit = f" {one.unit}" if one.unit else ""
         spread = f" ({one.low:.4f} to {one.high:.4f})" if one.low == one.low else ""
@@ -140,7 +145,7 @@ def _print_difference(compared: Compared) -> None:
     first, second = compared.rows
     print(f"{first} minus {second}, with the 95 % interval:")
     for one in compare(*compared.rows.values()):
-        if one.measure in _PRINTED:
+        if one.measure in (_OF_OBJECTS if compared.request.objects else _PRINTED):
             unit = f" {one.unit}" if one.unit else ""
             print(
                 f"{one.class_name}: {one.measure} {one.difference:+.4f}{unit} "

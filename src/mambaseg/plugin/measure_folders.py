@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QVBoxLayout, QWidget
+import re
+
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
 from mambaseg.data import base_name
 from mambaseg.metrics import MeasureOptions
@@ -23,6 +25,9 @@ class MeasureFolders(QWidget):
         self.reference = _field("true masks, of the same names", "Folder of the true masks")
         self.against = _field("a second model's masks (optional)", "Folder of a second model")
         self.images = _field("images, for pictures (optional)", "Folder of the images")
+        self.names = QLineEdit()
+        self.names.setPlaceholderText("1=nerve, 2=vessel (optional)")
+        self.names.setToolTip("Names of the classes, where the files name none")
         self.resample = QCheckBox("Resample where grids differ")
         self.resample.setToolTip("Where a mask lies on another grid, take the nearest label")
         layout = QVBoxLayout(self)
@@ -34,6 +39,7 @@ class MeasureFolders(QWidget):
                     ("Reference", self.reference),
                     ("Against", self.against),
                     ("Images", self.images),
+                    ("Classes are", self.names),
                     ("", self.resample),
                 ]
             )
@@ -45,7 +51,7 @@ class MeasureFolders(QWidget):
         Raises
         ------
         InvalidOptionError
-            If a folder is not chosen, or both models are the same.
+            If a folder is not chosen, both models are the same, or a class has no name.
         """
         first, reference = self.prediction.path, self.reference.path
         if first is None or reference is None:
@@ -60,7 +66,18 @@ class MeasureFolders(QWidget):
             if second == first:
                 raise InvalidOptionError("Both models are the same folder: choose another one.")
             models[name if name not in models else f"{second.parent.name}/{name}"] = second
-        return FileComparison(models, reference, options, self.images.path)
+        return FileComparison(models, reference, options, self.images.path, self._names())
+
+    def _names(self) -> dict[int, str] | None:
+        text = self.names.text().strip()
+        if not text:
+            return None
+        found = re.findall(r"\s*(\d+)\s*=\s*([^,]*[^,\s])\s*(?:,|$)", text)
+        if not found or len(found) != text.count("="):
+            raise InvalidOptionError(
+                f"{text!r} does not name classes; write for example 1=nerve, 2=vessel."
+            )
+        return {int(value): name for value, name in found}
 
 
 def _field(placeholder: str, title: str) -> PathField:

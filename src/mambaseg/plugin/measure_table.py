@@ -160,7 +160,7 @@ class MeasureTable(QTableView):
             old.deleteLater()
         columns = self.horizontalHeader()
         if columns is not None:
-            few = len(measures) <= _FEW
+            few = len(measures) <= _FEW - model.by_case
             columns.setSectionResizeMode(
                 1, QHeaderView.ResizeMode.Stretch if few else QHeaderView.ResizeMode.Interactive
             )

@@ -47,7 +47,7 @@ _NO_MASKS = (
 )
 
 
-_NAME_WIDTH = 75
+_NAME_WIDTH = 78
 
 
 class MetricsPanel(Panel):
@@ -260,6 +260,7 @@ class MetricsPanel(Panel):
         )
         found = Measurement.of(first, compared.label_set)
         self._measurement_is(found)
+        self.choice.offer(compared.label_set, volume=True)
         names = list(compared.rows)
         if others:
             text = f"1st: {names[0]}, 2nd: {names[1]}; their difference with its 95 % interval:"

@@ -6,19 +6,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from mambaseg.data import read_image
-from mambaseg.metrics import MeasureOptions, Row, evaluate, pooled
+from mambaseg.metrics import MeasureOptions, Row, evaluate, evaluate_instances, pooled
 from mambaseg.metrics.grids import resampled
 from mambaseg.metrics.options import Level
 from mambaseg.metrics.ranking import Ranked, worst
 from mambaseg.metrics.report import Picture, write_report
-from mambaseg.session.mask_files import MaskPair, joint_classes, pair_files, read_pair
+from mambaseg.session.mask_files import (
+    MaskPair,
+    joint_classes,
+    pair_files,
+    read_objects,
+    read_pair,
+)
 from mambaseg.session.worst_pictures import N_PICTURES, picture_of, present
-from mambaseg.types import LabelClass, LabelSet
+from mambaseg.types import LabelClass, LabelSet, Segmentation
 from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
 
 __all__ = ["Compared", "FileComparison", "compare_files", "report_of"]
 
+_OBJECTS = LabelSet.from_names({1: "object"})
 _COUNTS = ("TP", "FP", "FN", "TN")
 
 Progress = Callable[[int, int, str], None]
@@ -40,6 +49,9 @@ class FileComparison:
         What the masks are of, for the pictures of a report.
     names : mapping of int to str, optional
         Names of the classes, in place of the files'.
+    objects : bool
+        The masks' numbers are those of objects, such as cells, and not of classes: the
+        measures of instances are taken, and no others.
     """
 
     models: Mapping[str, Path]
@@ -47,6 +59,7 @@ class FileComparison:
     options: MeasureOptions
     images: Path | None = None
     names: Mapping[int, str] | None = None
+    objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +113,7 @@ def compare_files(
     }
     every = [pair for of_model in pairs.values() for pair in of_model]
     names = request.names
-    if names is None and request.options.regions is None:
+    if names is None and request.options.regions is None and not request.objects:
         names = joint_classes(every)
     rows: dict[str, list[Row]] = {}
     classes: dict[int, LabelClass] = {}
@@ -109,7 +122,11 @@ def compare_files(
         found: list[Row] = []
         for pair in of_model:
             progress(done, len(every), pair.name)
-            measured, label_set = _measure(pair, request.options, names, check)
+            if request.objects:
+                check()
+                measured, label_set = _measure_objects(pair), _OBJECTS
+            else:
+                measured, label_set = _measure(pair, request.options, names, check)
             found += measured
             classes |= {label.value: label for label in label_set.classes}
             done += 1
@@ -141,6 +158,22 @@ def _measure(
             error
         )
     return rows, true.label_set
+
+
+def _measure_objects(pair: MaskPair) -> list[Row]:
+    found, true = read_objects(pair.prediction), read_objects(pair.reference)
+    try:
+        return evaluate_instances(found, true, case=pair.name)
+    except UnsupportedImageError as error:
+        raise UnsupportedImageError(f"{pair.prediction} against {pair.reference}: {error}") from (
+            error
+        )
+
+
+def _as_one_class(path: Path) -> Segmentation:
+    objects = read_objects(path)
+    axes = "YX" if objects.ndim == 2 else "ZYX"
+    return Segmentation((objects > 0).astype(np.uint8), axes, _OBJECTS)
 
 
 def report_of(compared: Compared, path: Path, ranked_by: str = "Dice") -> None:
@@ -179,7 +212,10 @@ def report_of(compared: Compared, path: Path, ranked_by: str = "Dice") -> None:
 
 def _picture(compared: Compared, model: str, ranked: Ranked) -> Picture:
     pair = next(one for one in compared.pairs[model] if one.name == ranked.case)
-    found, true = read_pair(pair, compared.names)
+    if compared.request.objects:
+        found, true = (_as_one_class(path) for path in (pair.prediction, pair.reference))
+    else:
+        found, true = read_pair(pair, compared.names)
     if compared.request.options.resample:
         found = resampled(found, true)
     return picture_of(found, true, read_image(pair.image) if pair.image else None, ranked)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mambaseg.types.errors import InvalidOptionError, UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.labels import LabelSet
 from mambaseg.types.segmentation import Segmentation
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["MaskPair", "joint_classes", "pair_files", "read_mask", "read_pair"]
+__all__ = ["MaskPair", "joint_classes", "pair_files", "read_mask", "read_objects", "read_pair"]
 
 _STILLS = (".png", ".bmp", ".tif", ".tiff")
 _VOLUMES = (".nrrd", ".nii", ".nii.gz")
@@ -164,8 +164,37 @@ def read_mask(path: Path, names: Mapping[int, str] | None = None) -> Segmentatio
         raise InvalidOptionError(f"The classes are not possible: {error}") from error
 
 
-def _still(path: Path) -> Segmentation:
-    import numpy as np
+def read_objects(path: Path) -> NDArray[Any]:
+    """Read a mask whose numbers are those of objects, however many.
+
+    Parameters
+    ----------
+    path : Path
+        A still image, or a volume.
+
+    Returns
+    -------
+    ndarray of int
+        Number of the object at each pixel; 0 for none.
+
+    Raises
+    ------
+    UnreadableImageError, UnsupportedImageError
+        If it is no such mask.
+    """
+    if path.name.lower().endswith(_STILLS) and path.is_file():
+        return _numbers(path)
+    if path.is_dir():
+        return np.asarray(read_mask(path).labels)
+    import SimpleITK
+
+    from mambaseg.data.volumes import open_volume
+
+    labels: NDArray[Any] = SimpleITK.GetArrayFromImage(open_volume(path))
+    return labels
+
+
+def _numbers(path: Path) -> NDArray[Any]:
     from PIL import Image
 
     try:
@@ -180,6 +209,11 @@ def _still(path: Path) -> Segmentation:
             f"{path} is an image of mode {mode}; a mask with one number at each pixel (indexed or "
             "grey) was expected."
         )
+    return labels
+
+
+def _still(path: Path) -> Segmentation:
+    labels = _numbers(path)
     values = np.unique(labels)
     if values[-1] in (True, 255) and not set(values.tolist()) - {0, int(values[-1])}:
         labels = (labels > 0).astype(np.uint8)
@@ -191,9 +225,7 @@ def _still(path: Path) -> Segmentation:
     return Segmentation(labels, "YX", _nameless(labels))
 
 
-def _nameless(labels: NDArray) -> LabelSet:  # type: ignore[type-arg]
-    import numpy as np
-
+def _nameless(labels: NDArray[Any]) -> LabelSet:
     values = [int(value) for value in np.unique(labels) if value] or [1]
     return LabelSet.from_names({value: f"class {value}" for value in values})
 
