@@ -24,8 +24,8 @@ from mambaseg.plugin.correction import clip_of, known_correction
 from mambaseg.plugin.difference_layer import DifferenceLayer
 from mambaseg.plugin.from_layers import image_of
 from mambaseg.plugin.layer_choice import LayerChoice
-from mambaseg.plugin.layers import image_layer, labels_layer
 from mambaseg.plugin.mask_layers import classes_of, data_of, place_of
+from mambaseg.plugin.measure_case import add_case, read_case
 from mambaseg.plugin.measure_choice import MeasureChoice
 from mambaseg.plugin.measure_folders import MeasureFolders
 from mambaseg.plugin.measure_results import MeasureResults
@@ -36,7 +36,6 @@ from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import ask_for
 from mambaseg.session import Comparison, Measurement, Task, measure
 from mambaseg.session.comparing import Compared, compare_files
-from mambaseg.session.mask_files import read_pair
 from mambaseg.types.errors import MambasegError
 
 __all__ = ["MetricsPanel"]
@@ -311,29 +310,10 @@ class MetricsPanel(Panel):
         self.difference_layer.show(layer, masks, found.label_set, ticked or list(known))
 
     def _open_case(self, name: str) -> None:
-        compared = self.compared
-        if compared is None:
-            return
-        pair = next(one for one in next(iter(compared.pairs.values())) if one.name == name)
-
-        def add(masks: Any) -> None:
-            for mask, what in zip(masks[:2], ("found", "true"), strict=True):
-                data, options, _ = labels_layer(mask)
-                self._viewer.add_labels(data, **options | {"name": f"{name}: {what}"})
-            if masks[2] is not None:
-                data, options, _ = image_layer(masks[2])
-                added = self._viewer.add_image(data, **options)
-                layers = added if isinstance(added, list) else [added]
-                for layer in layers:
-                    self._viewer.layers.move(self._viewer.layers.index(layer), 0)
-
-        def read(task: Task) -> Any:
-            from mambaseg.data import read_image
-
-            image = read_image(pair.image) if pair.image is not None else None
-            return (*read_pair(pair, compared.names), image)
-
-        self.session.files.submit(read, self.guarded(add), self.guarded(self._failed))
+        if self.compared is not None:
+            show = self.guarded(partial(add_case, self._viewer, name))
+            reading = partial(read_case, self.compared, name)
+            self.session.files.submit(lambda task: reading(), show, self.guarded(self._failed))
 
     # Saving
 

@@ -49,7 +49,8 @@ td.better { font-weight: 600; } .dim { color: #8c959f; }
 figure { margin: 0; border: 1px solid #d0d7de; border-radius: 6px; overflow: hidden; }
 figure img { width: 100%; display: block; background: #000; }
 figcaption { padding: .4rem .6rem; font-size: .84rem; }
-.key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin: 0 .3em 0 1em; }
+.key { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
+  border: 1px solid #8c959f; margin: 0 .3em 0 1em; }
 details { margin: .5rem 0; } summary { cursor: pointer; color: #0969da; }
 @media print { body { max-width: none; } figure, .plots img { break-inside: avoid; } }
 """
