@@ -37,7 +37,7 @@ def main() -> None:
     network = load_network(model)
     recipe = model.recipe
     torch.manual_seed(0)
-    clip = torch.randn(1, recipe.clip_length, 3, *recipe.spatial_size)
+    clip = torch.randn(1, recipe.video.clip_length, 3, *recipe.video.size)
 
     def forward() -> None:
         with torch.inference_mode():
@@ -52,11 +52,11 @@ def main() -> None:
         times = medians(dict.fromkeys(("cpu", "torch"), partial(function)))
         ratio = times["torch"] / times["cpu"]
         rows.append([name, f"{times['cpu']:.2f}", f"{times['torch']:.2f}", f"{ratio:.1f}"])
-    size = " x ".join(map(str, recipe.spatial_size))
+    size = " x ".join(map(str, recipe.video.size))
     record(
         "The demonstration model with the fast scan",
         "python benchmarks/vivim.py",
-        f"One window of {recipe.clip_length} frames of {size}, on {torch.get_num_threads()} "
+        f"One window of {recipe.video.clip_length} frames of {size}, on {torch.get_num_threads()} "
         f"thread(s), medians of {ROUNDS}, interleaved.\n\n"
         + table(["", "ours (s)", "portable (s)", "portable / ours"], rows),
     )

@@ -140,6 +140,22 @@ def test_png_files_are_indexed_with_the_classes_colours(tmp_path: Path) -> None:
     assert palette[2].tolist() == [0x56, 0xB4, 0xE9]
 
 
+def test_plain_images_are_masks_by_their_numbers(tmp_path: Path) -> None:
+    indexed = Image.fromarray(np.array([[0, 2], [1, 2]], np.uint8), "L").convert("P")
+    indexed.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0])
+    indexed.putdata([0, 2, 1, 2])
+    indexed.save(tmp_path / "indexed.png")
+    assert read_segmentation(tmp_path / "indexed.png").labels.tolist() == [[0, 2], [1, 2]]
+    for name in ("a.png", "a.bmp", "a.tif"):
+        Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / name)
+        mask = read_segmentation(tmp_path / name)
+        assert (mask.labels.tolist(), mask.label_set.names) == ([[0, 1]], {1: "class 1"})
+    for name, message in (("c.png", "mode RGB"), ("c.tif", "3 channels")):
+        Image.new("RGB", (3, 2)).save(tmp_path / name)
+        with pytest.raises(UnsupportedImageError, match=message):
+            read_segmentation(tmp_path / name)
+
+
 class Endless:
     """Labels of a film far too long for memory, made frame by frame."""
 

@@ -72,10 +72,10 @@ def test_overlaps_are_averaged(engine: Engine, model: TrainedModel) -> None:
     image = random_clip(11)
     recipe = model.recipe
     network = load_network(model)
-    sums, counts = torch.zeros(11, 1, *recipe.spatial_size), torch.zeros(11, 1, 1, 1)
+    sums, counts = torch.zeros(11, 1, *recipe.video.size), torch.zeros(11, 1, 1, 1)
     frames = torch.nn.functional.interpolate(
         torch.from_numpy(image.array[:]).float() / 255,
-        recipe.spatial_size,
+        recipe.video.size,
         mode="bilinear",
         antialias=True,
     )
@@ -248,7 +248,7 @@ def test_out_of_memory_is_a_sentence(
     def starve(*_: object) -> None:
         torch.empty(2**50, dtype=torch.uint8)  # the allocator's own error
 
-    monkeypatch.setattr(video, "_probabilities", starve)
+    monkeypatch.setattr(video, "probabilities_of", starve)
     with pytest.raises(OutOfMemoryError, match=r"memory of cpu .* did not suffice"):
         engine.segment(random_clip(5), model)
 

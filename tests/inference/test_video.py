@@ -10,7 +10,8 @@ import pytest
 import torch
 from hypothesis import given
 
-from mambaseg.inference.video import clip_windows, labels_from_probabilities
+from mambaseg.inference.classes import labels_from_probabilities
+from mambaseg.inference.video import clip_windows
 from mambaseg.types.recipe import Recipe
 
 

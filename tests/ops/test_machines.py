@@ -213,6 +213,13 @@ def test_the_self_test_is_remembered(tmp_path: Path) -> None:
     assert runs == ["1\n", "0\n"]
 
 
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_the_self_test_passes_where_no_gradient_is_kept(mode: type) -> None:
+    """As at the first scan of a process that only segments."""
+    with mode():
+        selftest.compare(load("cpu"), load("torch"))
+
+
 def test_the_environment_names_the_backend() -> None:
     code = "from mambaseg.ops import default_backend; print(default_backend('cpu'))"
     assert run_python(code, MAMBASEG_SCAN="") == "cpu\n"

@@ -11,8 +11,10 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from verified import disc_film
 
+from mambaseg.data import write_segmentation
+from mambaseg.plugin.layers import labels_layer
 from mambaseg.plugin.show import add_layers
-from mambaseg.types import LabelSet, Segmentation
+from mambaseg.types import Geometry, LabelSet, Segmentation
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -68,8 +70,8 @@ def test_the_table_shows_what_pixels_say(
     desk.wait(lambda: f"Wrote {tmp_path / 'scores.csv'}" in notices)
     with (tmp_path / "scores.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == 4 * N_FRAMES
-    found = [float(line["value"]) for line in lines if line["measure"] == "Dice"]
+    assert len(lines) == 4 * (N_FRAMES + 1)
+    found = [float(line["value"]) for line in lines if line["measure"] == "Dice" and line["frame"]]
     np.testing.assert_allclose(found, dice)
 
 
@@ -132,3 +134,124 @@ def test_masks_that_cannot_be_compared_say_why(desk: Any, notices: list[str]) ->
     desk.click(panel.measure)
     desk.wait(lambda: any("choose two masks of one clip" in text for text in notices))
     assert not panel.save.isEnabled()
+
+
+def test_measures_are_chosen_and_the_worst_come_first(desk: Any, panel: Any) -> None:
+    panel.choice.measures.tick(["HD95", "NSD", "Temporal consistency"])
+    panel.choice.tolerance.setValue(3)
+    measured(desk, panel)
+    assert "HD95 (px)" in panel.means.text()
+    assert "NSD (at 3 px)" in panel.means.text()
+    assert "Temporal consistency" in panel.means.text()
+    panel.what.setCurrentText("HD95")
+    panel.results.which.setCurrentText("Worst first")
+    texts = panel.table.texts()
+    values = [float(line[2]) for line in texts]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > values[-1]
+    desk.wait(lambda: panel.plot.drawing is not None)
+    panel.choice.measures.tick([])
+    desk.click(panel.measure)
+    desk.wait(lambda: "Nothing is no measure" in panel.note.text())
+
+
+def test_the_difference_is_a_layer_in_two_colours(desk: Any, panel: Any) -> None:
+    measured(desk, panel)
+    panel.difference.setChecked(True)
+    layer = desk.viewer.layers["difference of found"]
+    found, true = (np.asarray(desk.viewer.layers[name].data) for name in ("found", "true"))
+    kinds = np.asarray(layer.data)
+    assert kinds.shape == found.shape
+    assert np.array_equal(kinds == 1, (found == 1) & (true != 1))
+    assert np.array_equal(kinds == 2, (found != 1) & (true == 1))
+    assert set(np.unique(kinds)) == {0, 1, 2}
+    assert tuple(layer.get_color(1)) != tuple(layer.get_color(2))
+    assert np.allclose(layer.scale, desk.viewer.layers["found"].scale)
+    assert desk.viewer.layers.selection.active is not layer
+    assert panel.prediction.layer.name == "found"
+    panel.difference.setChecked(False)
+    assert "difference of found" not in desk.viewer.layers
+
+
+def test_slices_of_a_volume(desk: Any) -> None:
+    labels = np.zeros((5, 12, 14), np.uint8)
+    labels[1:4, 3:9, 3:10] = 1
+    lesion = LabelSet.from_names({1: "lesion"})
+    for name, shift in (("true", 0), ("found", 1)):
+        mask = Segmentation(np.roll(labels, shift, 1), "ZYX", lesion, Geometry((2.0, 0.5, 0.5)))
+        data, options, _ = labels_layer(mask)
+        desk.viewer.add_labels(data, **options | {"name": name})
+    desk.menu("Layers", "Measure", "Metrics (mambaseg)")
+    panel = desk.panel("Metrics")
+    panel.prediction.setCurrentText("found")
+    panel.reference.setCurrentText("true")
+    panel.choice.measures.tick(["Dice", "HD", "Volume error"])
+    measured(desk, panel)
+    assert "The whole volume, of 5 slices" in panel.note.text()
+    assert "HD (mm)" in panel.means.text()
+    assert "<b>0.50</b>" in panel.means.text()  # by one row of 0.5 mm
+    assert "Volume error (ml)" in panel.means.text()
+    assert len(panel.table.texts()) == 5
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Masks of four clips, and those of two models."""
+    _, masks = disc_film(3)
+    for i in range(4):
+        for name, shift in (("true", 0), ("good", 1), ("poor", 3 + i)):
+            labels = np.roll(np.asarray(masks.labels), shift, axis=1)
+            mask = Segmentation(labels, "TYX", masks.label_set)
+            write_segmentation(mask, tmp_path / name / f"clip{i}.nrrd")
+    return tmp_path
+
+
+def test_folders_are_compared_and_reported(
+    desk: Any, folders: Path, notices: list[str], tmp_path: Path
+) -> None:
+    desk.menu("Layers", "Measure", "Metrics (mambaseg)")
+    panel = desk.panel("Metrics")
+    panel.source.setCurrentText("Files or folders")
+    desk.click(panel.measure)
+    desk.wait(lambda: any("Two folders are needed" in text for text in notices))
+    desk.type(panel.folders.prediction.line, str(folders / "good"))
+    desk.type(panel.folders.reference.line, str(folders / "true"))
+    desk.click(panel.measure)
+    desk.wait(lambda: panel.measure.isEnabled() and panel.measurement is not None)
+    assert "Mean over 4 cases" in panel.note.text()
+    panel.folders.names.setText("nodule")
+    desk.click(panel.measure)
+    desk.wait(lambda: "'nodule' does not name classes" in panel.note.text())
+    panel.folders.names.setText("1=thyroid nodule")
+    desk.click(panel.measure)
+    desk.wait(lambda: panel.measure.isEnabled() and "thyroid nodule" in panel.means.text())
+    assert {line[0] for line in panel.table.texts()} == {f"clip{i}" for i in range(4)}
+
+    desk.type(panel.folders.against.line, str(folders / "poor"))
+    desk.click(panel.measure)
+    desk.wait(lambda: panel.measure.isEnabled() and "2nd: poor" in panel.note.text())
+    assert "difference" in panel.means.text()
+    for name, kind in (("scores.csv", "Tables"), ("report.html", "Report")):
+        desk.click(panel.save)
+        desk.choose_file(tmp_path / name, kind)
+    desk.wait(lambda: any("report.html" in text for text in notices))
+    with (tmp_path / "scores_poor.csv").open(newline="") as file:
+        assert {line["case"] for line in csv.DictReader(file)} >= {"clip0", "clip3"}
+    assert "good against poor" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    panel.results.case_clicked.emit("clip2")
+    desk.wait(lambda: "clip2: true" in desk.viewer.layers)
+    assert desk.viewer.layers["clip2: found"].data.shape == (3, 48, 60)
+
+
+def test_the_report_of_two_layers(
+    desk: Any, panel: Any, notices: list[str], tmp_path: Path
+) -> None:
+    measured(desk, panel)
+    desk.click(panel.save)
+    desk.choose_file(tmp_path / "report.html", "Report")
+    desk.wait(lambda: any("Wrote" in text for text in notices))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "found, measured" in page
+    assert f"frame {N_FRAMES - 1}: nodule" in page  # the worst of them
+    assert page.count("data:image/png") == 9

@@ -1,4 +1,8 @@
-"""The whole loop on a real clip, by clicks."""
+"""The whole loop on a real clip, by clicks.
+
+The budget is wide, for machines that have other work meanwhile; what less than five minutes
+bring, `benchmarks/fine_tune.py` measures.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.slow]
 
 PARENT = "vivim-nerve-vessel"
 CLASS = 1
-MINUTES = 4.0
+MINUTES = 8.0
 VERIFIED = (3, 24, 45, 66, 87)  # evenly spaced over the 91 frames
 
 

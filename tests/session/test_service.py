@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models import random_clip, small_model
+from models import VOLUMES, model_of, random_clip, random_volume, small_model
 
 from mambaseg.inference import Engine
 from mambaseg.ops import available_backends
 from mambaseg.session import (
+    Advanced,
     Failed,
     FramesDone,
     InProcessService,
@@ -142,8 +143,37 @@ def test_prepare_says_what_computes(service: InProcessService) -> None:
     ],
 )
 def test_progress_in_words(done: int, total: int, seconds: float, text: str) -> None:
-    event = FramesDone(0, done, np.zeros((done, 1, 1), np.uint8), done, total, seconds)
+    event = FramesDone(done, total, seconds, "frames", 0, done, np.zeros((done, 1, 1), np.uint8))
     assert str(event) == text
+
+
+def test_slow_windows_in_words() -> None:
+    text = "2 of 8 windows · 20 s for each of the windows · about 2 min left"
+    assert str(Advanced(2, 8, 40.0, "windows")) == text
+
+
+def test_a_volume_advances_by_windows(tmp_path: Path) -> None:
+    model = model_of(tmp_path, "volumes", VOLUMES)
+    events: list[JobEvent] = []
+    ended = threading.Event()
+
+    def listen(event: JobEvent) -> None:
+        events.append(event)
+        if isinstance(event, Succeeded | Failed):
+            ended.set()
+
+    service = InProcessService()
+    service.submit(Request(random_volume(), model, "cpu"), listen)
+    assert ended.wait(120)
+    service.close()
+    started, *advanced, final, done = events
+    assert isinstance(started, Started)
+    assert started.labels.shape == (40, 44, 36)
+    assert all(type(event) is Advanced for event in advanced)
+    assert isinstance(final, FramesDone)
+    assert (final.start, final.stop, final.done) == (0, 40, final.total)
+    assert isinstance(done, Succeeded)
+    np.testing.assert_array_equal(done.segmentation.labels, final.labels)
 
 
 def test_only_the_service_thread_loads_torch(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ def names(pattern: str) -> list[str]:
     return found
 
 
+def shared_folder(shared: Path) -> Path:
+    """All fixtures, of which `FOLDER` has copies of a few."""
+    return shared / "golden/public"
+
+
 def noise(seed: str, shape: tuple[int, ...] | list[int]) -> NDArray[np.float32]:
     generator = np.random.Generator(np.random.PCG64(zlib.crc32(seed.encode())))
     return generator.standard_normal(tuple(shape)).astype(np.float32)
@@ -36,30 +41,42 @@ def noise(seed: str, shape: tuple[int, ...] | list[int]) -> NDArray[np.float32]:
 class Golden:
     """One fixture."""
 
-    def __init__(self, name: str) -> None:
-        self.meta: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
-        self.arrays = np.load(FOLDER / f"{name}.npz")
+    def __init__(self, name: str, folder: Path = FOLDER) -> None:
+        self.meta: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
+        self.arrays = np.load(folder / f"{name}.npz")
 
     def state_dict(self) -> dict[str, Tensor]:
         """The reference's weights under its own names."""
         weights: dict[str, Tensor] = {}
         for entry in self.meta["keys"]:
+            if entry["kind"] == "alias":
+                weights[entry["name"]] = weights[entry["alias_of"]]
+                continue
             x = noise(entry["name"], entry["shape"])
             if entry["kind"] == "affine":
                 x = x * np.float32(entry["s"]) + np.float32(entry["b"])
             elif entry["kind"] == "A_log":
                 rates = np.arange(1, entry["shape"][-1] + 1, dtype=np.float32)
                 x = np.log(rates) + x * np.float32(entry["s"])
+            elif entry["kind"] == "keep":  # a frozen kernel that copies neighbours
+                x = np.eye(len(x), dtype=np.float32).reshape(x.shape)
             else:
                 assert entry["kind"] == "skip", entry
                 x = np.zeros(entry["shape"], np.int64)
             weights[entry["name"]] = torch.from_numpy(np.asarray(x))
         return weights
 
-    def input(self, dtype: torch.dtype) -> Tensor:
+    def inputs(self, dtype: torch.dtype) -> list[Tensor]:
         i = self.meta["input"]
-        x = noise(i["names"][0], i["shapes"][0]) * np.float32(i["scale"])
-        return torch.from_numpy(x).to(dtype).requires_grad_()
+        arrays = [
+            noise(seed, shape) * np.float32(i["scale"])
+            for seed, shape in zip(i["names"], i["shapes"], strict=True)
+        ]
+        return [torch.from_numpy(x).to(dtype).requires_grad_() for x in arrays]
+
+    def input(self, dtype: torch.dtype) -> Tensor:
+        (x,) = self.inputs(dtype)
+        return x
 
     def loss(self, outputs: list[Tensor]) -> Tensor:
         seeds = self.meta["gradient"]["noise_names"]
@@ -78,25 +95,32 @@ class Golden:
             array = self.arrays[f"out{i}_f64" if double else f"out{i}"]
             assert np.abs(sample(y, expected["step"]) - array).max() <= tolerance
 
-    def check_intermediate(self, name: str, value: Tensor) -> None:
+    def check_intermediate(self, name: str, value: Tensor, tolerance: float = 2e-4) -> None:
         entry = next(e for e in self.meta["intermediates"] if e["module"] == name)
         assert list(value.shape) == entry["shape"], name
         error = np.abs(sample(value, entry["step"]) - self.arrays[entry["array"]]).max()
-        assert error <= 2e-4 * max(1.0, entry["std"]), (name, error)
+        assert error <= tolerance * max(1.0, entry["std"]), (name, error)
 
     def check_gradients(
-        self, x: Tensor, parameters: dict[str, Tensor], *, has_kinks: bool = False
+        self,
+        x: Tensor | list[Tensor],
+        parameters: dict[str, Tensor],
+        *,
+        has_kinks: bool = False,
     ) -> None:
-        """Compare the input's gradient and those of parameters, by the reference's names.
+        """Compare the inputs' gradients and those of parameters, by the reference's names.
 
         Tolerances: 1e-7 of a tensor's largest value in float64, 1e-4 in float32. A network
         with kinks (ReLU) turns on a single unit's sign, so that its valid float32 runs differ
         by per cents from each other: there, direction and length are compared in float32.
         """
-        assert x.grad is not None
-        double = x.dtype == torch.float64
+        xs = [x] if isinstance(x, Tensor) else x
+        double = xs[0].dtype == torch.float64
         gradient = self.meta["gradient"]
-        pairs = [(gradient["inputs"][0], "gin0_f64" if double else "gin0", x.grad)]
+        pairs = []
+        for entry, given in zip(gradient["inputs"], xs, strict=True):
+            assert given.grad is not None
+            pairs.append((entry, entry["array"] + ("_f64" if double else ""), given.grad))
         dead = set(gradient["parameters_without_gradient"])
         for entry in gradient["params"]:
             if entry["name"] in dead:

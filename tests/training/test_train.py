@@ -18,6 +18,7 @@ from mambaseg.types.errors import (
     TrainingError,
     UnsupportedImageError,
 )
+from mambaseg.types.network_input import VideoInput
 from mambaseg.types.training_config import Optimization, TrainingConfig
 from mambaseg.zoo import build_network, load_network, read_model
 
@@ -110,7 +111,7 @@ def test_an_output_that_is_no_model_file_is_refused_at_once(tmp_path: Path, name
     [
         ({"arguments": {"backbone": "b9"}}, InvalidConfigError, "backbone must be one of"),
         ({"arguments": {"widths": [8, 15, 41, 63]}}, InvalidConfigError, "cannot be split"),
-        ({"spatial_size": (16, 16)}, UnsupportedImageError, "at least 29 x 29 pixels"),
+        ({"input": VideoInput(size=(16, 16))}, UnsupportedImageError, "at least 29 x 29 pixels"),
         ({"arguments": {"scan_chunks": 5}}, UnsupportedImageError, "into 5 equal chunks"),
     ],
 )

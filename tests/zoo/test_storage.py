@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,6 +36,11 @@ RECIPE = Recipe(
     spatial_size=(32, 32),
     labels={1: "nodule", 3: "vessel"},
 )
+
+
+def _with(part: str, **changes: Any) -> str:
+    content = json.loads(RECIPE.model_dump_json())
+    return json.dumps({**content, part: {**content[part], **changes}})
 
 
 @pytest.fixture
@@ -115,8 +121,8 @@ def test_file_without_recipe(model: TrainedModel) -> None:
 
 
 def test_newer_format_is_refused(model: TrainedModel) -> None:
-    newer = {**json.loads(RECIPE.model_dump_json()), "format_version": 2}
-    with pytest.raises(InvalidConfigError, match="format version 2.*update mambaseg"):
+    newer = {**json.loads(RECIPE.model_dump_json()), "format_version": 3}
+    with pytest.raises(InvalidConfigError, match="format version 3.*update mambaseg"):
         read_model(_rewrite(model, recipe=json.dumps(newer)))
 
 
@@ -131,11 +137,8 @@ def test_newer_format_is_refused(model: TrainedModel) -> None:
             r"arguments may not hold \['name'\]",
         ),
         (json.dumps({**json.loads(RECIPE.model_dump_json()), "clip_lenght": 5}), "clip_lenght"),
-        (json.dumps({**json.loads(RECIPE.model_dump_json()), "clip_overlap": 9}), "clip_overlap"),
-        (
-            json.dumps({**json.loads(RECIPE.model_dump_json()), "mean": [0.5]}),
-            "one value per channel",
-        ),
+        (_with("input", clip_overlap=9), "clip_overlap"),
+        (_with("intensity", mean=[0.5]), "one value per channel"),
     ],
 )
 def test_broken_recipe_names_the_place(model: TrainedModel, recipe: str, message: str) -> None:

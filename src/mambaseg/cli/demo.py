@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     for name, value in card.scores.items():
         print(f"{name}: {value:.3f}")
     job = SegmentationJob.from_arguments(arguments)
-    image, segmentation, _ = job.run(sample_path("echo"), _MODEL)
+    image, segmentation, _ = job.run([sample_path("echo")], _MODEL)
     if not arguments.no_viewer and _can_show():
         from mambaseg.plugin.show import show
 

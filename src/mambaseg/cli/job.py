@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from mambaseg.data import base_name, read_image, write_segmentation
+from mambaseg.cli.inputs import case_name, read_case
+from mambaseg.data import write_segmentation
 from mambaseg.data.blanking import blank_note
 from mambaseg.export import OverlayStyle, export_film, export_frames
 from mambaseg.files import check_writable, write_whole
@@ -29,7 +30,7 @@ _MASK_SUFFIX = {"nrrd": "_mask.nrrd", "nifti": "_mask.nii.gz", "png": "_masks"}
 
 @dataclass(frozen=True)
 class SegmentationJob:
-    """Where and in what form a clip's results go, and the device that computes them."""
+    """Where and in what form results go, and the device that computes them."""
 
     output: Path
     masks: Sequence[str]
@@ -66,9 +67,23 @@ class SegmentationJob:
         )
 
     def run(
-        self, clip: Path, model_name: str, options: Options | None = None
+        self,
+        files: Sequence[Path],
+        model_name: str,
+        options: Options | None = None,
+        channels: Mapping[str, Path] | None = None,
     ) -> tuple[MedicalImage, Segmentation, list[Path]]:
-        """Segment a clip, and write and print all that was asked for.
+        """Segment an image, and write and print all that was asked for.
+
+        Parameters
+        ----------
+        files : sequence of Path
+            One, or one for each channel of the model.
+        model_name : str
+            As of `load_model`.
+        options : Options, optional
+        channels : mapping of str to Path, optional
+            Files of channels by name.
 
         Returns
         -------
@@ -82,18 +97,18 @@ class SegmentationJob:
         MambasegError
             If anything cannot be read, does not fit, or cannot be written.
         """
-        image = read_image(clip)
+        image = read_case(files, channels or {}, model_name)
         events = Engine(self.device).stream(image, load_model(model_name), options)
         self._check_outputs()
         for note in image.notes:
             print(f"note: {note}")
-        segmentation = _finish(events)
-        written = self._write(base_name(clip), image, segmentation, options)
+        segmentation, end = _finish(events)
+        stem = case_name([*files, *(channels or {}).values()])
+        written = self._write(stem, image, segmentation, options)
         made = segmentation.provenance
-        frames = made.options["frames"]
         print(
-            f"{frames[1] - frames[0]} frames in {made.options['seconds']:.1f} s "
-            f"({made.options['frames_per_second']:.1f} frames per second), model {made.model}, "
+            f"{end.total} {end.unit} in {made.options['seconds']:.1f} s "
+            f"({end.per_second:.3g} {end.unit} per second), model {made.model}, "
             f"scan backend {made.options['backend']}, device {made.options['device']}"
         )
         if self.report is not None:
@@ -145,14 +160,16 @@ def _bar(title: str) -> tqdm[Any]:
     return tqdm(desc=title, unit="frame", disable=None if sys.stderr else True)
 
 
-def _finish(events: Iterator[Event]) -> Segmentation:
+def _finish(events: Iterator[Event]) -> tuple[Segmentation, Progress]:
     with _bar("segmenting") as bar:
+        last = Progress(0, 0, 0.0)
         for event in events:
             if isinstance(event, Progress):
-                bar.total = event.total
+                last = event
+                bar.total, bar.unit = event.total, event.unit.removesuffix("s")
                 bar.update(event.done - bar.n)
             elif isinstance(event, Finished):
-                return event.segmentation
+                return event.segmentation, last
     raise AssertionError("a stream ends with Finished")
 
 

@@ -31,6 +31,7 @@ _COMMANDS = (
     "evaluate",
     "train",
     "models",
+    "import-checkpoint",
     "info",
     "demo",
 )
@@ -39,13 +40,13 @@ _COMMANDS = (
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mambaseg",
-        description="Segment medical videos with state-space (Mamba) networks. "
+        description="Segment medical videos, images and volumes with state-space (Mamba) networks. "
         "Not for clinical use.",
     )
     parser.add_argument("--version", action="version", version=f"mambaseg {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in _COMMANDS:
-        module = importlib.import_module(f"mambaseg.cli.{name}")
+        module = importlib.import_module(f"mambaseg.cli.{name.replace('-', '_')}")
         summary = (module.__doc__ or "").strip().splitlines()[0]
         command = commands.add_parser(name, help=summary, description=summary)
         module.add_arguments(command)

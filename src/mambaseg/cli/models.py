@@ -19,7 +19,10 @@ def run(arguments: argparse.Namespace) -> None:
         recipe, card = model.recipe, model.card
         size = model.path.stat().st_size / 1e6
         print(f"{model.name}  ({recipe.network}, {recipe.kind}, {size:.1f} MB)")
+        print(f"    channels: {', '.join(recipe.channels)}")
         print(f"    labels: {', '.join(recipe.labels.values())}")
+        if card.untrained:
+            print("    not trained yet: fine-tune it before it segments")
         for line in (card.description, card.intended_use, card.training_data):
             if line:
                 print(f"    {line}")

@@ -1,4 +1,4 @@
-"""Segment a clip and write masks and overlays."""
+"""Segment a clip, image or volume and write masks and overlays."""
 
 from __future__ import annotations
 
@@ -20,12 +20,30 @@ def frame_range(text: str) -> range:
     return frames
 
 
+def channel(text: str) -> tuple[str, Path]:
+    """Parse "NAME=FILE"."""
+    name, separator, file = text.partition("=")
+    if not (name and separator and file):
+        raise argparse.ArgumentTypeError(f"{text!r} is no channel; write for example t1=brain.nii")
+    return name, Path(file)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
     parser.add_argument(
-        "clip",
+        "image",
         type=Path,
-        help="a film (mp4, avi, mpeg), a folder of numbered frames, or a multi-frame DICOM file",
+        nargs="*",
+        help="a film (mp4, avi, mpeg), a folder of numbered frames, a DICOM file, a picture or a "
+        "volume; or one file for each channel of the model, told apart by their names",
+    )
+    parser.add_argument(
+        "--channel",
+        action="append",
+        type=channel,
+        default=[],
+        metavar="NAME=FILE",
+        help="the file of one channel of the model; again for each",
     )
     parser.add_argument(
         "-m", "--model", required=True, help="a name from `mambaseg models`, or a .safetensors file"
@@ -33,6 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=frame_range, help="frames A to B (left out) only: A:B")
     parser.add_argument(
         "--clip-overlap", type=int, help="frames that successive clips share (default: the model's)"
+    )
+    parser.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="average each window of a volume with its mirror images (default: the model's)",
+    )
+    parser.add_argument(
+        "--by-slice",
+        action="store_true",
+        help="have a model for pictures segment a volume, one slice after another",
     )
     add_output_arguments(parser)
 
@@ -88,9 +116,15 @@ def add_output_arguments(
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Segment one clip."""
+    """Segment one image."""
     from mambaseg.cli.job import SegmentationJob
     from mambaseg.inference import Options
 
-    options = Options(frames=arguments.frames, clip_overlap=arguments.clip_overlap)
-    SegmentationJob.from_arguments(arguments).run(arguments.clip, arguments.model, options)
+    options = Options(
+        frames=arguments.frames,
+        clip_overlap=arguments.clip_overlap,
+        mirror=arguments.mirror,
+        by_slice=arguments.by_slice,
+    )
+    job = SegmentationJob.from_arguments(arguments)
+    job.run(arguments.image, arguments.model, options, dict(arguments.channel))

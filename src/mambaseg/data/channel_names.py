@@ -1,92 +1,86 @@
-"""Files that are the channels of one image, told by the names that data sets give them."""
+"""What the names of files, layers and channels say about which channel is which."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
+from mambaseg.data.channel_stack import ChannelStack
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["ChannelGroup", "group_channels"]
+__all__ = ["SEQUENCES", "arranged", "guess_channels"]
 
-_VOLUME = re.compile(r"(.+)\.(nii\.gz|nii|nrrd|mha)$", re.IGNORECASE)
-_NNUNET = re.compile(r"(.+)_(\d{4})$")
-_BRATS = re.compile(r"(.+)[_-](t1ce|t1gd|t1c|t1n|t1|t2w|t2f|t2|flair)$", re.IGNORECASE)
-_BRATS_ORDER = ("flair", "t2f", "t1", "t1n", "t1ce", "t1gd", "t1c", "t2", "t2w")
-
-
-@dataclass(frozen=True)
-class ChannelGroup:
-    """The files of one case.
-
-    Parameters
-    ----------
-    name : str
-        The case.
-    files : tuple of Path
-        One per channel.
-    channels : tuple of str
-        Their names.
-    """
-
-    name: str
-    files: tuple[Path, ...]
-    channels: tuple[str, ...]
-
-    def open(self, *, resample: bool = False) -> MedicalImage:
-        """Open them as one image; see `mambaseg.data.channels.open_channels`."""
-        from mambaseg.data.channels import open_channels
-
-        return open_channels(self.files, self.channels, resample=resample)
+SEQUENCES = (
+    ("flair", "t2f", "t2flair"),
+    ("t1", "t1n", "t1pre"),
+    ("t1ce", "t1c", "t1gd", "t1contrast", "t1post"),
+    ("t2", "t2w"),
+)
+"""Names of each sequence: BraTS before and after 2023, and what is common beside them."""
+_NUMBER = re.compile(r"_(\d{4})$")
 
 
-def group_channels(files: Iterable[Path]) -> list[ChannelGroup]:
-    """Find the cases whose channels are files of their own.
-
-    By nnU-Net's names CASE_0000.nii.gz, CASE_0001.nii.gz and so on, and those
-    of BraTS, CASE_flair.nii.gz or CASE-t1c.nii.gz. A single file is no group.
+def guess_channels(names: Sequence[str], channels: Sequence[str]) -> dict[str, int] | None:
+    """Guess which of several names is which channel.
 
     Parameters
     ----------
-    files : iterable of Path
-        Of one folder.
+    names : sequence of str
+        Names of files without suffix, or of layers.
+    channels : sequence of str
+        Names of the channels that a network takes, in order.
 
     Returns
     -------
-    list of ChannelGroup
-        By name; nnU-Net's channels by number, with the names of the data set's
-        dataset.json if it is there, BraTS's in the order FLAIR, T1, T1ce, T2.
+    dict of str to int, or None
+        Place in `names` of each channel; None where it is not clear for all.
+        A name says its channel by a word of its own (BraTS's "case_t1ce"), or by
+        nnU-Net's number at its end ("case_0000").
     """
-    cases: dict[tuple[str, str], dict[str, Path]] = {}
-    for file in files:
-        volume = _VOLUME.match(file.name)
-        for kind, pattern in (("nnU-Net", _NNUNET), ("BraTS", _BRATS)):
-            match = pattern.match(volume[1]) if volume else None
-            if match:
-                cases.setdefault((match[1], kind), {})[match[2].lower()] = file
-                break
-    groups = []
-    for (name, kind), found in sorted(cases.items()):
-        if len(found) > 1:
-            order = sorted(found, key=_BRATS_ORDER.index if kind == "BraTS" else str)
-            paths = tuple(found[channel] for channel in order)
-            channels = tuple(order) if kind == "BraTS" else _nnunet_names(order, paths[0].parent)
-            groups.append(ChannelGroup(name, paths, channels))
-    return groups
+    numbers = [_NUMBER.search(name) for name in names]
+    if all(numbers):
+        places = {int(found[1]): place for place, found in enumerate(numbers) if found}
+        if set(range(len(channels))) <= places.keys():
+            return {channel: places[index] for index, channel in enumerate(channels)}
+    guessed: dict[str, int] = {}
+    for channel in channels:
+        known = _meanings(channel)
+        fitting = [place for place, name in enumerate(names) if known & _words(name)]
+        if len(fitting) != 1 or fitting[0] in guessed.values():
+            return None
+        guessed[channel] = fitting[0]
+    return guessed
 
 
-def _nnunet_names(numbers: list[str], folder: Path) -> tuple[str, ...]:
-    names: Any = {}
-    for place in (folder, folder.parent):
-        try:
-            content = json.loads((place / "dataset.json").read_text(encoding="utf-8"))
-            names = content.get("channel_names") or content.get("modality") or {}
-            break
-        except (OSError, ValueError, AttributeError):
-            continue
-    names = names if isinstance(names, dict) else {}
-    return tuple(str(names.get(str(int(one)), f"channel {int(one)}")) for one in numbers)
+def arranged(image: MedicalImage, channels: Sequence[str]) -> MedicalImage:
+    """Bring an image's channels into a network's order, where their names say which is which.
+
+    Parameters
+    ----------
+    image : MedicalImage
+        It is given back as it is where its channels are in order, are more or fewer,
+        or have names that do not tell.
+    channels : sequence of str
+        Names of the channels that a network takes, in order.
+    """
+    names = image.channel_names
+    if names == tuple(channels) or len(names) != len(channels):
+        return image
+    if set(names) == set(channels):
+        places = {name: names.index(name) for name in channels}
+    else:
+        places = guess_channels(names, channels) or {}
+    if not places:
+        return image
+    array = ChannelStack([(image.array, places[name]) for name in channels])
+    return replace(image, array=array, channel_names=tuple(channels))
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", name.lower()))
+
+
+def _meanings(channel: str) -> set[str]:
+    word = re.sub(r"[^a-z0-9]", "", channel.lower())
+    return next(({*names} for names in SEQUENCES if word in names), {word})

@@ -1,15 +1,15 @@
-"""Several images as the channels of one."""
+"""Several images as the channels of one image."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.channel_stack import ChannelStack
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import MedicalImage
@@ -18,6 +18,9 @@ __all__ = ["join_channels", "open_channels"]
 
 _SAME_PLACE = 0.1
 """How far corners may be apart, in steps of the grid; registered series differ by rounding."""
+_ROUNDING = 1e-3
+"""What rounding may make of a spacing, as a share of it, and of a direction cosine."""
+_COUNTED = {"Z": "slices along z", "Y": "rows along y", "X": "columns along x"}
 
 
 def open_channels(
@@ -35,7 +38,7 @@ def open_channels(
     names : sequence of str, optional
         Names of the channels; those of the files unless given.
     resample : bool
-        Resample those that lie elsewhere to the first one's grid, linearly.
+        As in `join_channels`.
 
     Returns
     -------
@@ -56,71 +59,112 @@ def open_channels(
 def join_channels(
     images: Sequence[MedicalImage], names: Sequence[str], *, resample: bool = False
 ) -> MedicalImage:
-    """Take images of one channel each as the channels of one image; see `open_channels`."""
+    """Take images of one channel each as the channels of one image.
+
+    Parameters
+    ----------
+    images : sequence of MedicalImage
+        What one of them does not know of its place is not compared.
+    names : sequence of str
+        Names of the channels.
+    resample : bool
+        Resample those that lie elsewhere to the first one's grid, linearly.
+
+    Returns
+    -------
+    MedicalImage
+        Placed as the first; the others are read when it is indexed.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If one has several channels, or they lie on different grids.
+    """
     first = images[0]
-    for image in images:
+    placed = []
+    for image, name in zip(images, names, strict=True):
         if image.array.shape[0] != 1:
             raise UnsupportedImageError(
-                f"{image.source} has {image.array.shape[0]} channels; images of one channel each "
-                "were expected, to be made the channels of one."
+                f"{image.source or name} has {image.array.shape[0]} channels, but the channel "
+                f"{name!r} needs an image of one: choose another file or layer for it."
             )
-        difference = _difference(first, image)
-        if difference and not resample:
-            raise UnsupportedImageError(
-                f"{Path(image.source).name} does not lie on the grid of "
-                f"{Path(first.source).name}: {difference}. Choose images of one grid, or ask for "
-                "the others to be resampled."
-            )
-    dtype = np.result_type(*(image.array.dtype for image in images))
-    shape = (len(images), *first.array.shape[1:])
-
-    def load() -> np.ndarray:
-        from mambaseg.data.resampling import resample_to
-
-        result = np.empty(shape, dtype)
-        for place, image in zip(result, images, strict=True):
-            same = image if not _difference(first, image) else resample_to(image, first)
-            place[...] = np.asarray(same.array)[0]
-        return result
-
-    def plane(index: int) -> np.ndarray:
-        from mambaseg.data.window import read_plane
-
-        return np.concatenate([read_plane(image, index) for image in images])
-
-    notes = tuple(dict.fromkeys(note for image in images for note in image.notes))
-    same = not any(_difference(first, image) for image in images)
+        placed.append(_on_grid(image, first, resample=resample))
+    if len(images) == 1:
+        return replace(first, channel_names=tuple(names))
     return replace(
         first,
-        array=DeferredArray(shape, dtype, load, plane if same else None),
+        array=ChannelStack([(image.array, 0) for image in placed]),
         channel_names=tuple(names),
-        notes=notes,
+        notes=tuple(dict.fromkeys(note for image in images for note in image.notes)),
         window=None,
         header={key: value for key, value in first.header.items() if key == "Modality"},
     )
 
 
-def _difference(first: MedicalImage, other: MedicalImage) -> str:
-    """Say how an image lies otherwise than the first; "" if it does not."""
-    if other.axes != first.axes or other.array.shape[1:] != first.array.shape[1:]:
-        sizes = [" x ".join(map(str, reversed(image.array.shape[1:]))) for image in (first, other)]
-        return f"it has {sizes[1]} elements and not {sizes[0]}"
-    a, b = first.geometry, other.geometry
-    if (a.spacing_mm is None) != (b.spacing_mm is None):
-        return "one of the two has no known spacing"
-    if a.spacing_mm is None or b.spacing_mm is None:
+def _on_grid(image: MedicalImage, first: MedicalImage, *, resample: bool) -> MedicalImage:
+    a, b = first.source or "the first image", image.source or "another one"
+    if first.axes != image.axes:
+        raise UnsupportedImageError(
+            f"{b} is a single {image.kind} ({image.axes}), but {a} is a single {first.kind} "
+            f"({first.axes}): the channels of one image must be of one kind."
+        )
+    if first.n_frames != image.n_frames:
+        raise UnsupportedImageError(
+            f"{b} has {image.n_frames} frames in time, but {a} has {first.n_frames}: the channels "
+            "of one image must have the same frames. Cut the longer one."
+        )
+    difference = _difference(first, image, a, b)
+    if not difference:
+        return image
+    if resample:
+        from mambaseg.data.resampling import resample_to
+
+        return resample_to(image, first)
+    raise UnsupportedImageError(
+        f"{difference}: the channels of one image must lie on one grid. Choose others, or resample "
+        "one onto the other's grid."
+    )
+
+
+def _difference(first: MedicalImage, other: MedicalImage, a: str, b: str) -> str:
+    """Say how the other lies otherwise than the first, called b and a; "" if it does not."""
+    axes = [axis for axis in "ZYX" if axis in first.axes]
+    for axis, n, m in zip(axes, first.spatial_shape, other.spatial_shape, strict=True):
+        if n != m:
+            return f"{b} has {m} {_COUNTED[axis]}, but {a} has {n}"
+    here, there = _told_by_both(first.geometry, other.geometry)
+    spacing = here.spacing_mm or (1.0,) * len(axes)
+    corners = [_corners(place, first.spatial_shape) for place in (here, there)]
+    apart = float(np.abs(corners[0] - corners[1]).max())
+    if apart <= _SAME_PLACE * min(spacing):
         return ""
-    apart = float(np.abs(_corners(a, first.spatial_shape) - _corners(b, first.spatial_shape)).max())
-    if apart > _SAME_PLACE * min(a.spacing_mm):
-        return f"its corners lie up to {apart:.3g} mm elsewhere"
-    return ""
+    for axis, p, q in zip(axes, spacing, there.spacing_mm or spacing, strict=True):
+        if not np.isclose(p, q, rtol=_ROUNDING):
+            return f"{b} has a spacing of {q:.4g} mm along {axis.lower()}, but {a} has {p:.4g} mm"
+    if not np.allclose(here.direction or 0, there.direction or 0, atol=_ROUNDING):
+        return f"The axes of {b} point elsewhere in the patient than those of {a}"
+    for axis, p, q in zip("xyz", here.origin_mm or (), there.origin_mm or (), strict=False):
+        if abs(p - q) > _SAME_PLACE * min(spacing):
+            return f"{b} begins at {axis} = {q:.4g} mm in the patient, but {a} at {p:.4g} mm"
+    return f"The corners of {b} lie up to {apart:.3g} mm from those of {a}"
 
 
-def _corners(geometry: Geometry, shape: tuple[int, ...]) -> np.ndarray:
+def _told_by_both(a: Geometry, b: Geometry) -> tuple[Geometry, Geometry]:
+    """Leave out what one of the two does not know."""
+    known = [
+        name
+        for name in ("spacing_mm", "origin_mm", "direction")
+        if getattr(a, name) is not None and getattr(b, name) is not None
+    ]
+    here, there = (Geometry(**{name: getattr(one, name) for name in known}) for one in (a, b))
+    return here, there
+
+
+def _corners(geometry: Geometry, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """LPS positions (8, 3) of the corner voxels' centres."""
-    spacing = np.array([1.0, *(geometry.spacing_mm or ())])[-3:][::-1]
+    spacing = np.array([1.0, *(geometry.spacing_mm or (1.0,) * len(shape))])[-3:][::-1]
     sizes = np.array([1, *shape])[-3:][::-1] - 1
     ends = np.array(np.meshgrid(*[(0, size) for size in sizes])).reshape(3, -1).T * spacing
     turn = np.reshape(geometry.direction or np.eye(3), (3, 3))
-    corners: np.ndarray = ends @ turn.T + np.array(geometry.origin_mm or (0, 0, 0))
+    corners: NDArray[np.float64] = ends @ turn.T + np.array(geometry.origin_mm or (0, 0, 0))
     return corners

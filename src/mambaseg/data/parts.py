@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from mambaseg.data.channel_names import group_channels
+from mambaseg.data.channel_groups import group_channels
 from mambaseg.data.file_kinds import IMAGE_FILE_SUFFIXES, file_kind, is_dicom
 from mambaseg.types.errors import UnknownNameError, UnreadableImageError, UnsupportedImageError
 from mambaseg.types.image import MedicalImage

@@ -62,10 +62,11 @@ def read_image(
 
 def in_memory(image: MedicalImage) -> MedicalImage:
     """Read the array of an opened image; that of a film stays lazy. Raises as `read_image`."""
-    if not isinstance(image.array, DeferredArray):
+    lazy_film = image.kind == "video" and not isinstance(image.array, DeferredArray)
+    if isinstance(image.array, np.ndarray) or lazy_film:
         return image
     try:
-        array = image.array.read()
+        array = np.asarray(image.array)
     except MemoryError as error:
         size = np.prod(image.array.shape, dtype=float) * image.array.dtype.itemsize
         raise OutOfMemoryError(

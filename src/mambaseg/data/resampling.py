@@ -10,10 +10,10 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from mambaseg.data.grids import Grid, GridChange
-from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
+from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.grids import Grid, GridChange, OnGrid
+from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
-from mambaseg.types.segmentation import Segmentation
 
 __all__ = ["LabelRule", "Resample", "resample_to"]
 
@@ -44,46 +44,13 @@ class Resample(GridChange):
     @classmethod
     def to_spacing(
         cls,
-        image: MedicalImage | Segmentation,
+        image: OnGrid,
         spacing_mm: Sequence[float],
         label_rule: LabelRule = "nearest",
     ) -> Resample:
-        """Make the change to a spacing.
-
-        The grid covers the same box; its spacing is the nearest to that asked
-        for with which a whole number of elements does.
-
-        Parameters
-        ----------
-        spacing_mm : sequence of float
-            Per axis in array order.
-
-        Raises
-        ------
-        InvalidOptionError
-            If it is not one positive number per axis.
-        UnsupportedImageError
-            If the image's spacing is unknown.
-        """
+        """Make the change to a spacing; it and the errors raised are those of `Grid.at_spacing`."""
         source = Grid.of(image)
-        old = source.geometry.spacing_mm
-        if old is None:
-            raise UnsupportedImageError(
-                "An image of unknown spacing cannot be resampled to millimetres; set its spacing "
-                "first."
-            )
-        if len(spacing_mm) != len(old) or not all(0 < step < np.inf for step in spacing_mm):
-            raise InvalidOptionError(
-                f"The spacing {tuple(spacing_mm)} does not fit: {len(old)} positive numbers of "
-                "millimetres were expected."
-            )
-        extent = np.multiply(old, source.shape)
-        shape = np.maximum(1, np.rint(extent / spacing_mm)).astype(int)
-        spacing = extent / shape
-        # The boxes' edges meet, so that the first centres are half a difference apart.
-        origin = source.moved((spacing / old - 1) / 2)
-        geometry = replace(source.geometry, spacing_mm=tuple(spacing.tolist()), origin_mm=origin)
-        return cls(source, Grid(tuple(shape.tolist()), geometry), label_rule)
+        return cls(source, source.at_spacing(spacing_mm), label_rule)
 
     def forward(self, array: NDArray[Any], *, labels: bool = False) -> NDArray[Any]:
         """See `GridChange.forward`; images become float32."""
@@ -109,7 +76,7 @@ class Resample(GridChange):
 
 
 def resample_to(image: MedicalImage, other: MedicalImage) -> MedicalImage:
-    """Resample a volume linearly to the grid of another.
+    """Resample a volume linearly to the grid of another, when its array is indexed.
 
     Raises
     ------
@@ -123,7 +90,12 @@ def resample_to(image: MedicalImage, other: MedicalImage) -> MedicalImage:
                 "resampled from or to its grid."
             )
     change = Resample(Grid.of(image), Grid.of(other))
-    return change.image(image)
+    shape = (*image.array.shape[: -len(change.target.shape)], *change.target.shape)
+    array = DeferredArray(
+        shape, np.dtype(np.float32), lambda: change.forward(np.asarray(image.array))
+    )
+    geometry = replace(other.geometry, frame_times_s=image.geometry.frame_times_s)
+    return replace(image, array=array, geometry=geometry, region=None)
 
 
 def _itk(block: NDArray[Any], grid: Grid) -> Any:

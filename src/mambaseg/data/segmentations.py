@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
-
 from mambaseg.data.file_kinds import is_dicom
-from mambaseg.data.readers import read_image, split_part
-from mambaseg.data.segmentation_record import foreign_labels, label_block
+from mambaseg.data.readers import split_part
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
-from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
 
 __all__ = ["read_segmentation", "write_segmentation"]
@@ -116,7 +112,8 @@ def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
     -------
     Segmentation
         Labels as uint8 in memory. Where a file names no classes they are called
-        "class 1" and so on, for the values that occur.
+        "class 1" and so on, for the values that occur; in an image whose numbers
+        are labels, 0 and 255 alone are a mask of class 1.
 
     Raises
     ------
@@ -126,7 +123,7 @@ def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
         If it is of no format that is read, holds no labels, or was written by a
         newer mambaseg.
     """
-    place, part = split_part(path)
+    place, _ = split_part(path)
     if not place.exists():
         raise UnreadableImageError(f"{path} does not exist; check the path.")
     if place.is_dir():
@@ -151,7 +148,9 @@ def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
 
         return read_dicom_seg(place)
     if kind == "numbers":
-        return _of_numbers(read_image(place, part), place)
+        from mambaseg.data.label_numbers import as_labels, read_numbers
+
+        return as_labels(read_numbers(path))
     raise UnsupportedImageError(f"{path} is of no kind that labels are read from: {_FORMATS}.")
 
 
@@ -166,13 +165,3 @@ def _kind(path: Path) -> str:
         "numbers": (".png", ".bmp", ".h5", ".hdf5"),
     }
     return next((kind for kind, ends in suffixes.items() if name.endswith(ends)), "")
-
-
-def _of_numbers(image: MedicalImage, path: Path) -> Segmentation:
-    if image.array.shape[0] != 1:
-        raise UnsupportedImageError(
-            f"{path} is in colour; a mask with one number for each pixel was expected. "
-            "Save it as an indexed or grey image."
-        )
-    labels = label_block(np.asarray(image.array)[0], path)
-    return Segmentation(labels, image.axes[1:], foreign_labels(labels), image.geometry)

@@ -11,11 +11,11 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from mambaseg.data.segmentation_record import SegmentationRecord, foreign_labels, label_block
-from mambaseg.data.still_images import read_still
-from mambaseg.data.tiff import described_tiff, open_tiff
+from mambaseg.data.label_numbers import as_labels, read_numbers
+from mambaseg.data.segmentation_record import SegmentationRecord, label_block
+from mambaseg.data.tiff import described_tiff
 from mambaseg.files import write_whole
-from mambaseg.types.errors import OutputError, UnreadableImageError, UnsupportedImageError
+from mambaseg.types.errors import OutputError, UnreadableImageError
 from mambaseg.types.segmentation import Segmentation
 
 __all__ = ["read_tiff_labels", "write_tiff_labels"]
@@ -76,13 +76,7 @@ def read_tiff_labels(path: Path) -> Segmentation:
                 "Write the segmentation again."
             ) from error
         return record.segmentation(labels, record.geometry)
-    image = open_tiff(path, str(path)) or read_still(path, str(path))
-    if image.array.shape[0] != 1:
-        raise UnsupportedImageError(
-            f"{path} is in colour; a mask with one number for each pixel was expected."
-        )
-    labels = label_block(np.asarray(image.array)[0], path)
-    return Segmentation(labels, image.axes[1:], foreign_labels(labels), image.geometry)
+    return as_labels(read_numbers(path))
 
 
 def _pages(labels: Any, path: Path) -> Iterator[NDArray[np.uint8]]:

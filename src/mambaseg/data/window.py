@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mambaseg.data.channel_stack import ChannelStack
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.types.image import MedicalImage
 
@@ -34,7 +35,7 @@ def read_plane(image: MedicalImage, index: int) -> NDArray[Any]:
     """
     if image.axes == "CYX":
         return np.asarray(image.array[:])
-    if isinstance(image.array, DeferredArray) and image.axes == "CZYX":
+    if isinstance(image.array, (DeferredArray, ChannelStack)) and image.axes == "CZYX":
         return image.array.read_plane(index)
     return np.asarray(image.array[:, index : index + 1])[:, 0]
 

@@ -13,35 +13,18 @@ from importlib.metadata import version
 import torch
 from torch import nn
 
-from mambaseg.data.fitting import as_clip, check_fits
 from mambaseg.inference.devices import describe_device, resolve_device, scan_backend
-from mambaseg.inference.events import CancelToken, Chunk, Event, Finished, Progress
+from mambaseg.inference.events import CancelToken, Event, Finished, Progress
 from mambaseg.inference.label_store import keep_labels, new_labels
-from mambaseg.inference.video import predict_video
-from mambaseg.types.errors import InvalidOptionError, OutOfMemoryError
+from mambaseg.inference.options import Options
+from mambaseg.inference.plans import Plan, plan_for
+from mambaseg.types.errors import OutOfMemoryError
 from mambaseg.types.image import MedicalImage
-from mambaseg.types.recipe import Recipe
 from mambaseg.types.segmentation import Provenance, Segmentation
 from mambaseg.types.trained_model import TrainedModel
-from mambaseg.zoo import load_model, load_network
+from mambaseg.zoo import check_trained, load_model, load_network
 
-__all__ = ["Engine", "Options"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """Choices for one segmentation.
-
-    Parameters
-    ----------
-    frames : range or None
-        Consecutive frames to segment; the others stay background. None: all.
-    clip_overlap : int or None
-        Frames that successive clips share; None: the Recipe's.
-    """
-
-    frames: range | None = None
-    clip_overlap: int | None = None
+__all__ = ["Engine"]
 
 
 class Engine:
@@ -105,18 +88,21 @@ class Engine:
         Parameters
         ----------
         image : MedicalImage
-            A video (CTYX) that fits the model, or a still image (CYX), which is
-            taken for a video of one frame.
+            An image, video or volume that fits the model. A model for videos takes
+            a still image for a clip of one frame; one for pictures takes a video
+            frame by frame, and a volume slice by slice where the options say so.
         model : TrainedModel, str or path-like
             A model, its name, or its file.
         options : Options, optional
         cancel : CancelToken, optional
-            Stops the work ahead of the next clip.
+            Stops the work ahead of the next clip, frame or window.
 
         Yields
         ------
-        Chunk, then Progress
-            As soon as some frames are final.
+        Chunk
+            As soon as some frames, or the labels of a volume, are final.
+        Progress
+            After each chunk, and after each window of a volume.
         Finished
             At the end.
 
@@ -125,56 +111,48 @@ class Engine:
         Cancelled
             If `cancel` asked for it. The chunks until then hold.
         UnknownNameError, IncompatibleWeightsError
-            If there is no such model or scan backend, or the model's file is broken.
+            If there is no such model or scan backend, or the model's file is broken
+            or holds a network that is not trained yet.
         UnsupportedImageError, InvalidOptionError
             If the image or the options do not fit the model.
         OutOfMemoryError, OutputError
             If the device's memory, or the disk for a long film's labels, did
             not suffice.
         """
-        options, cancel = options or Options(), cancel or CancelToken()
         if not isinstance(model, TrainedModel):
             model = load_model(model)
-        clip = as_clip(image)
-        check_fits(clip, model.recipe)
-        frames, overlap = _frames(clip, options), _overlap(model.recipe, options)
-        job = _Job(image, clip, model, frames, overlap, self.backend)
-        return self._run(job, self._network(model), cancel)
+        check_trained(model)
+        plan = plan_for(image, model.recipe, options or Options())
+        job = _Job(image, model, plan, self.backend)
+        return self._run(job, self._network(model), cancel or CancelToken())
 
     def _run(self, job: _Job, network: nn.Module, cancel: CancelToken) -> Iterator[Event]:
-        recipe = job.model.recipe
-        labels = new_labels((job.clip.n_frames, *job.clip.array.shape[-2:]))  # type: ignore[arg-type]
         seconds, tick = 0.0, time.perf_counter()
+        labels = new_labels(job.labels_shape)
+        plan = job.plan
         try:
-            for done, final in predict_video(
-                job.clip,
-                network,
-                recipe,
-                frames=job.frames,
-                clip_overlap=job.overlap,
-                device=self.device,
-                cancel=cancel,
-            ):
-                keep_labels(labels, done, final)
+            for step in plan.steps(network, self.device, cancel):
+                if step.final is not None:
+                    keep_labels(labels, range(step.final.start, step.final.stop), step.final.labels)
                 # The time between two requests is the caller's, not ours.
                 seconds += time.perf_counter() - tick
-                yield Chunk(done.start, done.stop, final)
-                yield Progress(done.stop - job.frames.start, len(job.frames), seconds)
+                if step.final is not None:
+                    yield step.final
+                yield Progress(step.done, plan.total, seconds, plan.unit)
                 tick = time.perf_counter()
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
             raise OutOfMemoryError(
-                f"The memory of {describe_device(self.device)} did not suffice for clips of "
-                f"{recipe.clip_length} frames of {recipe.spatial_size}. Close other programs, or "
-                "use another device."
+                f"The memory of {describe_device(self.device)} did not suffice for "
+                f"{plan.seen_at_once}. Close other programs, or use another device."
             ) from error
         still = job.image.kind == "image"
         yield Finished(
             Segmentation(
                 labels[0] if still else labels,
-                "YX" if still else "TYX",
-                recipe.label_set,
+                job.image.axes.removeprefix("C"),
+                job.model.recipe.label_set,
                 job.image.geometry,
                 self._provenance(job, seconds),
             )
@@ -201,11 +179,9 @@ class Engine:
                 "device": describe_device(self.device),
                 "backend": job.backend,
                 "precision": "float32",
-                "frames": [job.frames.start, job.frames.stop],
-                "clip_length": job.model.recipe.clip_length,
-                "clip_overlap": job.overlap,
+                **job.plan.choices,
                 "seconds": round(seconds, 3),
-                "frames_per_second": round(len(job.frames) / seconds, 2),
+                f"{job.plan.unit}_per_second": round(job.plan.total / max(seconds, 1e-9), 2),
             },
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -213,14 +189,18 @@ class Engine:
 
 @dataclass(frozen=True)
 class _Job:
-    """One segmentation whose parts fit together; `clip` is `image` with a time axis."""
+    """One segmentation whose parts fit together."""
 
     image: MedicalImage
-    clip: MedicalImage
     model: TrainedModel
-    frames: range
-    overlap: int
+    plan: Plan
     backend: str
+
+    @property
+    def labels_shape(self) -> tuple[int, int, int]:
+        """(T, Y, X) or (Z, Y, X); a still image has one frame."""
+        n, y, x = (1, *self.image.array.shape[1:])[-3:]
+        return n, y, x
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -228,24 +208,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         words in str(error) for words in ("allocate memory", "out of memory")
     )
-
-
-def _overlap(recipe: Recipe, options: Options) -> int:
-    overlap = recipe.clip_overlap if options.clip_overlap is None else options.clip_overlap
-    if not 0 <= overlap < recipe.clip_length:
-        raise InvalidOptionError(
-            f"A clip overlap of {overlap} frames does not fit clips of {recipe.clip_length}: "
-            f"choose 0 to {recipe.clip_length - 1}."
-        )
-    return overlap
-
-
-def _frames(image: MedicalImage, options: Options) -> range:
-    whole = range(image.n_frames)
-    frames = options.frames if options.frames is not None else whole
-    if not len(frames) or frames.step != 1 or frames.start < 0 or frames.stop > len(whole):
-        raise InvalidOptionError(
-            f"Frames {frames.start} to {frames.stop - 1} were asked for, but "
-            f"{image.source or 'the image'} has the frames 0 to {len(whole) - 1}: choose from them."
-        )
-    return frames

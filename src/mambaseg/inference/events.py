@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from mambaseg.types.errors import Cancelled
 from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["CancelToken", "Chunk", "Event", "Finished", "Progress"]
+__all__ = ["CancelToken", "Chunk", "Event", "Finished", "Progress", "Unit"]
+
+Unit = Literal["frames", "slices", "windows"]
 
 
 class CancelToken:
@@ -22,7 +24,7 @@ class CancelToken:
         self._event = threading.Event()
 
     def cancel(self) -> None:
-        """Ask for a stop, which takes effect ahead of the next clip window."""
+        """Ask for a stop, which takes effect ahead of the next window."""
         self._event.set()
 
     @property
@@ -33,30 +35,44 @@ class CancelToken:
     def check(self) -> None:
         """Raise Cancelled if a stop was asked for."""
         if self.cancelled:
-            raise Cancelled("Cancelled; the frames that were finished are kept.")
+            raise Cancelled("Cancelled; what was finished is kept.")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a segmentation is: `done` of `total` frames after `seconds`."""
+    """How far a segmentation is.
+
+    Parameters
+    ----------
+    done, total : int
+        Frames, or windows of a volume.
+    seconds : float
+        Since the start.
+    unit : {"frames", "windows", "slices"}
+        What is counted.
+    """
 
     done: int
     total: int
     seconds: float
+    unit: Unit = "frames"
 
     @property
-    def frames_per_second(self) -> float:
+    def per_second(self) -> float:
         """Mean speed since the start."""
         return self.done / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Final labels of the frames `start` to `stop` (exclusive), shape (T, Y, X)."""
+    """Final labels of the frames, or slices of a volume, from `start` to `stop` (exclusive).
+
+    Their shape is (T, Y, X) or (Z, Y, X); a still image is one frame.
+    """
 
     start: int
     stop: int
-    labels: NDArray[np.integer[Any]]
+    labels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mambaseg.data.preprocessing import normalise, resized_frames
+from mambaseg.data.preprocessing import network_frames
 from mambaseg.data.window import GreyWindow
+from mambaseg.inference.classes import labels_from_probabilities, probabilities_of
 from mambaseg.inference.events import CancelToken
 from mambaseg.inference.logits import segmentation_logits
-from mambaseg.types.errors import MambasegError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["clip_windows", "labels_from_probabilities", "predict_video"]
+__all__ = ["clip_windows", "predict_video"]
 
 
 def clip_windows(frames: range, length: int, overlap: int) -> list[range]:
@@ -39,26 +39,6 @@ def clip_windows(frames: range, length: int, overlap: int) -> list[range]:
     last = frames.stop - length
     starts = [*range(frames.start, last, length - min(overlap, length - 1)), last]
     return [range(start, start + length) for start in starts]
-
-
-def labels_from_probabilities(probabilities: Tensor, recipe: Recipe) -> NDArray[np.uint8]:
-    """Decide on each pixel's class.
-
-    Parameters
-    ----------
-    probabilities : Tensor, shape (T, K, Y, X)
-        K classes, with the background first where the Recipe says "softmax".
-
-    Returns
-    -------
-    ndarray, shape (T, Y, X), uint8
-        Class values; 0 is background.
-    """
-    values = torch.tensor([0, *recipe.labels], dtype=torch.uint8, device=probabilities.device)
-    best, index = probabilities.max(dim=1)
-    if recipe.output == "sigmoid":
-        index = torch.where(best >= recipe.threshold, index + 1, 0)
-    return values[index].cpu().numpy()
 
 
 def predict_video(
@@ -92,18 +72,17 @@ def predict_video(
         If the network's output is not finite.
     """
     window = GreyWindow.of(image)
-    clips = clip_windows(frames, recipe.clip_length, clip_overlap)
+    clips = clip_windows(frames, recipe.video.clip_length, clip_overlap)
     sums: dict[int, Tensor] = {}  # probabilities (K, y, x) of the frames that are not final yet
     counts: Counter[int] = Counter()
     final_from = frames.start
     for clip, final_until in zip(clips, [*(c.start for c in clips[1:]), frames.stop], strict=True):
         cancel.check()
-        x = resized_frames(
-            image.frames(clip.start, clip.stop), window, len(recipe.channels), recipe.spatial_size
-        )
+        x = network_frames(image.frames(clip.start, clip.stop), window, recipe, recipe.video.size)
         final = range(final_from, final_until)
         with torch.inference_mode():
-            probabilities = _probabilities(network, normalise(x, recipe).to(device), recipe)
+            logits = segmentation_logits(network, x[None].to(device))[0].float()
+            probabilities = probabilities_of(logits, recipe)
             for frame, probability in zip(clip, probabilities, strict=True):
                 sums[frame] = sums[frame] + probability if frame in sums else probability
                 counts[frame] += 1
@@ -112,14 +91,3 @@ def predict_video(
             labels = labels_from_probabilities(mean, recipe)
         yield final, labels
         final_from = final_until
-
-
-def _probabilities(network: nn.Module, clip: Tensor, recipe: Recipe) -> Tensor:
-    """Probabilities (T, K, y, x) of a clip (T, C, y, x)."""
-    logits = segmentation_logits(network, clip[None])[0].float()
-    if not torch.isfinite(logits).all():
-        raise MambasegError(
-            f"The network {recipe.network!r} gave values that are not numbers. Check the image for "
-            "such values, or use another device or model."
-        )
-    return logits.sigmoid() if recipe.output == "sigmoid" else logits.softmax(dim=1)

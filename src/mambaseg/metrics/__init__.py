@@ -1,6 +1,35 @@
-"""Measures of a mask against a reference."""
+"""Measures of a mask against a reference.
 
-from mambaseg.metrics.overlap import Row, evaluate
-from mambaseg.metrics.table import write_csv
+Each is defined once, with its source, in the docstrings of `overlap`, `surface`, `size`,
+`motion` and `instances`; docs/metrics.md says where other libraries differ.
+"""
 
-__all__ = ["Row", "evaluate", "write_csv"]
+from mambaseg.metrics.catalogue import BASIC, MEASURES, Measure
+from mambaseg.metrics.evaluation import evaluate
+from mambaseg.metrics.instances import evaluate_instances
+from mambaseg.metrics.options import MeasureOptions
+from mambaseg.metrics.pooling import pooled
+from mambaseg.metrics.row import ALL_CLASSES, POOLED, Row
+from mambaseg.metrics.statistics import Difference, Summary, compare, summarize
+from mambaseg.metrics.table import TABLE_SUFFIXES, check_table, write_csv, write_table
+
+__all__ = [
+    "ALL_CLASSES",
+    "BASIC",
+    "MEASURES",
+    "POOLED",
+    "TABLE_SUFFIXES",
+    "Difference",
+    "Measure",
+    "MeasureOptions",
+    "Row",
+    "Summary",
+    "check_table",
+    "compare",
+    "evaluate",
+    "evaluate_instances",
+    "pooled",
+    "summarize",
+    "write_csv",
+    "write_table",
+]

@@ -1,111 +1,152 @@
-"""Overlap of a mask with a reference."""
+"""Measures of overlap, from numbers of pixels.
+
+P is the prediction's set of pixels and R the reference's. Pixels that the reference
+does not annotate are in neither and are not counted. Where a quotient is 0 / 0, both
+masks agree on having nothing there, and the value is 1; where only one of P and R is
+empty, precision and recall are 0 like Dice, though one of them would be 0 / 0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
-from mambaseg.types.labels import LabelSet
-from mambaseg.types.segmentation import Segmentation
-
-__all__ = ["Row", "evaluate"]
-
-_MEASURES: dict[str, Callable[[int, int, int], float]] = {
-    "Dice": lambda both, found, true: 2 * both / (found + true),
-    "Jaccard": lambda both, found, true: both / (found + true - both),
-    "Precision": lambda both, found, true: both / found,
-    "Recall": lambda both, found, true: both / true,
-}
-"""From the numbers of pixels in both masks, in the prediction and in the reference."""
+__all__ = [
+    "Counts",
+    "accuracy",
+    "count",
+    "dice",
+    "jaccard",
+    "mean_iou",
+    "precision",
+    "recall",
+    "specificity",
+]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One value of one measure: the line of a table.
+class Counts:
+    """Numbers of pixels: true positives, false positives, false negatives, true negatives."""
 
-    Parameters
-    ----------
-    frame : int or None
-        Frame of a clip; None for a still image or a volume.
-    class_name, measure, unit : str
-        `unit` is "" for a ratio.
-    value : float
-        Of the measure.
-    """
+    tp: int
+    fp: int
+    fn: int
+    tn: int
 
-    frame: int | None
-    class_name: str
-    measure: str
-    value: float
-    unit: str = ""
-
-
-def evaluate(
-    prediction: Segmentation, reference: Segmentation, *, frames: Iterable[int] | None = None
-) -> list[Row]:
-    """Compare a mask with a reference, class by class and frame by frame.
-
-    Dice is 2 |P & R| / (|P| + |R|) (Dice 1945), Jaccard |P & R| / |P or R|
-    (Jaccard 1912), precision |P & R| / |P| and recall |P & R| / |R|, over the
-    pixels of a frame that are annotated, that is, whose reference is not
-    `label_set.ignore`. All are 1 where prediction and reference are empty, and
-    0 where one of them is.
-
-    Parameters
-    ----------
-    prediction, reference : Segmentation
-        Of equal axes and shape. The reference's classes are measured.
-    frames : iterable of int, optional
-        Frames to compare; None: all. Frames without annotation give no rows.
-
-    Returns
-    -------
-    list of Row
-        Ordered by frame, class, measure.
-
-    Raises
-    ------
-    UnsupportedImageError
-        If the masks' shapes differ.
-    InvalidOptionError
-        If a frame does not exist.
-    """
-    if prediction.axes != reference.axes or prediction.labels.shape != reference.labels.shape:
-        raise UnsupportedImageError(
-            f"The prediction has the shape {prediction.labels.shape} ({prediction.axes}) and the "
-            f"reference {reference.labels.shape} ({reference.axes}): compare masks of one image."
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn
         )
-    timed = "T" in reference.axes
-    chosen: Iterable[int | None] = [None]
-    if timed:
-        n_frames = reference.labels.shape[0]
-        chosen = range(n_frames) if frames is None else list(frames)
-        if any(frame not in range(n_frames) for frame in chosen):
-            raise InvalidOptionError(
-                f"Frames {chosen} were asked for, but the masks have 0 to {n_frames - 1}."
-            )
-    rows: list[Row] = []
-    for frame in chosen:
-        key = slice(None) if frame is None else frame
-        found, true = np.asarray(prediction.labels[key]), np.asarray(reference.labels[key])
-        annotated = true != reference.label_set.ignore
-        if annotated.any():
-            rows += _rows(frame, found[annotated], true[annotated], reference.label_set)
-    return rows
+
+    @property
+    def swapped(self) -> Counts:
+        """The counts of what is outside the masks."""
+        return Counts(self.tn, self.fn, self.fp, self.tp)
+
+    @property
+    def one_is_empty(self) -> bool:
+        """Whether one of the two masks has no pixel, and the other has some."""
+        return (self.tp + self.fp == 0) != (self.tp + self.fn == 0)
 
 
-def _rows(
-    frame: int | None, found: NDArray[Any], true: NDArray[Any], classes: LabelSet
-) -> Iterator[Row]:
-    for label in classes.classes:
-        masks = found == label.value, true == label.value
-        both = int(np.count_nonzero(masks[0] & masks[1]))
-        sizes = [int(np.count_nonzero(mask)) for mask in masks]
-        for measure, compute in _MEASURES.items():
-            value = compute(both, *sizes) if all(sizes) else float(not any(sizes))
-            yield Row(frame, label.name, measure, value)
+def count(prediction: NDArray[Any], reference: NDArray[Any], n_annotated: int) -> Counts:
+    """Count the pixels of two masks.
+
+    Parameters
+    ----------
+    prediction, reference : ndarray of bool
+        Of equal shape, or equal parts of it that hold both masks as a whole.
+    n_annotated : int
+        Number of annotated pixels of the whole.
+    """
+    both = int(np.count_nonzero(prediction & reference))
+    found, true = int(np.count_nonzero(prediction)), int(np.count_nonzero(reference))
+    return Counts(both, found - both, true - both, n_annotated - found - true + both)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
+
+
+def dice(counts: Counts) -> float:
+    """Dice's coefficient, 2 |P & R| / (|P| + |R|) [1]_. Both empty: 1. One empty: 0.
+
+    References
+    ----------
+    .. [1] Dice, Ecology 26 (1945), doi:10.2307/1932409.
+    """
+    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
+
+
+def jaccard(counts: Counts) -> float:
+    """Jaccard's index or IoU, |P & R| / |P or R| [1]_. Both empty: 1. One empty: 0.
+
+    References
+    ----------
+    .. [1] Jaccard, New Phytologist 11 (1912), doi:10.1111/j.1469-8137.1912.tb05611.x.
+    """
+    return _ratio(counts.tp, counts.tp + counts.fp + counts.fn)
+
+
+def precision(counts: Counts) -> float:
+    """Precision or positive predictive value, |P & R| / |P| [1]_. Both empty: 1. One empty: 0.
+
+    References
+    ----------
+    .. [1] Taha and Hanbury, BMC Medical Imaging 15 (2015), doi:10.1186/s12880-015-0068-x.
+    """
+    return 0.0 if counts.one_is_empty else _ratio(counts.tp, counts.tp + counts.fp)
+
+
+def recall(counts: Counts) -> float:
+    """Recall or sensitivity, |P & R| / |R| [1]_. Both empty: 1. One empty: 0.
+
+    References
+    ----------
+    .. [1] Taha and Hanbury, BMC Medical Imaging 15 (2015), doi:10.1186/s12880-015-0068-x.
+    """
+    return 0.0 if counts.one_is_empty else _ratio(counts.tp, counts.tp + counts.fn)
+
+
+def specificity(counts: Counts) -> float:
+    """Specificity, the part of the pixels outside R that are outside P: TN / (TN + FP) [1]_.
+
+    1 where R is all there is. It grows with the picture's background: no measure of an outline.
+
+    References
+    ----------
+    .. [1] Taha and Hanbury, BMC Medical Imaging 15 (2015), doi:10.1186/s12880-015-0068-x.
+    """
+    return _ratio(counts.tn, counts.tn + counts.fp)
+
+
+def accuracy(counts: Counts) -> float:
+    """Accuracy of one class against all else, (TP + TN) / all annotated pixels [1]_.
+
+    It grows with the picture's background, as specificity does.
+
+    References
+    ----------
+    .. [1] Taha and Hanbury, BMC Medical Imaging 15 (2015), doi:10.1186/s12880-015-0068-x.
+    """
+    return _ratio(counts.tp + counts.tn, counts.tp + counts.fp + counts.fn + counts.tn)
+
+
+def mean_iou(classes: Sequence[Counts]) -> float:
+    """Mean of the IoU over the background and those classes that either mask holds [1]_.
+
+    Parameters
+    ----------
+    classes : sequence of Counts
+        Of the background and of every class. One that both masks lack does not count.
+
+    References
+    ----------
+    .. [1] Everingham et al., IJCV 88 (2010), doi:10.1007/s11263-009-0275-4.
+    """
+    values = [jaccard(one) for one in classes if one.tp + one.fp + one.fn]
+    return float(np.mean(values)) if values else 1.0

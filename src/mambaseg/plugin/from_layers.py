@@ -11,6 +11,7 @@ from mambaseg.data.grids import GridChange
 from mambaseg.plugin.layers import RGB
 from mambaseg.plugin.places import geometry_of
 from mambaseg.types import (
+    Geometry,
     LabelClass,
     LabelSet,
     MedicalImage,
@@ -23,7 +24,7 @@ from mambaseg.types.image import AXES
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
-__all__ = ["image_of", "segmentation_of"]
+__all__ = ["image_of", "mask_place_of", "segmentation_of"]
 
 _MEANINGS = {
     "T": ("t", "time", "frame", "frames"),
@@ -112,23 +113,33 @@ def segmentation_of(
         If the layer has other axes, or labels above 254.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    axes = _axes(layer, data.ndim, one_leading_axis)
-    if axes not in ("YX", "TYX", "ZYX", "TZYX"):
-        raise UnsupportedImageError(
-            f"The layer {layer.name!r} has the axes {axes}, but a mask has no channels."
-        )
+    axes, geometry = mask_place_of(layer, one_leading_axis)
     provenance = layer.metadata.get("provenance")
     mask = Segmentation(
         data,
         axes,
         _label_set(layer, data),
-        geometry_of(layer, axes, data.shape),
+        geometry,
         Provenance(**provenance) if isinstance(provenance, dict) else Provenance(),
     )
     home = layer.metadata.get("home")
     if not send_home or not isinstance(home, GridChange):
         return mask
     return home.back(mask) if mask.geometry == home.target.geometry else mask
+
+
+def mask_place_of(layer: Labels, one_leading_axis: str = "T") -> tuple[str, Geometry]:
+    """Give the axes and geometry of a Labels layer without a look at its labels.
+
+    Parameters and errors are those of `segmentation_of`.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    axes = _axes(layer, data.ndim, one_leading_axis)
+    if axes not in ("YX", "TYX", "ZYX", "TZYX"):
+        raise UnsupportedImageError(
+            f"The layer {layer.name!r} has the axes {axes}, but a mask has no channels."
+        )
+    return axes, geometry_of(layer, axes, data.shape)
 
 
 def _axes(layer: Any, ndim: int, one_leading_axis: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mambaseg.data.grids import Reorient
+from mambaseg.data.reorienting import Reorient
 from mambaseg.data.window import GreyWindow
 from mambaseg.plugin.lazy_frames import LazyFrames
 from mambaseg.plugin.places import placement

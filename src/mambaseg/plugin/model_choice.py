@@ -47,7 +47,8 @@ class ModelCombo(QComboBox):
             item = QStandardItem(choice.model.name)
             item.setToolTip(choice.reason or choice.model.card.description)
             if not choice.fits:
-                item.setText(f"{choice.model.name} (takes a {_takes(choice.model)})")
+                why = "not trained yet" if choice.untrained else f"takes a {_takes(choice.model)}"
+                item.setText(f"{choice.model.name} ({why})")
                 item.setEnabled(False)
             items.appendRow(item)
         self.setModel(items)

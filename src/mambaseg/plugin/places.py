@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mambaseg.data.reorienting import nearest_axes
 from mambaseg.types import Geometry
 
 __all__ = ["geometry_of", "placement", "tilt_degrees"]
@@ -74,11 +75,9 @@ def tilt_degrees(geometry: Geometry) -> float:
 
 def _straight(turn: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the directions along the patient's axes that are nearest."""
-    straight, left = np.zeros((3, 3)), np.abs(turn)
-    for _ in range(3):
-        row, column = np.unravel_index(int(np.argmax(left)), (3, 3))
-        straight[row, column] = np.sign(turn[row, column])
-        left[row, :] = left[:, column] = -1
+    straight = np.zeros((3, 3))
+    for axis, patient in enumerate(nearest_axes(turn)):
+        straight[patient, axis] = np.sign(turn[patient, axis])
     return straight
 
 

@@ -16,6 +16,7 @@ from mambaseg.plugin.correction import Correction, correction_of, known_correcti
 from mambaseg.plugin.layers import inherited, labels_layer
 from mambaseg.plugin.notices import report
 from mambaseg.session import (
+    Advanced,
     Failed,
     FramesDone,
     JobEvent,
@@ -24,6 +25,7 @@ from mambaseg.session import (
     Started,
     Stopped,
     Succeeded,
+    speed,
 )
 from mambaseg.types import Provenance, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
@@ -92,8 +94,8 @@ class Run:
         self._protected = _verified_of(replaces)
         self._correction: Correction | None = None
         self._reason = ""
-        frames = request.frames or range(request.image.n_frames)
-        self.active, self.done, self.total = True, 0, len(frames)
+        self._placed = 0  # frames or slices whose labels came in
+        self.active, self.done, self.total, self.unit = True, 0, 0, "frames"
         self.text, self.runs_on = f"Loading {request.model.name}…", ""
         self._session = session
         _active[session] = self
@@ -101,9 +103,9 @@ class Run:
         self._job = session.service.submit(request, self._on_event)
 
     def cancel(self) -> None:
-        """Stop ahead of the next clip; the frames that are finished stay."""
+        """Stop ahead of what comes next; what is finished stays."""
         if self.active:
-            self.text = "Stopping after the clip of frames that is being computed…"
+            self.text = "Stopping after what is being computed…"
             self._job.cancel()
             self.changed.emit()
 
@@ -111,8 +113,11 @@ class Run:
         if isinstance(event, Started):
             self.runs_on = event.runs_on
             self._add_layer(event.labels)
-        elif isinstance(event, FramesDone):
-            self._put(event)
+        elif isinstance(event, Advanced):
+            self.done, self.total, self.unit = event.done, event.total, event.unit
+            self.text = str(event)
+            if isinstance(event, FramesDone):
+                self._put(event)
         elif isinstance(event, Succeeded):
             self._succeed(event.segmentation)
         elif isinstance(event, Stopped):
@@ -151,11 +156,11 @@ class Run:
         self.labels = self._viewer.add_labels(data, **options)
         with suppress(UnsupportedImageError):  # of a still image, say, nothing is verified
             self._correction = correction_of(self._viewer, self.labels)
-        self.text = "Computing the first clip of frames…"
+        first = {"image": "labels", "video": "frames", "volume": "window"}[image.kind]
+        self.text = f"Computing the first {first}…"
 
     def _put(self, event: FramesDone) -> None:
-        self.done = event.done
-        self.text = str(event)
+        self._placed += event.stop - event.start
         layer = self.labels
         if layer is None or layer not in self._viewer.layers:
             return
@@ -174,8 +179,8 @@ class Run:
                 self._kept.append(frame)
                 if len(self._kept) == 1:
                     show_warning(
-                        f"You drew on frame {frame} of {layer.name!r} before it was segmented: "
-                        "your drawing stays. Undo it and run this frame again for the model's."
+                        f"You drew on {self._word} {frame} of {layer.name!r} before it was "
+                        "segmented: your drawing stays. Undo it and run again for the model's."
                     )
         shown = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]
         if self._is_still or round(float(shown)) in frames:
@@ -185,6 +190,10 @@ class Run:
         """Have what was put into a frame not be taken for the user's drawing."""
         if self._correction is not None:
             self._correction.edits.written([frame])
+
+    @property
+    def _word(self) -> str:
+        return "slice" if self._request.image.kind == "volume" else "frame"
 
     @property
     def _is_still(self) -> bool:
@@ -213,19 +222,19 @@ class Run:
             provenance["options"]["frames_kept_as_verified"] = sorted(self._protected)
         if self.labels is not None:
             self.labels.metadata["provenance"] = provenance
-        options = segmentation.provenance.options
+        seconds = segmentation.provenance.options["seconds"]
         self._end(replace=True)
         self.text = (
-            f"Done: {self.total} frames in {options['seconds']:.1f} s "
-            f"({options['frames_per_second']:.1f} frames/s)"
+            f"Done: {self.total} {self.unit} in {seconds:.1f} s "
+            f"({speed(self.total / max(seconds, 1e-9), self.unit)})"
         )
 
     def _stop(self) -> None:
-        kept = self.done
+        kept = self._placed
         self._end(replace=True)
-        self.text = f"Stopped; {kept} of {self.total} frames are finished and kept."
+        self.text = f"Stopped; {kept} of {self.total} {self.unit} are finished and kept."
         if not kept:
-            self.text = "Stopped before a frame was finished; nothing was changed."
+            self.text = f"Stopped before a {self._word} was finished; nothing was changed."
         if self._reason:
             self.text = f"{self._reason}, so the run was stopped. {self.text} Press Run to go on."
             show_info(self.text)
@@ -237,7 +246,7 @@ class Run:
         layers = self._viewer.layers
         layers.events.removed.disconnect(self._removed)
         old, new = self._replaces, self.labels
-        worth = new is not None and new in layers and bool(self.done or self._drawn())
+        worth = new is not None and new in layers and bool(self._placed or self._drawn())
         if not worth and new is not None and new in layers:
             layers.remove(new)
         if old is not None and old in layers:
@@ -247,7 +256,8 @@ class Run:
                 old.visible = True
 
     def _drawn(self) -> bool:
-        return not all(map(self._untouched, range(self._request.image.n_frames)))
+        count = 1 if self._is_still else self._shape()[0]
+        return not all(map(self._untouched, range(count)))
 
     def _removed(self, event: Any) -> None:
         if event.value in (self._image, self.labels):

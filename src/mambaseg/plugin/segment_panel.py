@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import napari.viewer
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QMessageBox,
     QSizePolicy,
 )
 
+from mambaseg.plugin.channel_rows import ChannelRows
 from mambaseg.plugin.frame_range import FrameRange
 from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.import_dialog import ImportDialog
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.model_choice import ModelCombo
 from mambaseg.plugin.notices import report
@@ -27,7 +31,11 @@ from mambaseg.plugin.run import Run, results_of, run_of, warm_up
 from mambaseg.session import Request, choose_models, summarise_image
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.network_input import VolumeInput
 from mambaseg.types.trained_model import TrainedModel
+
+if TYPE_CHECKING:
+    from mambaseg.zoo import ImportedCheckpoint
 
 __all__ = ["SegmentPanel"]
 
@@ -71,10 +79,18 @@ class SegmentPanel(Panel):
         self.model.currentIndexChanged.connect(self._model_changed)
         self.add_model = button(
             "Add model…",
-            "Add a trained model of your own from its .safetensors file",
+            "Add a trained model of your own, or a checkpoint of the networks' authors",
             lambda: ask_for(self, "Add a trained model", _ask_model, self._add_model),
         )
         self.about_model = Note()
+        self.channels = ChannelRows(self._viewer)
+        self.channels.changed.connect(self._check_channels)
+        self.about_channels = Note()
+        self.by_slice = QCheckBox("Slice by slice")
+        self.by_slice.setToolTip("Offer models for pictures too, which see one slice at a time")
+        self.by_slice.toggled.connect(self._models_changed)
+        self.mirror = QCheckBox("Average with mirror images")
+        self.mirror.setToolTip("Steadier borders, for eight times the time along three axes")
         self.engine = Note("Loading the engine…")
         self.device = QComboBox()
         self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -97,14 +113,18 @@ class SegmentPanel(Panel):
                 [
                     ("Layer", self.layer),
                     ("", self.about_layer),
+                    ("", self.by_slice),
                     ("Model", self.model),
                     ("", self.about_model),
                     ("", self.add_model),
-                    ("Device", self.device),
-                    ("Frames", self.frames),
                 ]
             )
         )
+        self.body.addWidget(self.channels)
+        self.body.addWidget(self.about_channels)
+        self.body.addWidget(self.mirror)
+        self._fields = form([("Device", self.device), ("Frames", self.frames)])
+        self.body.addLayout(self._fields)
         self.body.addLayout(row(self.run_button, self.cancel_button))
         for part in (self.bar, self.progress, self.engine):
             self.body.addWidget(part)
@@ -122,23 +142,53 @@ class SegmentPanel(Panel):
                 text = str(error)
         self.about_layer.setText(text)
         self.frames.set_length(self._image.n_frames if self._image else 1)
+        kind = "" if self._image is None else self._image.kind
+        self._fields.setRowVisible(self.frames, kind in ("", "video"))
+        self.by_slice.setVisible(kind == "volume")
         self._models_changed()
 
     def _models_changed(self) -> None:
-        self.model.show_choices(choose_models(self.session.models or [], self._image))
+        models = self.session.models or []
+        self.model.show_choices(choose_models(models, self._image, by_slice=self._slicing))
 
     def _model_changed(self) -> None:
         choice = self.model.choice
         if choice is not None:
-            card = choice.model.card
-            about = (card.description, card.intended_use, choice.note)
+            card, recipe = choice.model.card, choice.model.recipe
+            finds = f"{recipe.network}: {', '.join(recipe.labels.values())}"
+            about = (card.description or finds, card.intended_use, choice.note)
             self.about_model.setText(" ".join(filter(None, about)))
             self.model.setToolTip(choice.model.name)
         elif self.session.models is None:
             self.about_model.setText("Looking for models…")
         else:
             self.about_model.setText(self.model.reason or "There is no model yet; add one.")
+        taken = choice.model.recipe.input if choice is not None else None
+        self.mirror.setVisible(isinstance(taken, VolumeInput))
+        if isinstance(taken, VolumeInput):
+            self.mirror.setChecked(bool(taken.mirror_axes))
+        combines = choice is not None and choice.combines
+        wanted = choice.model.recipe.channels if choice is not None and combines else ()
+        self.channels.show_channels(wanted, self.layer.layer)
+        self._check_channels()
         self._show_run()
+
+    @property
+    def _slicing(self) -> bool:
+        """Whether models for pictures are wanted for a volume."""
+        return (
+            self.by_slice.isChecked() and self._image is not None and self._image.kind == "volume"
+        )
+
+    def _check_channels(self) -> None:
+        """Say at once what is wrong with the layers that are chosen as channels."""
+        problem = ""
+        if self.channels.rows:
+            try:
+                _ = self.channels.image
+            except UnsupportedImageError as error:
+                problem = str(error)
+        self.about_channels.setText(problem)
 
     def _show_ready(self) -> None:
         ready = self.session.ready
@@ -194,7 +244,7 @@ class SegmentPanel(Panel):
             return "The models are still being looked for; try again in a moment."
         if self.model.choice is None:
             return self.about_model.text()
-        return ""
+        return self.about_channels.text()
 
     def _ask(self, earlier: Labels) -> None:
         """Ask what becomes of the earlier result."""
@@ -227,12 +277,15 @@ class SegmentPanel(Panel):
         self.end_with_window()
         if choice.note:
             show_info(choice.note)
+        film = self._image.kind == "video"
         request = Request(
-            self._image,
+            self.channels.image if choice.combines else self._image,
             choice.model,
             self.device.currentData(),
-            self.frames.frames,
-            None if replaces is None else replaces.data,
+            self.frames.frames if film else None,
+            mirror=self.mirror.isChecked(),
+            by_slice=self._slicing and choice.model.recipe.kind == "image",
+            base=None if replaces is None else replaces.data,
         )
         self._follow(Run(self._viewer, self.session, self.layer.layer, request, replaces))
         self._show_run()
@@ -249,16 +302,27 @@ class SegmentPanel(Panel):
 
     def _add_model(self, path: Path) -> None:
         def added(model: TrainedModel) -> None:
+            self.progress.setText(f"Added {model.name}.")
             if self.model.choose(model):
                 return
             reasons = [c.reason for c in choose_models([model], self._image)]
-            show_warning(f"{model.name} was added, but does not fit this layer: {reasons[0]}")
+            show_warning(f"{model.name} was added, but cannot be chosen: {reasons[0]}")
 
-        self.session.add_model(
-            path, self.guarded(added), self.guarded(lambda e: self.progress.setText(report(e)))
+        def look(found: ImportedCheckpoint) -> None:
+            self.progress.setText("")
+            dialog = ImportDialog(self, self.session, path, found, self.guarded, added)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
+
+        self.progress.setText(f"Reading {path.name}…")
+        self.session.add_file(
+            path,
+            self.guarded(added),
+            self.guarded(look),
+            self.guarded(lambda e: self.progress.setText(report(e))),
         )
 
 
 def _ask_model(dialog: QFileDialog) -> None:
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-    dialog.setNameFilter("Trained models (*.safetensors)")
+    dialog.setNameFilter("Models and checkpoints (*.safetensors *.pt *.pth *.ckpt *.bin)")

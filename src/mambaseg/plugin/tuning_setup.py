@@ -114,7 +114,7 @@ class TuningSetup(QWidget):
     @property
     def _margin(self) -> int:
         choice = self.model.choice
-        return max(1, choice.model.recipe.clip_length // 2) if choice is not None else 2
+        return max(1, choice.model.recipe.video.clip_length // 2) if choice is not None else 2
 
     def read(self) -> None:
         """Have the stores read again."""
@@ -147,7 +147,8 @@ class TuningSetup(QWidget):
     def models_changed(self) -> None:
         """List the models that fit the data."""
         data, models = self.chosen, self._session.models or []
-        self.model.show_choices(choose_models(models, data.example if data is not None else None))
+        example = data.example if data is not None else None
+        self.model.show_choices(choose_models(models, example, to_train=True))
         self._propose()
 
     def _propose(self, index: int = 0) -> None:

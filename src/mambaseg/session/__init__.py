@@ -3,6 +3,7 @@
 from mambaseg.session.correcting import ClipCorrections, mask_digest
 from mambaseg.session.describe import describe_image, describe_part, summarise_image
 from mambaseg.session.events import (
+    Advanced,
     Failed,
     FramesDone,
     JobEvent,
@@ -10,11 +11,13 @@ from mambaseg.session.events import (
     Started,
     Stopped,
     Succeeded,
+    speed,
     time_left,
 )
 from mambaseg.session.exporting import ExportRequest, export
 from mambaseg.session.finding import find_images
 from mambaseg.session.fitting import ModelChoice, choose_models
+from mambaseg.session.importing import ImportChoices
 from mambaseg.session.inspecting import Glance, Inspection, glance, inspect, inspect_parts
 from mambaseg.session.learning_data import LearningData, list_learning_data
 from mambaseg.session.measuring import Comparison, Line, Measurement, measure
@@ -25,6 +28,7 @@ from mambaseg.session.tuning import Tuning, TuningState, open_runs, runs_folder,
 from mambaseg.session.worker import Deliver, Task, Worker
 
 __all__ = [
+    "Advanced",
     "Canvas",
     "ClipCorrections",
     "Comparison",
@@ -35,6 +39,7 @@ __all__ = [
     "Failed",
     "FramesDone",
     "Glance",
+    "ImportChoices",
     "InProcessService",
     "Inspection",
     "Job",
@@ -69,6 +74,7 @@ __all__ = [
     "measure",
     "open_runs",
     "runs_folder",
+    "speed",
     "start_run",
     "summarise_image",
     "time_left",

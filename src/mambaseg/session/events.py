@@ -1,6 +1,6 @@
 """What a segmentation job tells, in the order in which it happens.
 
-A job tells `Started`, then `FramesDone` again and again, and at the end one of
+A job tells `Started`, then `FramesDone` and `Advanced` again and again, and at the end one of
 `Succeeded`, `Stopped` and `Failed`. They carry no torch, so that a listener
 need not load it, and could come from another process.
 """
@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from mambaseg.types import Segmentation
 
-__all__ = ["Failed", "FramesDone", "JobEvent", "Ready", "Started", "Stopped", "Succeeded"]
+__all__ = [
+    "Advanced",
+    "Failed",
+    "FramesDone",
+    "JobEvent",
+    "Ready",
+    "Started",
+    "Stopped",
+    "Succeeded",
+]
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Started:
 
     Parameters
     ----------
-    labels : array-like of uint8, shape (T, Y, X), or (Y, X) for a still image
+    labels : array-like of uint8, shape (T, Y, X), (Z, Y, X), or (Y, X) for a still image
         An array of the listener's own to put labels in: zeros, or a copy of
         the labels that the request wants to build on. On disk if large.
     runs_on : str
@@ -43,34 +52,54 @@ class Started:
 
 
 @dataclass(frozen=True)
-class FramesDone:
-    """Labels of the frames `start` to `stop` (exclusive) are final.
+class Advanced:
+    """The job has come further.
 
     Parameters
     ----------
-    labels : ndarray of int, shape (T, Y, X)
-        Of these frames alone.
     done, total : int
-        Frames finished so far, and asked for.
+        Units finished so far, and asked for.
     seconds : float
         Since the start.
+    unit : str
+        "frames", "slices", or "windows" of a volume.
+    """
+
+    done: int
+    total: int
+    seconds: float
+    unit: str
+
+    def __str__(self) -> str:
+        rate = self.done / self.seconds if self.seconds > 0 else 0.0
+        text = f"{self.done} of {self.total} {self.unit}"
+        if rate:
+            text += f" · {speed(rate, self.unit)}"
+            if self.done < self.total:
+                text += f" · {time_left((self.total - self.done) / rate)}"
+        return text
+
+
+@dataclass(frozen=True)
+class FramesDone(Advanced):
+    """Labels of the frames or slices `start` to `stop` (exclusive) are final.
+
+    Parameters
+    ----------
+    start, stop : int
+        The first, and the one after the last.
+    labels : ndarray of uint8, shape (T, Y, X) or (Z, Y, X)
+        Of these alone.
     """
 
     start: int
     stop: int
-    labels: NDArray[np.integer[Any]]
-    done: int
-    total: int
-    seconds: float
+    labels: NDArray[np.uint8]
 
-    def __str__(self) -> str:
-        rate = self.done / self.seconds if self.seconds > 0 else 0.0
-        text = f"{self.done} of {self.total} frames"
-        if rate:
-            text += f" · {rate:.1f} frames/s"
-            if self.done < self.total:
-                text += f" · {time_left((self.total - self.done) / rate)}"
-        return text
+
+def speed(rate: float, unit: str) -> str:
+    """Say how many units are done in a second, or how long one takes."""
+    return f"{rate:.1f} {unit}/s" if rate >= 0.1 else f"{1 / rate:.0f} s for each of the {unit}"
 
 
 def time_left(seconds: float) -> str:
@@ -101,4 +130,4 @@ class Failed:
     error: Exception
 
 
-JobEvent = Started | FramesDone | Succeeded | Stopped | Failed
+JobEvent = Started | FramesDone | Advanced | Succeeded | Stopped | Failed

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mambaseg.data.fitting import as_clip, check_fits
+from mambaseg.data.channel_names import arranged
+from mambaseg.data.fitting import as_slices, check_fits, check_kind
 from mambaseg.types import MedicalImage
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import IncompatibleWeightsError, UnsupportedImageError
 from mambaseg.types.trained_model import TrainedModel
+from mambaseg.zoo import check_trained
 
 __all__ = ["ModelChoice", "choose_models"]
 
@@ -25,11 +27,17 @@ class ModelChoice:
         Why it cannot segment the image; "" where it can.
     note : str
         What is done to the image first; "" if nothing is.
+    untrained : bool
+        Whether the reason is that it is not trained yet.
+    combines : bool
+        Whether each of its channels is an image of its own, of which this is one.
     """
 
     model: TrainedModel
     reason: str = ""
     note: str = ""
+    untrained: bool = False
+    combines: bool = False
 
     @property
     def fits(self) -> bool:
@@ -37,7 +45,13 @@ class ModelChoice:
         return not self.reason
 
 
-def choose_models(models: Iterable[TrainedModel], image: MedicalImage | None) -> list[ModelChoice]:
+def choose_models(
+    models: Iterable[TrainedModel],
+    image: MedicalImage | None,
+    *,
+    to_train: bool = False,
+    by_slice: bool = False,
+) -> list[ModelChoice]:
     """Sort models: those that fit an image as it is, those that fit it, the others with the reason.
 
     Parameters
@@ -45,17 +59,38 @@ def choose_models(models: Iterable[TrainedModel], image: MedicalImage | None) ->
     models : iterable of TrainedModel
         In the order in which each group stays.
     image : MedicalImage or None
-        What is to be segmented; None, and all fit.
+        What is to be segmented; None, and all that are trained fit.
+    to_train : bool
+        Whether the model is to be fine-tuned, which those for videos can be,
+        rather than used, for which it must be trained.
+    by_slice : bool
+        Whether a volume is to be segmented slice by slice, by a model for pictures.
     """
-    choices = [_choice(model, image) for model in models]
+    choices = [_choice(model, image, to_train, by_slice) for model in models]
     return sorted(choices, key=lambda choice: (not choice.fits, bool(choice.note)))
 
 
-def _choice(model: TrainedModel, image: MedicalImage | None) -> ModelChoice:
-    if image is None:
-        return ModelChoice(model)
+def _choice(
+    model: TrainedModel, image: MedicalImage | None, to_train: bool, by_slice: bool
+) -> ModelChoice:
     try:
-        check_fits(as_clip(image), model.recipe)
+        if not to_train:
+            check_trained(model)
+        elif model.recipe.kind != "video":
+            return ModelChoice(
+                model, reason=f"{model.name} takes a {model.recipe.kind}; fine-tuning needs a video"
+            )
+        if image is None:
+            return ModelChoice(model)
+        if _combines(image, model) and not to_train:
+            check_kind(image, model.recipe)
+            return ModelChoice(model, combines=True)
+        given = arranged(image, model.recipe.channels)
+        if by_slice and model.recipe.kind == "image":
+            given = as_slices(given)
+        check_fits(given, model.recipe)
+    except IncompatibleWeightsError as error:
+        return ModelChoice(model, reason=str(error), untrained=True)
     except UnsupportedImageError as error:
         return ModelChoice(model, reason=str(error))
     if image.array.shape[0] == 3 and len(model.recipe.channels) == 1:
@@ -65,3 +100,10 @@ def _choice(model: TrainedModel, image: MedicalImage | None) -> ModelChoice:
         )
         return ModelChoice(model, note=note)
     return ModelChoice(model)
+
+
+def _combines(image: MedicalImage, model: TrainedModel) -> bool:
+    """Whether an image can only be one of several that a model takes as channels."""
+    taken = len(model.recipe.channels)
+    repeated = taken == 3 and model.recipe.kind != "volume"  # grey for colour
+    return image.array.shape[0] == 1 and taken > 1 and not repeated

@@ -123,9 +123,14 @@ def draw_run(
 
 
 def draw_curves(
-    canvas: Canvas, curves: Sequence[Curve], y_label: str, marker: float | None = None
+    canvas: Canvas,
+    curves: Sequence[Curve],
+    y_label: str,
+    marker: float | None = None,
+    x_label: str = "frame",
+    ratio: bool = True,
 ) -> Drawing:
-    """Draw curves of a measure from 0 to 1 over frames.
+    """Draw curves of a measure over frames or slices.
 
     Parameters
     ----------
@@ -136,6 +141,10 @@ def draw_curves(
         Name of the measure.
     marker : float, optional
         A frame to mark.
+    x_label : str
+        What is counted.
+    ratio : bool
+        Whether the measure goes from 0 to 1, and the axis with it.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -145,9 +154,10 @@ def draw_curves(
         axes.plot(curve.x, curve.y, "o-", ms=2.5, lw=1.3, color=curve.color, label=curve.name)
     if marker is not None:
         axes.axvline(marker, color=canvas.text, lw=1, alpha=0.7)
-    axes.set_ylim(-0.02, 1.02)
+    if ratio:
+        axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(y_label)
-    axes.set_xlabel("frame")
+    axes.set_xlabel(x_label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _style(axes, canvas)
     _legend(axes, canvas)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mambaseg.session.events import (
+    Advanced,
     Failed,
     FramesDone,
     JobEvent,
@@ -40,14 +41,18 @@ class Request:
     Parameters
     ----------
     image : MedicalImage
-        A video (CTYX) or still image (CYX) that fits the model.
+        An image, video or volume that fits the model.
     model : TrainedModel
         The model.
     device : str
         "auto" for the fastest, or a name from `Ready.backends`.
     frames : range or None
         Consecutive frames; None for all.
-    base : array-like of uint8, shape (T, Y, X) or (Y, X), or None
+    mirror : bool or None
+        Whether a volume's windows are averaged with their mirror images; None: the model's.
+    by_slice : bool
+        Have a model for pictures segment a volume, one slice after another.
+    base : array-like of uint8, shape (T, Y, X), (Z, Y, X) or (Y, X), or None
         Labels that the new ones are put into, for `Started.labels`; they
         themselves stay as they are. None: zeros.
     """
@@ -56,6 +61,8 @@ class Request:
     model: TrainedModel
     device: str = "auto"
     frames: range | None = None
+    mirror: bool | None = None
+    by_slice: bool = False
     base: ArrayLike | None = None
 
 
@@ -67,7 +74,7 @@ class Job:
         self._token: CancelToken | None = None
 
     def cancel(self) -> None:
-        """Ask for a stop, which takes effect ahead of the next clip of frames."""
+        """Ask for a stop, which takes effect ahead of the next clip, frame or window."""
         self._asked = True
         if self._token is not None:
             self._token.cancel()
@@ -164,21 +171,17 @@ class InProcessService:
         )
         token.check()
         chunk: Chunk | None = None
-        options = Options(frames=request.frames)
+        options = Options(frames=request.frames, mirror=request.mirror, by_slice=request.by_slice)
         for event in engine.stream(request.image, request.model, options, cancel=token):
             if isinstance(event, Chunk):
                 chunk = event
-            elif isinstance(event, Progress) and chunk is not None:
-                tell(
-                    FramesDone(
-                        chunk.start,
-                        chunk.stop,
-                        chunk.labels,
-                        event.done,
-                        event.total,
-                        event.seconds,
-                    )
-                )
+            elif isinstance(event, Progress):
+                far = (event.done, event.total, event.seconds, event.unit)
+                if chunk is None:
+                    tell(Advanced(*far))
+                else:
+                    tell(FramesDone(*far, chunk.start, chunk.stop, chunk.labels))
+                chunk = None
             elif isinstance(event, Finished):
                 tell(Succeeded(event.segmentation))
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from mambaseg.session.events import Ready
+from mambaseg.session.importing import ImportChoices, open_model
 from mambaseg.session.service import InProcessService, SegmentationService
 from mambaseg.session.worker import Deliver, Worker, call_at_once
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import list_models, load_model
+
+if TYPE_CHECKING:
+    from mambaseg.zoo import ImportedCheckpoint
 
 __all__ = ["Session"]
 
@@ -80,13 +85,55 @@ class Session:
         failed: Callable[[Exception], None],
     ) -> None:
         """Read a model's file and add it to the list; one of the two is told."""
+        self.files.submit(lambda task: load_model(path), self._adding(done), failed)
 
+    def add_file(
+        self,
+        path: Path,
+        done: Callable[[TrainedModel], None],
+        foreign: Callable[[ImportedCheckpoint], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Read a file that may be a model of ours, which is added, or a foreign checkpoint.
+
+        The checkpoint is converted, for `add_imported` once its user has looked at it.
+        """
+        add = self._adding(done)
+
+        def opened(found: TrainedModel | ImportedCheckpoint) -> None:
+            if isinstance(found, TrainedModel):
+                add(found)
+            else:
+                foreign(found)
+
+        self.files.submit(lambda task: open_model(path), opened, failed)
+
+    def convert(
+        self,
+        path: Path,
+        choices: ImportChoices,
+        done: Callable[[ImportedCheckpoint], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Convert a foreign checkpoint, to be looked at before it is added."""
+        self.files.submit(lambda task: choices.convert(path), done, failed)
+
+    def add_imported(
+        self,
+        found: ImportedCheckpoint,
+        done: Callable[[TrainedModel], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Write a converted checkpoint among the user's models and add it to the list."""
+        self.files.submit(lambda task: found.write(), self._adding(done), failed)
+
+    def _adding(self, done: Callable[[TrainedModel], None]) -> Callable[[TrainedModel], None]:
         def add(model: TrainedModel) -> None:
             others = [known for known in self.models or [] if known.sha256 != model.sha256]
             self._set_models([*others, model])
             done(model)
 
-        self.files.submit(lambda task: load_model(path), add, failed)
+        return add
 
     def close(self) -> None:
         """Cancel all work and end the threads, without waiting for them."""

@@ -53,7 +53,7 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
             (number, chosen)
             for number, annotated in enumerate(self.annotated)
             for chosen in torch.arange(len(annotated)).unfold(
-                0, min(recipe.clip_length, len(annotated)), 1
+                0, min(recipe.video.clip_length, len(annotated)), 1
             )
             if annotated[chosen].any()
         ]
@@ -61,7 +61,7 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
         self.length = length
         self.seed = seed
         self.motion = augmentation.motion
-        self.augment = clip_augmentation(augmentation, recipe.spatial_size)
+        self.augment = clip_augmentation(augmentation, recipe.video.size)
 
     def __len__(self) -> int:
         """Give the number of samples in an epoch."""
@@ -77,7 +77,7 @@ class RandomClips(Dataset[tuple[Tensor, Tensor]]):
         frames, labels = frames[:, chosen], labels[:, chosen]
         known = self.annotated[number][chosen][None, :, None, None]
         if len(chosen) == 1:
-            length = self.recipe.clip_length
+            length = self.recipe.video.clip_length
             frames, labels = moving_clip(frames, labels, length, self.motion, random)
         if random.random() < 0.5:
             frames, labels, known = frames.flip(1), labels.flip(1), known.flip(1)

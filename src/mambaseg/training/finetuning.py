@@ -151,7 +151,7 @@ def _new_run(config: FineTuningConfig, store: Store) -> tuple[RunState, nn.Modul
     parent = load_model(config.model)
     network, recipe, new_weights = warm_start(parent, classes)
     # Half a clip apart, a held-out frame is validated in a clip without training frames.
-    margin = max(1, recipe.clip_length // 2)
+    margin = max(1, recipe.video.clip_length // 2)
     held_out = config.held_out
     if held_out is None:
         held_out = propose_held_out(verified, margin=margin)

@@ -71,7 +71,9 @@ def stored_dice(
     values: dict[str, list[float]] = defaultdict(list)
     shown: set[str] = set()
     for clip in clips:
-        for window in windows_around(clip.held_out, recipe.clip_length // 2, clip.image.n_frames):
+        for window in windows_around(
+            clip.held_out, recipe.video.clip_length // 2, clip.image.n_frames
+        ):
             found = _segment(network, recipe, clip.image, window, device)
             frames = [frame for frame in window if frame in clip.held_out]
             labels = np.asarray(clip.masks.labels[frames])
@@ -93,7 +95,7 @@ def _segment(
         network,
         recipe,
         frames=frames,
-        clip_overlap=recipe.clip_overlap,
+        clip_overlap=recipe.video.clip_overlap,
         device=device,
         cancel=CancelToken(),
     )

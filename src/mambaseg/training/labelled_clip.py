@@ -127,7 +127,7 @@ class OpenClip:
 
         Both are float32 and at the network's size.
         """
-        size = self.recipe.spatial_size
+        size = self.recipe.video.size
         frames = resized_frames(
             self.image.frames(self.training.start, self.training.stop),
             GreyWindow.of(self.image),

@@ -108,7 +108,7 @@ class OpenStills:
         found = []
         for number in sorted(set(range(len(self.images))) - set(self.held_out)):
             mask = torch.from_numpy(self.masks[number]).float()[None, None]
-            labels = F.interpolate(mask, self.recipe.spatial_size, mode="nearest-exact")
+            labels = F.interpolate(mask, self.recipe.video.size, mode="nearest-exact")
             found.append((_frames(self.images[number], self.recipe), labels))
         return found
 
@@ -135,4 +135,4 @@ def _image_files(folder: Path) -> list[Path]:
 def _frames(image: MedicalImage, recipe: Recipe) -> Tensor:
     """Give the network's input ahead of normalisation, (C, 1, y, x), from 0 to 1."""
     window = GreyWindow.of(image)
-    return resized_frames(image.frames(0, 1), window, len(recipe.channels), recipe.spatial_size)
+    return resized_frames(image.frames(0, 1), window, len(recipe.channels), recipe.video.size)

@@ -39,7 +39,12 @@ class SegmentationModule(lightning.LightningModule):
         self.network = network
         self.optimization = optimization
         self.values = list(recipe.labels)
-        self.sigmoid = recipe.output == "sigmoid"
+        if recipe.output.form == "regions":
+            raise TrainingError(
+                "Training knows classes that exclude each other, but this Recipe has regions that "
+                "overlap: train with the output sigmoid or softmax."
+            )
+        self.sigmoid = recipe.output.form == "sigmoid"
         self.loss = DiceCELoss(sigmoid=self.sigmoid, softmax=not self.sigmoid, batch=True)
 
     def one_hot(self, labels: Tensor) -> Tensor:

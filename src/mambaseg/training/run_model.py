@@ -42,6 +42,7 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
                 for name, value in (state.kept or {}).items()
             },
             "parent_sha256": state.parent_sha256,
+            "untrained": (),
         }
     )
     name = state.config.name or f"{state.parent}-finetuned"

@@ -70,9 +70,11 @@ class StoredClip:
             Frames (C, T, y, x) from 0 to 1 and labels (1, T, y, x), float32, at
             the network's size; labels are `IGNORED` but for training frames.
         """
-        window, size = GreyWindow.of(self.image), recipe.spatial_size
+        window, size = GreyWindow.of(self.image), recipe.video.size
         found = []
-        for chosen in windows_around(self.training, recipe.clip_length - 1, self.image.n_frames):
+        for chosen in windows_around(
+            self.training, recipe.video.clip_length - 1, self.image.n_frames
+        ):
             frames = resized_frames(
                 self.image.frames(chosen.start, chosen.stop), window, len(recipe.channels), size
             )

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, model_validator
 
+from mambaseg.types.errors import InvalidConfigError
+from mambaseg.types.image import Kind
+from mambaseg.types.intensity import Intensity, Scaled
 from mambaseg.types.labels import LabelSet
+from mambaseg.types.network_input import NetworkInput, VideoInput
+from mambaseg.types.network_output import NetworkOutput, Regions, Sigmoid
 from mambaseg.types.schema import VersionedSchema
 
 __all__ = ["Recipe"]
 
 _RESERVED = {"name", "in_channels", "out_channels"}
+
+_FLAT = {
+    "kind": ("input", "kind"),
+    "spatial_size": ("input", "size"),
+    "clip_length": ("input", "clip_length"),
+    "clip_overlap": ("input", "clip_overlap"),
+    "mean": ("intensity", "mean"),
+    "std": ("intensity", "std"),
+    "threshold": ("output", "threshold"),
+}
+"""Where the fields of format version 1, which knew videos alone, lie now."""
 
 
 class Recipe(VersionedSchema):
@@ -23,53 +39,84 @@ class Recipe(VersionedSchema):
         A name that `mambaseg.networks.create_network` knows.
     arguments : dict
         Its arguments but for the numbers of channels, which follow from here.
-    kind : {"video"}
-        What it segments.
     channels : tuple of str
         Names of the image channels that it takes, in order.
-    mean, std : tuple of float
-        One pair per channel: intensities, scaled to 0 to 1, have `mean`
-        taken away and are divided by `std`.
-    spatial_size : tuple of int
-        (y, x) to which frames are resized for the network, in pixels.
-    clip_length : int
-        Frames that the network sees at once.
-    clip_overlap : int
-        Frames that two successive clips share; their probabilities are averaged.
+    intensity : Scaled, MinMax or ZScore
+        What is done to intensities.
+    input : ImageInput, VideoInput or VolumeInput
+        What the network sees at once.
     labels : dict of int to str
         Name of each class by its value in the mask, background (0) left out.
-    output : {"sigmoid", "softmax"}
-        Whether each class has a probability of its own, or all and the
-        background share one distribution.
-    threshold : float
-        Least probability of a class, for "sigmoid".
+    output : Softmax, Sigmoid or Regions
+        How logits become classes.
     """
 
+    newest_version: ClassVar[int] = 2
+
+    format_version: int = 2
     network: str
     arguments: dict[str, Any] = Field(default_factory=dict)
-    kind: Literal["video"] = "video"
     channels: tuple[str, ...] = Field(min_length=1)
-    mean: tuple[FiniteFloat, ...]
-    std: tuple[FiniteFloat, ...]
-    spatial_size: tuple[int, int]
-    clip_length: int = Field(default=5, ge=1)
-    clip_overlap: int = Field(default=2, ge=0)
+    intensity: Intensity
+    input: NetworkInput
     labels: dict[int, str] = Field(min_length=1)
-    output: Literal["sigmoid", "softmax"] = "sigmoid"
-    threshold: float = Field(default=0.5, gt=0, lt=1)
+    output: NetworkOutput = Sigmoid()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, content: Any) -> Any:
+        """Take what format version 1 wrote."""
+        if not isinstance(content, dict):
+            return content
+        is_old = not {"input", "intensity"} & content.keys()
+        if content.get("format_version", 1 if is_old else 2) != 1:
+            return content
+        parts: dict[str, dict[str, Any]] = {
+            "input": {"kind": "video"},
+            "intensity": {"rule": "scaled"},
+            "output": {"form": content.get("output", "sigmoid")},
+        }
+        for old, (part, name) in _FLAT.items():
+            if old in content:
+                parts[part][name] = content[old]
+        if parts["output"]["form"] == "softmax":
+            parts["output"].pop("threshold", None)  # stood there, and meant nothing
+        rest = {key: value for key, value in content.items() if key not in _FLAT}
+        return {**rest, **parts, "format_version": cls.newest_version}
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if not len(self.channels) == len(self.mean) == len(self.std):
+        if isinstance(self.intensity, Scaled) and len(self.intensity.mean) != len(self.channels):
             raise ValueError("channels, mean and std need one value per channel each")
-        if min(self.std) <= 0 or min(self.spatial_size) < 1:
-            raise ValueError("std and spatial_size must be positive")
-        if self.clip_overlap >= self.clip_length:
-            raise ValueError("clip_overlap must be less than clip_length")
         if reserved := _RESERVED & self.arguments.keys():
             raise ValueError(f"arguments may not hold {sorted(reserved)}, which follow from it")
+        if isinstance(self.output, Regions):
+            made = {value for region in self.output.regions for value in region.classes}
+            if made != set(self.labels):
+                raise ValueError("the regions' classes must be those of labels")
         LabelSet.from_names(self.labels)
         return self
+
+    @property
+    def kind(self) -> Kind:
+        """What it segments: "image", "video" or "volume"."""
+        return self.input.kind
+
+    @property
+    def video(self) -> VideoInput:
+        """The input of a network for clips.
+
+        Raises
+        ------
+        InvalidConfigError
+            If the network is for something else.
+        """
+        if not isinstance(self.input, VideoInput):
+            raise InvalidConfigError(
+                f"The network {self.network!r} of this Recipe takes a single {self.kind}, but a "
+                "video model is needed here: choose one, such as Vivim."
+            )
+        return self.input
 
     @property
     def label_set(self) -> LabelSet:
@@ -79,4 +126,6 @@ class Recipe(VersionedSchema):
     @property
     def out_channels(self) -> int:
         """Channels of the network's logits."""
-        return len(self.labels) + (self.output == "softmax")
+        if isinstance(self.output, Regions):
+            return len(self.output.regions)
+        return len(self.labels) + (self.output.form == "softmax")

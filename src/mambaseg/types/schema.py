@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from mambaseg.types.errors import InvalidConfigError
 
-__all__ = ["FORMAT_VERSION", "Schema", "VersionedSchema"]
-
-FORMAT_VERSION: Final = 1
+__all__ = ["Schema", "VersionedSchema"]
 
 
 class Schema(BaseModel):
@@ -20,9 +18,22 @@ class Schema(BaseModel):
 
 
 class VersionedSchema(Schema):
-    """A format of ours that lies in files and says its version."""
+    """A format of ours that lies in files and says its version.
 
-    format_version: Literal[1] = FORMAT_VERSION
+    A format that has changed raises `newest_version` and the default of
+    `format_version`, and migrates older content in a validator.
+    """
+
+    newest_version: ClassVar[int] = 1
+
+    format_version: int = 1
+
+    @field_validator("format_version")
+    @classmethod
+    def _known(cls, version: int) -> int:
+        if version != cls.newest_version:
+            raise ValueError(f"must be {cls.newest_version}")
+        return version
 
     @classmethod
     def parse(cls, content: Any, source: str) -> Self:
@@ -41,10 +52,10 @@ class VersionedSchema(Schema):
             If the content does not fit, or is of a newer version.
         """
         version = content.get("format_version") if isinstance(content, dict) else None
-        if isinstance(version, int) and version > FORMAT_VERSION:
+        if isinstance(version, int) and version > cls.newest_version:
             raise InvalidConfigError(
                 f"{source} has format version {version}, but this mambaseg knows "
-                f"{FORMAT_VERSION} at most: update mambaseg to read it."
+                f"{cls.newest_version} at most: update mambaseg to read it."
             )
         try:
             return cls.model_validate(content)

@@ -30,6 +30,8 @@ class ModelCard(VersionedSchema):
         Each with its data in its name, for example "held-out Dice (n = 10 frames)".
     parent_sha256 : str or None
         SHA-256 of the file that it was fine-tuned from.
+    untrained : tuple of str
+        Parts of the network that hold initial values; with any, it segments nothing yet.
     """
 
     description: str = ""
@@ -39,6 +41,7 @@ class ModelCard(VersionedSchema):
     attribution: str = ""
     scores: dict[str, float] = Field(default_factory=dict)
     parent_sha256: str | None = None
+    untrained: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

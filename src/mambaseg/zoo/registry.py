@@ -10,11 +10,11 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from mambaseg.types.errors import MambasegError, UnknownNameError
+from mambaseg.types.errors import IncompatibleWeightsError, MambasegError, UnknownNameError
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo.storage import read_model
 
-__all__ = ["list_models", "load_model", "user_models_folder"]
+__all__ = ["check_trained", "list_models", "load_model", "user_models_folder"]
 
 _logger = logging.getLogger(__name__)
 _SHIPPED = Path(__file__).parent / "weights"
@@ -72,3 +72,18 @@ def load_model(name_or_path: str | os.PathLike[str]) -> TrainedModel:
         f"There is no model {text!r}; there are {sorted(names)}.{hint} "
         "A file of your own is given by its path, which ends in .safetensors."
     )
+
+
+def check_trained(model: TrainedModel) -> None:
+    """Refuse a model of which some parts hold initial values.
+
+    Raises
+    ------
+    IncompatibleWeightsError
+        If there are such parts.
+    """
+    if model.card.untrained:
+        raise IncompatibleWeightsError(
+            f"{model.name} is not trained yet ({', '.join(model.card.untrained)} hold initial "
+            "values), so it cannot segment: fine-tune it first."
+        )

@@ -17,7 +17,20 @@ from mambaseg.types.trained_model import ModelCard, TrainedModel
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["build_network", "load_network", "read_model", "write_model"]
+__all__ = ["build_network", "is_model", "load_network", "read_model", "write_model"]
+
+
+def is_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a trained model of ours, by its header alone."""
+    from safetensors import SafetensorError, safe_open
+
+    if Path(path).suffix != ".safetensors":
+        return False
+    try:
+        with safe_open(path, framework="numpy") as content:
+            return "recipe" in (content.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 def read_model(path: str | os.PathLike[str]) -> TrainedModel:

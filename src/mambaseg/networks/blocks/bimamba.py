@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.initialisation import draw_time_steps
 from mambaseg.ops import NATURAL, REVERSED, Order, causal_conv, interleaved, multi_scan
 
 __all__ = ["BiMamba", "ScanDirection"]
@@ -53,6 +55,10 @@ class ScanDirection(nn.Module):
         self.A_log = nn.Parameter(rates.log().repeat(width, 1))
         self.D = nn.Parameter(torch.ones(width))
 
+    def reset_time_steps(self) -> None:
+        """Give the time steps Mamba's own start."""
+        draw_time_steps(self.dt_proj.weight, self.dt_proj.bias)
+
     def forward(self, x: Tensor, order: Order) -> ScanInputs:
         """Convolve x (B, L, width) along the order, and project what the scan needs."""
         x = causal_conv(x, self.conv1d.weight.squeeze(1), self.conv1d.bias, order=order)
@@ -96,9 +102,11 @@ class BiMamba(nn.Module):
         width = expand * dim
         self.average = average
         self.in_proj = nn.Linear(dim, 2 * width, bias=False)
-        self.directions = nn.ModuleList(
+        directions = [
             ScanDirection(width, math.ceil(dim / 16), state_size, conv_size) for _ in range(3)
-        )
+        ]
+        directions[0].reset_time_steps()  # the authors': in this direction alone
+        self.directions = nn.ModuleList(directions)
         self.out_proj = nn.Linear(width, dim, bias=False)
 
     def forward(self, tokens: Tensor, n_chunks: int) -> Tensor:
@@ -120,15 +128,23 @@ class BiMamba(nn.Module):
         ValueError
             If `n_chunks` does not divide L.
         """
-        x, z = self.in_proj(tokens).chunk(2, dim=-1)
-        orders = (NATURAL, REVERSED, interleaved(n_chunks))
+        projected = self.in_proj(tokens)
+        on_cpu = tokens.device.type == "cpu"
+        if on_cpu:
+            # Its kernels compute in float32: under autocast, one conversion in place of twelve.
+            projected = projected.to(self.in_proj.weight.dtype)
+        with torch.autocast("cpu", enabled=False) if on_cpu else nullcontext():
+            y = self._scan(projected, (NATURAL, REVERSED, interleaved(n_chunks)))
+        if self.average:
+            y = y / 3
+        return self.out_proj(y)
+
+    def _scan(self, projected: Tensor, orders: tuple[Order, ...]) -> Tensor:
+        x, z = projected.chunk(2, dim=-1)
         inputs = [
             direction(x, order) for direction, order in zip(self.directions, orders, strict=True)
         ]
         u, delta, A, B, C, D, bias = zip(*inputs, strict=True)
-        y = multi_scan(
+        return multi_scan(
             u, delta, A, B, C, D=D, z=z, delta_bias=bias, delta_softplus=True, orders=orders
         )
-        if self.average:
-            y = y / 3
-        return self.out_proj(y)

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
 from torch import Tensor, nn
 
-__all__ = ["DropPath"]
+__all__ = ["DropPath", "growing_rates"]
+
+
+def growing_rates(highest: float, depths: Sequence[int]) -> list[list[float]]:
+    """Rates of stochastic depth that grow linearly from 0 over all blocks, cut by stage.
+
+    Parameters
+    ----------
+    highest : float
+        Rate of the last block.
+    depths : sequence of int
+        Blocks of each stage.
+    """
+    last = max(1, sum(depths) - 1)
+    rates = [highest * i / last for i in range(sum(depths))]
+    return [rates[start:stop] for start, stop in pairwise(accumulate(depths, initial=0))]
 
 
 class DropPath(nn.Module):

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.checkpointing import run_block
+from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
 from mambaseg.networks.vivim.decoder import AllMLPDecoder
 from mambaseg.networks.vivim.mix_transformer import OverlapPatchEmbed, TransformerBlock
 from mambaseg.networks.vivim.temporal_mamba import TemporalMambaBlock
 
-__all__ = ["Backbone", "Vivim"]
+__all__ = ["BACKBONES", "Backbone", "Vivim"]
 
 Backbone = Literal["b0", "b1", "b2", "b3", "b4", "b5"]
 
 
-class _Backbone(NamedTuple):
+class BackboneSize(NamedTuple):
     widths: tuple[int, int, int, int]
     depths: tuple[int, int, int, int]
 
 
 _WIDE = (64, 128, 320, 512)
-_BACKBONES: dict[str, _Backbone] = {
-    "b0": _Backbone((32, 64, 160, 256), (2, 2, 2, 2)),
-    "b1": _Backbone(_WIDE, (2, 2, 2, 2)),
-    "b2": _Backbone(_WIDE, (3, 4, 6, 3)),
-    "b3": _Backbone(_WIDE, (3, 4, 18, 3)),
-    "b4": _Backbone(_WIDE, (3, 8, 27, 3)),
-    "b5": _Backbone(_WIDE, (3, 6, 40, 3)),
+BACKBONES: dict[str, BackboneSize] = {
+    "b0": BackboneSize((32, 64, 160, 256), (2, 2, 2, 2)),
+    "b1": BackboneSize(_WIDE, (2, 2, 2, 2)),
+    "b2": BackboneSize(_WIDE, (3, 4, 6, 3)),
+    "b3": BackboneSize(_WIDE, (3, 4, 18, 3)),
+    "b4": BackboneSize(_WIDE, (3, 8, 27, 3)),
+    "b5": BackboneSize(_WIDE, (3, 6, 40, 3)),
 }
 _HEADS = (1, 2, 5, 8)
 _REDUCTIONS = (8, 4, 2, 1)
@@ -52,8 +54,10 @@ class VivimStage(nn.Module):
         reduction: int,
         drop_paths: Sequence[float],
         temporal_depth: int,
+        checkpointing: bool,
     ) -> None:
         super().__init__()
+        self.checkpointing = checkpointing
         self.patch_embed = OverlapPatchEmbed(in_channels, dim, patch_size, stride)
         self.blocks = nn.ModuleList(
             TransformerBlock(dim, num_heads, reduction, drop_path=rate) for rate in drop_paths
@@ -64,10 +68,11 @@ class VivimStage(nn.Module):
         """Encode frames x (B * T, C, H, W) of clips of `n_frames` as (B * T, dim, h, w)."""
         tokens, size = self.patch_embed(x)
         for block in self.blocks:
-            tokens = block(tokens, size)
+            tokens = run_block(block, tokens, size, checkpointing=self.checkpointing)
         clip = tokens.unflatten(0, (-1, n_frames)).flatten(1, 2)
         for block in self.temporal_blocks:
-            clip = block(clip, (n_frames, *size), scan_chunks)
+            grid = (n_frames, *size)
+            clip = run_block(block, clip, grid, scan_chunks, checkpointing=self.checkpointing)
         return clip.transpose(1, 2).unflatten(2, (n_frames, *size)).movedim(2, 1).flatten(0, 1)
 
 
@@ -98,6 +103,13 @@ class Vivim(nn.Module):
         Whether to predict the object's edge from the first stage as well.
     drop_path : float
         Highest rate of stochastic depth, growing linearly over the blocks.
+    checkpointing : bool
+        Whether training keeps only the inputs of blocks and computes the rest again: less
+        memory, more time, the same gradients.
+    initialisation : {"authors", "mamba"}
+        "authors": linear layers, Mamba's too, from N(0, 0.02) with zero bias, by which Mamba's
+        own start of the time steps is lost: the first step of every channel is
+        softplus(0) = 0.69. "mamba": the same, but for the time steps, from 0.001 to 0.1.
     """
 
     def __init__(
@@ -111,17 +123,19 @@ class Vivim(nn.Module):
         scan_chunks: int | None = None,
         edge_head: bool = False,
         drop_path: float = 0.1,
+        checkpointing: bool = False,
+        initialisation: Initialisation = "authors",
     ) -> None:
         super().__init__()
-        if backbone not in _BACKBONES:
-            raise ValueError(f"backbone must be one of {list(_BACKBONES)}; got {backbone!r}.")
-        depths = _BACKBONES[backbone].depths
-        widths = tuple(widths or _BACKBONES[backbone].widths)
+        if backbone not in BACKBONES:
+            raise ValueError(f"backbone must be one of {list(BACKBONES)}; got {backbone!r}.")
+        depths = BACKBONES[backbone].depths
+        widths = tuple(widths or BACKBONES[backbone].widths)
         if len(widths) != len(depths):
             raise ValueError(f"widths needs {len(depths)} values, one per stage; got {widths}.")
         self.in_channels = in_channels
         self.scan_chunks = scan_chunks
-        rates = torch.linspace(0, drop_path, sum(depths)).split(depths)
+        rates = iter(drop_path * i / (sum(depths) - 1) for i in range(sum(depths)))
         self.stages = nn.ModuleList(
             VivimStage(
                 in_channels if i == 0 else widths[i - 1],
@@ -130,19 +144,18 @@ class Vivim(nn.Module):
                 stride=4 if i == 0 else 2,
                 num_heads=_HEADS[i],
                 reduction=_REDUCTIONS[i],
-                drop_paths=rates[i].tolist(),
+                drop_paths=list(itertools.islice(rates, depths[i])),
                 temporal_depth=2,
+                checkpointing=checkpointing,
             )
             for i, dim in enumerate(widths)
         )
         self.decoder = AllMLPDecoder(widths, decoder_width, out_channels)
         self.edge_head = nn.Conv2d(widths[0], 1, 1) if edge_head else None
-        self._initialise()
+        self._initialise_linear_layers()
+        initialise_time_steps(self, initialisation)
 
-    def _initialise(self) -> None:
-        # The authors': every linear layer, Mamba's too, from N(0, 0.02) truncated at +-2,
-        # with zero bias. Mamba's own start for the time steps is lost in that: softplus(0)
-        # = 0.69 is the first step of every channel.
+    def _initialise_linear_layers(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)

@@ -35,5 +35,19 @@ class ConversionReport:
             shown = ", ".join(keys[:4]) + (", ..." if len(keys) > 4 else "")
             lines.append(f"dropped {len(keys)}: {why} ({shown})")
         if self.untrained:
-            lines.append(f"left at initial values: {', '.join(self.untrained)}")
+            shown = ", ".join(self.untrained[:4]) + (", ..." if len(self.untrained) > 4 else "")
+            lines.append(
+                f"left at initial values {len(self.untrained)}: the checkpoint holds none for "
+                f"{', '.join(self.untrained_parts)} ({shown})"
+            )
         return "\n".join(lines)
+
+    @property
+    def untrained_parts(self) -> tuple[str, ...]:
+        """The modules that hold initial values, without their numbers; counters left out."""
+        paths = (
+            [word for word in name.split(".")[:-1] if not word.isdecimal()]
+            for name in self.untrained
+            if not name.endswith("num_batches_tracked")
+        )
+        return tuple(dict.fromkeys(".".join(path[:2]) for path in paths))

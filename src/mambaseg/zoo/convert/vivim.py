@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mambaseg.zoo.convert.bimamba import rename_bimamba
+
 __all__ = ["DEAD", "FINGERPRINT", "rename"]
 
 FINGERPRINT = "encoder.downsample_layers.patch_embeddings.0.proj.weight"
@@ -17,14 +19,6 @@ DEAD = (
     ),
 )
 """Patterns of weights that the authors' network holds and never uses, each with the reason."""
-
-_DIRECTION = {"": "0", "_b": "1", "_s": "2"}
-
-
-def _mamba(match: re.Match[str]) -> str:
-    part, direction, log, rest = match.groups(default="")
-    return f"mamba.directions.{_DIRECTION[direction]}.{part}{log}{rest}"
-
 
 _RENAMES: tuple[tuple[str, str], ...] = (
     (r"^encoder\.downsample_layers\.patch_embeddings\.(\d)\.proj", r"stages.\1.patch_embed.proj"),
@@ -47,11 +41,10 @@ _RENAMES: tuple[tuple[str, str], ...] = (
     (r"^out\.", r"decoder.head."),
     (r"^edgeocr_cls_head\.", r"edge_head."),
 )
-_MAMBA = re.compile(r"\bmamba\.(A|D|conv1d|x_proj|dt_proj)(_b|_s)?(_log)?(\..+)?$")
 
 
 def rename(key: str) -> str:
     """Our name of a weight that the authors call `key`."""
     for pattern, replacement in _RENAMES:
         key = re.sub(pattern, replacement, key)
-    return _MAMBA.sub(_mamba, key)
+    return rename_bimamba(key)

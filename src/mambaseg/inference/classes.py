@@ -1,0 +1,58 @@
+"""From logits to classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mambaseg.types.errors import MambasegError
+from mambaseg.types.network_output import Regions, Softmax
+from mambaseg.types.recipe import Recipe
+
+__all__ = ["labels_from_probabilities", "probabilities_of"]
+
+
+def probabilities_of(logits: Tensor, recipe: Recipe) -> Tensor:
+    """Turn logits (B, K, ...) into probabilities of the same shape, as the Recipe's output says.
+
+    Raises
+    ------
+    MambasegError
+        If a logit is not finite.
+    """
+    if not torch.isfinite(logits).all():
+        raise MambasegError(
+            f"The network {recipe.network!r} gave values that are not numbers. Check the image for "
+            "such values, or use another device or model."
+        )
+    return logits.softmax(dim=1) if isinstance(recipe.output, Softmax) else logits.sigmoid()
+
+
+def labels_from_probabilities(probabilities: Tensor, recipe: Recipe) -> NDArray[np.uint8]:
+    """Decide on the class of each pixel or voxel.
+
+    Parameters
+    ----------
+    probabilities : Tensor, shape (B, K, ...)
+        K classes, with the background first where the output is Softmax; or K regions.
+
+    Returns
+    -------
+    ndarray, shape (B, ...), uint8
+        Class values; 0 is background.
+    """
+    output = recipe.output
+    if isinstance(output, Regions):
+        labels = torch.zeros_like(probabilities[:, 0], dtype=torch.uint8)
+        channels = {region.name: place for place, region in enumerate(output.regions)}
+        for name in output.painted:
+            place = channels[name]
+            labels[probabilities[:, place] >= output.threshold] = output.regions[place].value
+        return labels.cpu().numpy()
+    values = torch.tensor([0, *recipe.labels], dtype=torch.uint8, device=probabilities.device)
+    best, index = probabilities.max(dim=1)
+    if not isinstance(output, Softmax):
+        index = torch.where(best >= output.threshold, index + 1, 0)
+    return values[index].cpu().numpy()

@@ -1,0 +1,5 @@
+"""Let pytest show the values in the battery's assertions."""
+
+import pytest
+
+pytest.register_assert_rewrite("battery")
