@@ -93,5 +93,5 @@ def test_unknown_samples_are_told_the_nearest() -> None:
         UnknownNameError, match="'ecko'; the samples are echo, retina. Did you mean 'echo'"
     ):
         sample_path("ecko")
-    with pytest.raises(UnknownNameError, match="the samples are echo.$"):
+    with pytest.raises(UnknownNameError, match=r"the samples are echo, retina\.$"):
         sample_path("zzz")

@@ -161,7 +161,7 @@ def test_series_that_do_not_fit_are_named(
     desk.type(panel.field.line, str(shared / "data" / "dicom_brain_4seq"))
     desk.wait(panel.open.isEnabled)
     panel.parts.selectAll()
-    desk.wait(lambda: any("has 34 x 50 x 40 elements" in text for text in notices))
+    desk.wait(lambda: any("HippoCrop has 40 slices along z" in text for text in notices))
     assert not panel.open.isEnabled()
 
 
