@@ -108,18 +108,17 @@ class SegmentPanel(Panel):
             QShortcut(QKeySequence(key), self).activated.connect(slot)
 
     def _make_layout(self) -> None:
-        self.body.addLayout(
-            form(
-                [
-                    ("Layer", self.layer),
-                    ("", self.about_layer),
-                    ("", self.by_slice),
-                    ("Model", self.model),
-                    ("", self.about_model),
-                    ("", self.add_model),
-                ]
-            )
+        self._choices = form(
+            [
+                ("Layer", self.layer),
+                ("", self.about_layer),
+                ("", self.by_slice),
+                ("Model", self.model),
+                ("", self.about_model),
+                ("", self.add_model),
+            ]
         )
+        self.body.addLayout(self._choices)
         self.body.addWidget(self.channels)
         self.body.addWidget(self.about_channels)
         self.body.addWidget(self.mirror)
@@ -144,7 +143,7 @@ class SegmentPanel(Panel):
         self.frames.set_length(self._image.n_frames if self._image else 1)
         kind = "" if self._image is None else self._image.kind
         self._fields.setRowVisible(self.frames, kind in ("", "video"))
-        self.by_slice.setVisible(kind == "volume")
+        self._choices.setRowVisible(self.by_slice, kind == "volume")
         self._models_changed()
 
     def _models_changed(self) -> None:
