@@ -7,7 +7,7 @@ from torch import nn
 from mambaseg.types.labels import LabelSet
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.trained_model import TrainedModel
-from mambaseg.zoo import build_network, load_network
+from mambaseg.zoo import build_network, head_weights, load_network
 
 __all__ = ["warm_start"]
 
@@ -40,15 +40,8 @@ def warm_start(
     parent = load_network(model)
     if model.recipe.labels == label_set.names:
         return parent, model.recipe, ()
-    content = {**model.recipe.model_dump(), "labels": label_set.names}
-    recipe = Recipe.model_validate(content)
+    recipe = Recipe.model_validate({**model.recipe.model_dump(), "labels": label_set.names})
     network = build_network(recipe)
-    # The head is what another number of classes would give another shape.
-    wider = {**content, "labels": {**label_set.names, label_set.ignore: "another class"}}
-    shapes = {
-        k: v.shape for k, v in build_network(Recipe.model_validate(wider)).state_dict().items()
-    }
-    fresh = network.state_dict()
-    head = tuple(key for key, value in fresh.items() if shapes[key] != value.shape)
+    head, fresh = head_weights(recipe, network), network.state_dict()
     network.load_state_dict({**parent.state_dict(), **{key: fresh[key] for key in head}})
     return network.eval(), recipe, head

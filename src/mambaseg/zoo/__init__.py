@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mambaseg.zoo.registry import check_trained, list_models, load_model, user_models_folder
-from mambaseg.zoo.storage import build_network, is_model, load_network, read_model, write_model
+from mambaseg.zoo.storage import (
+    build_network,
+    head_weights,
+    is_model,
+    load_network,
+    read_model,
+    write_model,
+)
 
 if TYPE_CHECKING:
     from mambaseg.zoo.convert import ConversionReport, convert_state_dict
@@ -18,6 +25,7 @@ __all__ = [
     "check_trained",
     "convert_checkpoint",
     "convert_state_dict",
+    "head_weights",
     "import_checkpoint",
     "is_model",
     "list_models",

@@ -18,9 +18,9 @@ from mambaseg.types.trained_model import ModelCard, TrainedModel
 from mambaseg.zoo.checkpoint import read_checkpoint
 from mambaseg.zoo.convert import ConversionReport, fill
 from mambaseg.zoo.default_recipes import OutputForm, fitted_recipe
-from mambaseg.zoo.formats import Format, choose_format
+from mambaseg.zoo.formats import choose_format
 from mambaseg.zoo.registry import user_models_folder
-from mambaseg.zoo.storage import build_network, write_model
+from mambaseg.zoo.storage import build_network, head_weights, write_model
 
 __all__ = ["ImportedCheckpoint", "convert_checkpoint", "import_checkpoint"]
 
@@ -132,7 +132,12 @@ def convert_checkpoint(
     ours = build_network(recipe)
     head: dict[str, str] = {}
     if out_channels not in (None, recipe.out_channels):
-        head = _head_of(form, foreign, recipe, ours.state_dict())
+        ours_of_head = head_weights(recipe, ours)
+        head = {
+            key: "the head for another number of classes"
+            for key in foreign
+            if form.naming.rename(key) in ours_of_head
+        }
     kept = {key: value for key, value in foreign.items() if key not in head}
     weights, report = fill(ours, kept, form.naming, partial=form.partial)
     report = ConversionReport(
@@ -202,22 +207,6 @@ def import_checkpoint(
         new_head=new_head,
         arguments=arguments,
     ).write(target)
-
-
-def _head_of(
-    form: Format, foreign: Mapping[str, Tensor], recipe: Recipe, ours: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Foreign keys whose shapes follow the number of classes, with the reason to drop them."""
-    wider = recipe.model_copy(
-        update={"labels": {**recipe.labels, max(recipe.labels) + 1: "another class"}}
-    )
-    shapes = {key: value.shape for key, value in build_network(wider).state_dict().items()}
-    head = {key for key, value in ours.items() if shapes[key] != value.shape}
-    return {
-        key: "the head for another number of classes"
-        for key in foreign
-        if form.naming.rename(key) in head
-    }
 
 
 def _name_of(path: Path) -> str:

@@ -17,7 +17,14 @@ from mambaseg.types.trained_model import ModelCard, TrainedModel
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["build_network", "is_model", "load_network", "read_model", "write_model"]
+__all__ = [
+    "build_network",
+    "head_weights",
+    "is_model",
+    "load_network",
+    "read_model",
+    "write_model",
+]
 
 
 def is_model(path: str | os.PathLike[str]) -> bool:
@@ -159,6 +166,22 @@ def build_network(recipe: Recipe) -> nn.Module:
             f"The Recipe's arguments do not fit the network {recipe.network!r}: {error} "
             "Mend them there."
         ) from error
+
+
+def head_weights(recipe: Recipe, network: nn.Module) -> tuple[str, ...]:
+    """Name the weights of a Recipe's network whose shapes follow the number of classes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    network : Module
+        What `build_network` made of it.
+    """
+    more = {**recipe.labels, max(recipe.labels) + 1: "another class"}
+    wider = build_network(recipe.model_copy(update={"labels": more})).state_dict()
+    return tuple(
+        key for key, value in network.state_dict().items() if wider[key].shape != value.shape
+    )
 
 
 def load_network(model: TrainedModel) -> nn.Module:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import groupby
+from typing import TypeVar
 
 from mambaseg.metrics.catalogue import MEASURES
 from mambaseg.metrics.row import ALL_CLASSES, Row
 from mambaseg.metrics.statistics import Difference, Summary, case_values
 
 __all__ = ["cases_table", "comparison_table", "number", "pooled_table", "summary_table"]
+
+_One = TypeVar("_One", bound=Summary | Difference)
 
 _NOTHING = '<span class="dim">&ndash;</span>'
 _IN_CASES = (
@@ -71,50 +74,51 @@ def _group(name: str, width: int) -> str:
 def summary_table(summaries: Sequence[Summary]) -> str:
     """Lay out means, intervals and medians, class by class."""
     head = ["", "mean", "95 % interval", "median", "cases", "not defined"]
-    lines = []
-    shown = [one for one in summaries if _shown(one.measure)]
-    for name, group in groupby(sorted(shown, key=_class_last), lambda one: one.class_name):
-        lines.append(_group(name, len(head)))
-        for one in group:
-            lines.append(
-                _line(
-                    [
-                        _name(one.measure, one.unit),
-                        number(one.mean, one.unit),
-                        _interval(one.low, one.high, one.unit),
-                        number(one.median, one.unit),
-                        str(one.n),
-                        str(one.n_undefined or ""),
-                    ]
-                )
-            )
-    return _table(head, lines)
+
+    def line(one: Summary) -> str:
+        return _line(
+            [
+                _name(one.measure, one.unit),
+                number(one.mean, one.unit),
+                _interval(one.low, one.high, one.unit),
+                number(one.median, one.unit),
+                str(one.n),
+                str(one.n_undefined or ""),
+            ]
+        )
+
+    return _by_class(head, summaries, line)
 
 
 def comparison_table(differences: Sequence[Difference], first: str, second: str) -> str:
     """Lay out two models' means, their difference, and on how many cases each is better."""
     names = escape(first), escape(second)
     head = ["", *names, "difference", "95 % interval", *(f"{n}<br>better on" for n in names), "of"]
+
+    def line(one: Difference) -> str:
+        return _line(
+            [
+                _name(one.measure, one.unit),
+                number(one.first, one.unit),
+                number(one.second, one.unit),
+                ("+" if one.difference > 0 else "") + number(one.difference, one.unit),
+                _interval(one.low, one.high, one.unit),
+                str(one.first_better),
+                str(one.second_better),
+                str(one.n),
+            ],
+            _better(one),
+        )
+
+    return _by_class(head, differences, line)
+
+
+def _by_class(head: Sequence[str], ones: Sequence[_One], line: Callable[[_One], str]) -> str:
+    """Lay out a line for each under the name of its class; plain counts are left out."""
     lines = []
-    shown = [one for one in differences if _shown(one.measure)]
+    shown = [one for one in ones if _shown(one.measure)]
     for name, group in groupby(sorted(shown, key=_class_last), lambda one: one.class_name):
-        lines.append(_group(name, len(head)))
-        for one in group:
-            lines.append(
-                _line(
-                    [
-                        _name(one.measure, one.unit),
-                        number(one.first, one.unit),
-                        number(one.second, one.unit),
-                        ("+" if one.difference > 0 else "") + number(one.difference, one.unit),
-                        _interval(one.low, one.high, one.unit),
-                        str(one.first_better),
-                        str(one.second_better),
-                        str(one.n),
-                    ],
-                    _better(one),
-                )
-            )
+        lines += [_group(name, len(head)), *map(line, group)]
     return _table(head, lines)
 
 

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["PatchEmbedding", "PatchExpanding", "PatchMerging", "extend_to_multiple"]
+from mambaseg.networks.blocks.borders import extend_to_multiple
 
-
-def extend_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column until both sides are multiples; x (B, C, H, W).
-
-    Sides that are multiples already leave x as it is.
-    """
-    rows, columns = (-side % multiple for side in x.shape[-2:])
-    return F.pad(x, (0, columns, 0, rows), mode="replicate") if rows or columns else x
+__all__ = ["PatchEmbedding", "PatchExpanding", "PatchMerging"]
 
 
 class PatchEmbedding(nn.Module):

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.borders import extend_to_multiple
 from mambaseg.networks.blocks.checkpointing import run_block
-from mambaseg.networks.blocks.patches import PatchEmbedding, PatchMerging, extend_to_multiple
+from mambaseg.networks.blocks.patches import PatchEmbedding, PatchMerging
 from mambaseg.networks.blocks.ss2d import SS2D
 from mambaseg.networks.blocks.vss_block import VSSBlock
 

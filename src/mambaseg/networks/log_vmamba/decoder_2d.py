@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambaseg.networks.blocks.checkpointing import run_block
+from mambaseg.networks.blocks.drop_path import growing_rates
 from mambaseg.networks.blocks.local_global_scan import LocalGlobalScan, TokenOptions
 from mambaseg.networks.blocks.patches import PatchExpanding
 from mambaseg.networks.blocks.ss2d import SS2D
@@ -103,11 +104,8 @@ class LoGDecoder(nn.Module):
         if len(squeeze) != len(_STRIDES):
             raise ValueError(f"squeeze needs {len(_STRIDES)} values; got {tuple(squeeze)}.")
         self.checkpointing = checkpointing
-        rates = (
-            torch.linspace(drop_path, 0, _DEPTH * len(_STRIDES), device="cpu")
-            .view(-1, _DEPTH)
-            .tolist()
-        )
+        growing = growing_rates(drop_path, [_DEPTH] * len(_STRIDES))
+        rates = [stage[::-1] for stage in reversed(growing)]
         self.stages = nn.ModuleList()
         self.auxiliary_heads = nn.ModuleList()
         upwards = pairwise(reversed(widths))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
+from mambaseg.networks.blocks.drop_path import growing_rates
 from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
 from mambaseg.networks.blocks.local_global_scan import TokenOptions
 from mambaseg.networks.blocks.mixing import Mixing
@@ -103,9 +103,8 @@ class LoGVMamba2d(AnySize):
             resample=resample_tokens,
         )
         self.deep_supervision = deep_supervision
-        rates = torch.linspace(0, drop_path, sum(depths), device="cpu").split(tuple(depths))
         self.encoder = VMambaEncoder(
-            in_channels, widths, [stage.tolist() for stage in rates], checkpointing=checkpointing
+            in_channels, widths, growing_rates(drop_path, depths), checkpointing=checkpointing
         )
         self.encoder.reset_linear_layers()
         self.decoder = LoGDecoder(

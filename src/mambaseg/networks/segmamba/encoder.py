@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambaseg.networks.blocks.bimamba import BiMamba
+from mambaseg.networks.blocks.borders import extend_to_multiple
 from mambaseg.networks.blocks.checkpointing import run_block
 from mambaseg.networks.blocks.gsc import GatedSpatialConv
 from mambaseg.networks.blocks.pointwise import PointwiseConv3d
@@ -84,10 +85,7 @@ class Downsampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (B, in_channels, D, H, W) to (B, out_channels, D / 2, H / 2, W / 2)."""
-        depth, height, width = (side % 2 for side in x.shape[2:])
-        if depth or height or width:
-            x = F.pad(x, (0, width, 0, height, 0, depth), mode="replicate")
-        return self.conv(x)
+        return self.conv(extend_to_multiple(x, 2))
 
 
 class SkipMLP(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mambaseg.networks.blocks.checkpointing import run_block
+from mambaseg.networks.blocks.drop_path import growing_rates
 from mambaseg.networks.blocks.initialisation import Initialisation, initialise_time_steps
 from mambaseg.networks.vivim.decoder import AllMLPDecoder
 from mambaseg.networks.vivim.mix_transformer import OverlapPatchEmbed, TransformerBlock
@@ -135,7 +135,7 @@ class Vivim(nn.Module):
             raise ValueError(f"widths needs {len(depths)} values, one per stage; got {widths}.")
         self.in_channels = in_channels
         self.scan_chunks = scan_chunks
-        rates = iter(drop_path * i / (sum(depths) - 1) for i in range(sum(depths)))
+        rates = growing_rates(drop_path, depths)
         self.stages = nn.ModuleList(
             VivimStage(
                 in_channels if i == 0 else widths[i - 1],
@@ -144,7 +144,7 @@ class Vivim(nn.Module):
                 stride=4 if i == 0 else 2,
                 num_heads=_HEADS[i],
                 reduction=_REDUCTIONS[i],
-                drop_paths=list(itertools.islice(rates, depths[i])),
+                drop_paths=rates[i],
                 temporal_depth=2,
                 checkpointing=checkpointing,
             )

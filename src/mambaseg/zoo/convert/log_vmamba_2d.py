@@ -6,16 +6,19 @@ import re
 
 from mambaseg.zoo.convert.vmamba_blocks import rename_block
 
-__all__ = ["DEAD", "FINGERPRINT", "rename", "rename_tokens"]
+__all__ = ["DEAD", "FINGERPRINT", "UNFOLD", "rename", "rename_tokens"]
 
 FINGERPRINT = "vssm_encoder.patch_embed.proj.weight"
 """A key that only such a checkpoint has."""
 
+UNFOLD = (
+    re.compile(r".*\.unfold\.weight$"),
+    "a frozen kernel that copies neighbours, which needs no weights here",
+)
+"""What both networks hold for their local tokens, and the reason to leave it out."""
+
 DEAD = (
-    (
-        re.compile(r".*\.unfold\.weight$"),
-        "a frozen kernel that copies neighbours, which needs no weights here",
-    ),
+    UNFOLD,
     (
         re.compile(r"decoder\.seg_layers\.[012]\."),
         "heads of coarse scales, which have no effect without deep supervision",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mambaseg.zoo.convert.log_vmamba_2d import rename_tokens
+from mambaseg.zoo.convert.log_vmamba_2d import UNFOLD, rename_tokens
 
 __all__ = ["DEAD", "FINGERPRINT", "rename"]
 
@@ -16,10 +16,7 @@ _ALIAS = "alias: a second name of a weight that is taken under its first"
 DEAD = (
     (re.compile(r"decoder\.encoder\."), _ALIAS),
     (re.compile(r".*\.all_modules\.[01]\."), _ALIAS),
-    (
-        re.compile(r".*\.unfold\.weight$"),
-        "a frozen kernel that copies neighbours, which needs no weights here",
-    ),
+    UNFOLD,
 )
 """Patterns of weights that are not taken over, each with the reason."""
 
