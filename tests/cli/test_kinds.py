@@ -11,6 +11,7 @@ import SimpleITK as sitk  # noqa: N813
 import torch
 from models import PICTURES, VOLUMES, model_of, random_volume
 from PIL import Image
+from placed import write_series
 
 from mambaseg.cli.inputs import case_name
 from mambaseg.cli.main import main
@@ -114,6 +115,33 @@ def test_channels_that_do_not_fit(
     assert main(["segment", *named, "-m", volumes, "-o", str(tmp_path / "out")]) == 2
     assert message in said(capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_channels_are_resampled_when_asked(
+    volumes: str, case: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = sitk.ReadImage(str(case[1]))
+    small = tmp_path / "small.nrrd"
+    sitk.WriteImage(sitk.Shrink(other, [2, 2, 2]), str(small))
+    channels = ["--channel", f"t1={case[0]}", "--channel", f"t2={small}"]
+    arguments = ["segment", *channels, "-m", volumes, "-o", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert "--resample" in said(capsys)
+    assert main([*arguments, "--resample", "--masks", "mha", "tiff"]) == 0
+    for mask in (tmp_path / "out").iterdir():
+        assert read_segmentation(mask).labels.shape == other.GetSize()[::-1]
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_dicom_seg_of_a_series(pictures: str, tmp_path: Path, patient: bool) -> None:
+    series = write_series(
+        tmp_path / "series", np.random.default_rng(0).integers(0, 99, (3, 34, 36))
+    )
+    arguments = ["segment", str(series), "-m", pictures, "--by-slice", "-o", str(tmp_path / "out")]
+    assert main([*arguments, "--masks", "dicom-seg", *["--patient"] * patient]) == 0
+    mask = tmp_path / "out" / "series_mask.dcm"
+    assert (b"Secret^Person" in mask.read_bytes()) is patient
+    assert read_segmentation(mask).labels.shape == (3, 34, 36)
 
 
 def test_slice_by_slice(

@@ -89,6 +89,19 @@ def test_a_run_leaves_no_name(
         assert_nobody(log_path().read_text())
 
 
+def test_surroundings_are_kept_when_asked(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = small_model(tmp_path / "models", "small")
+    for options, brightest in ([], 0), (["--keep-surroundings"], 255):
+        out = tmp_path / f"out{brightest}"
+        command = f"segment {clip} -m {model.path} -o {out} --overlay png --opacity 0"
+        assert main([*command.split(), *options]) == 0
+        assert ("was made black" in capsys.readouterr().out) is not bool(options)
+        first = min((out / "clip_overlays").iterdir())
+        assert np.asarray(Image.open(first))[0].max() == brightest
+
+
 def test_errors_and_log_leave_no_name(
     clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

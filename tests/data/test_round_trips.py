@@ -100,6 +100,24 @@ def test_dicom_segmentations(
         )
 
 
+@pytest.mark.parametrize("patient", [False, True])
+def test_dicom_segmentations_name_the_patient_only_when_asked(
+    tmp_path: Path, patient: bool
+) -> None:
+    series = write_series(tmp_path / "series", np.zeros((3, 4, 5)))
+    mask = Segmentation(
+        np.ones((3, 4, 5), np.uint8),
+        "ZYX",
+        LabelSet.from_names({1: "a"}),
+        read_image(series).geometry,
+    )
+    told = write_segmentation(mask, tmp_path / "mask.dcm", series=series, patient=patient)
+    assert len(told) == (0 if patient else 1)
+    written = (tmp_path / "mask.dcm").read_bytes()
+    assert all((word in written) is patient for word in (b"Secret^Person", b"ID-4711"))
+    assert read_segmentation(tmp_path / "mask.dcm").labels.all()
+
+
 def test_dicom_segmentations_name_what_they_lose(tmp_path: Path) -> None:
     series = write_series(tmp_path / "series", np.zeros((3, 4, 5)))
     image = read_image(series)

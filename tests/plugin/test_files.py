@@ -50,7 +50,8 @@ def save(desk: Any, path: Path, file_type: str) -> None:
         ([1, 0, 0, 0, 1, 0], "NRRD mask", "mask.nrrd"),
         ([1, 0, 0, 0, 0, -1], "NIfTI mask", "mask.nii.gz"),
         ([0, 1, 0, 0, 0, -1], "MHA mask", "mask.mha"),
-        ([0, 1, 0, 0, 0, -1], "DICOM segmentation", "mask.dcm"),
+        ([0, 1, 0, 0, 0, -1], "DICOM segmentation without the patient's name", "mask.dcm"),
+        ([0, 1, 0, 0, 0, -1], "DICOM segmentation with the patient's name", "archive.dcm"),
     ],
 )
 def test_a_saved_mask_lies_on_its_series(
@@ -81,6 +82,7 @@ def test_a_saved_mask_lies_on_its_series(
     save(desk, path, file_type)
     desk.wait(path.is_file)
     if path.suffix == ".dcm":
+        assert (b"Secret^Person" in path.read_bytes()) is (path.stem == "archive")
         mask = read_segmentation(path)
         assert np.argwhere(mask.labels).tolist() == [[4, 2, 5]]
         np.testing.assert_allclose(mask.geometry.direction, itk.GetDirection(), atol=1e-6)

@@ -17,7 +17,13 @@ from mambaseg.zoo import load_model
 __all__ = ["case_name", "read_case"]
 
 
-def read_case(files: Sequence[Path], named: Mapping[str, Path], model_name: str) -> MedicalImage:
+def read_case(
+    files: Sequence[Path],
+    named: Mapping[str, Path],
+    model_name: str,
+    *,
+    resample: bool = False,
+) -> MedicalImage:
     """Read one image, or several as the channels that a model takes.
 
     Parameters
@@ -28,6 +34,8 @@ def read_case(files: Sequence[Path], named: Mapping[str, Path], model_name: str)
         Files of channels by the channels' names.
     model_name : str
         Of the model, which says the channels, as of `load_model`.
+    resample : bool
+        Bring uneven slices to even ones, and channels onto the first one's grid.
 
     Raises
     ------
@@ -39,7 +47,7 @@ def read_case(files: Sequence[Path], named: Mapping[str, Path], model_name: str)
         If a file cannot be read, or the files lie on different grids.
     """
     if not named and len(files) == 1:
-        return read_image(files[0])
+        return read_image(files[0], resample=resample)
     if not named and not files:
         raise InvalidOptionError("No image was given: name a file, or one for each channel.")
     wanted = load_model(model_name).recipe.channels
@@ -67,7 +75,8 @@ def read_case(files: Sequence[Path], named: Mapping[str, Path], model_name: str)
     places = {**{name: files[place] for name, place in guessed.items()}, **named}
     for name in wanted:
         print(f"channel {name}: {places[name]}")
-    return join_channels([read_image(places[name]) for name in wanted], wanted)
+    images = [read_image(places[name], resample=resample) for name in wanted]
+    return join_channels(images, wanted, resample=resample)
 
 
 def case_name(files: Sequence[Path]) -> str:

@@ -25,7 +25,14 @@ from mambaseg.zoo import load_model
 
 __all__ = ["SegmentationJob"]
 
-_MASK_SUFFIX = {"nrrd": "_mask.nrrd", "nifti": "_mask.nii.gz", "png": "_masks"}
+_MASK_SUFFIX = {
+    "nrrd": "_mask.nrrd",
+    "nifti": "_mask.nii.gz",
+    "mha": "_mask.mha",
+    "tiff": "_mask.tif",
+    "png": "_masks",
+    "dicom-seg": "_mask.dcm",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class SegmentationJob:
     style: OverlayStyle
     device: str
     report: Path | None
+    patient: bool
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> SegmentationJob:
@@ -53,6 +61,7 @@ class SegmentationJob:
                 mode=arguments.style,
                 opacity=arguments.opacity,
                 legend=not arguments.no_legend,
+                blank_outside=not arguments.keep_surroundings,
                 scale=arguments.scale,
             )
         except ValueError as error:
@@ -64,6 +73,7 @@ class SegmentationJob:
             style=style,
             device=arguments.device,
             report=arguments.report,
+            patient=arguments.patient,
         )
 
     def run(
@@ -72,6 +82,8 @@ class SegmentationJob:
         model_name: str,
         options: Options | None = None,
         channels: Mapping[str, Path] | None = None,
+        *,
+        resample: bool = False,
     ) -> tuple[MedicalImage, Segmentation, list[Path]]:
         """Segment an image, and write and print all that was asked for.
 
@@ -84,6 +96,8 @@ class SegmentationJob:
         options : Options, optional
         channels : mapping of str to Path, optional
             Files of channels by name.
+        resample : bool
+            Bring uneven slices to even ones, and channels onto the first one's grid.
 
         Returns
         -------
@@ -97,7 +111,7 @@ class SegmentationJob:
         MambasegError
             If anything cannot be read, does not fit, or cannot be written.
         """
-        image = read_case(files, channels or {}, model_name)
+        image = read_case(files, channels or {}, model_name, resample=resample)
         events = Engine(self.device).stream(image, load_model(model_name), options)
         self._check_outputs()
         for note in image.notes:
@@ -132,7 +146,14 @@ class SegmentationJob:
         written = []
         for mask in self.masks:
             path = self.output / (stem + _MASK_SUFFIX[mask])
-            for lost in write_segmentation(segmentation, path, folder=mask == "png"):
+            told = write_segmentation(
+                segmentation,
+                path,
+                folder=mask == "png",
+                series=image.source,
+                patient=self.patient,
+            )
+            for lost in told:
                 print(f"note: {lost}")
             written.append(path)
         frames = options.frames if options else None

@@ -46,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the file of one channel of the model; again for each",
     )
     parser.add_argument(
+        "--resample",
+        action="store_true",
+        help="bring slices that lie unevenly to even ones, and channels onto the first one's grid",
+    )
+    parser.add_argument(
         "-m", "--model", required=True, help="a name from `mambaseg models`, or a .safetensors file"
     )
     parser.add_argument("--frames", type=frame_range, help="frames A to B (left out) only: A:B")
@@ -85,7 +90,7 @@ def add_output_arguments(
     parser.add_argument(
         "--masks",
         nargs="+",
-        choices=["nrrd", "nifti", "png"],
+        choices=["nrrd", "nifti", "mha", "tiff", "png", "dicom-seg"],
         default=masks,
         help=f"formats of the masks (default: {' '.join(masks)})",
     )
@@ -103,6 +108,17 @@ def add_output_arguments(
         "--opacity", type=float, default=0.4, help="of a filled overlay, 0 to 1 (default: 0.4)"
     )
     parser.add_argument("--no-legend", action="store_true", help="leave the legend out of overlays")
+    parser.add_argument(
+        "--keep-surroundings",
+        action="store_true",
+        help="leave what surrounds a DICOM ultrasound picture in overlays, where text about the "
+        "patient may stand",
+    )
+    parser.add_argument(
+        "--patient",
+        action="store_true",
+        help="name the patient in a DICOM SEG as its series does, so that archives file it",
+    )
     parser.add_argument(
         "--scale",
         type=int,
@@ -127,4 +143,5 @@ def run(arguments: argparse.Namespace) -> None:
         by_slice=arguments.by_slice,
     )
     job = SegmentationJob.from_arguments(arguments)
-    job.run(arguments.image, arguments.model, options, dict(arguments.channel))
+    channels = dict(arguments.channel)
+    job.run(arguments.image, arguments.model, options, channels, resample=arguments.resample)

@@ -121,8 +121,8 @@ def _on_grid(image: MedicalImage, first: MedicalImage, *, resample: bool) -> Med
 
         return resample_to(image, first)
     raise UnsupportedImageError(
-        f"{difference}: the channels of one image must lie on one grid. Choose others, or resample "
-        "one onto the other's grid."
+        f"{difference}: the channels of one image must lie on one grid. Choose others, or have "
+        "them resampled (--resample in the shell)."
     )
 
 

@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 __all__ = ["describe_dicom_seg", "is_dicom_seg", "read_dicom_seg", "write_dicom_seg"]
 
 _MAKER = "mambaseg"
+_PATIENT = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "PatientAge",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "StudyID",
+)
+"""What highdicom copies of the patient; the standard lets it be empty."""
 _NEEDED = ("FrameOfReferenceUID", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
 
 
@@ -138,7 +149,7 @@ def _color(described: Any) -> str:
 
 
 def write_dicom_seg(
-    segmentation: Segmentation, path: Path, series: str | Path | None
+    segmentation: Segmentation, path: Path, series: str | Path | None, *, patient: bool = False
 ) -> tuple[str, ...]:
     """Write labels as a binary DICOM SEG that refers to the series that they lie on.
 
@@ -150,6 +161,8 @@ def write_dicom_seg(
         Where to write.
     series : path-like or None
         The DICOM series, or its enhanced multi-frame file, as `read_image` takes it.
+    patient : bool
+        Name the patient as the series does, which archives need to file it.
 
     Returns
     -------
@@ -196,9 +209,16 @@ def write_dicom_seg(
             f"{path}: a DICOM SEG cannot be made for {series}, whose headers lack what the "
             "standard asks for. Write NRRD instead."
         ) from None
+    told = []
+    if not patient:
+        for keyword in _PATIENT:
+            if keyword in made:
+                setattr(made, keyword, "")
+        told.append(
+            "The DICOM SEG names no patient, so archives will not file it beside its series."
+        )
     with write_whole(path) as temporary:
         made.save_as(temporary)
-    told = ["The DICOM SEG carries the patient's name and id of its series, as archives need it."]
     if list(values) != list(range(1, len(values) + 1)):
         told.append(f"DICOM numbers its segments from 1: the classes {list(values)} became these.")
     if np.any(labels == segmentation.label_set.ignore):

@@ -24,6 +24,7 @@ def write_segmentation(
     *,
     folder: bool = False,
     series: str | os.PathLike[str] | None = None,
+    patient: bool = False,
 ) -> tuple[str, ...]:
     """Write labels to a file or folder, whole or not at all.
 
@@ -54,6 +55,8 @@ def write_segmentation(
         Write a folder of PNG files, whatever dots its name has.
     series : path-like or None
         For a DICOM SEG the series of the image, as `read_image` takes it.
+    patient : bool
+        Name the patient in a DICOM SEG as the series does, so that archives file it.
 
     Returns
     -------
@@ -88,7 +91,8 @@ def write_segmentation(
     elif kind == "dicom":
         from mambaseg.data.dicom_seg import write_dicom_seg
 
-        return write_dicom_seg(segmentation, path, None if series is None else Path(series))
+        place = None if series is None else Path(series)
+        return write_dicom_seg(segmentation, path, place, patient=patient)
     elif folder or path.suffix == "":
         from mambaseg.data.png_folder import write_png_folder
 

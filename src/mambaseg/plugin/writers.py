@@ -6,6 +6,7 @@ from typing import Any
 
 __all__ = [
     "write_dicom_seg",
+    "write_dicom_seg_with_patient",
     "write_image_nifti",
     "write_image_nrrd",
     "write_mha",
@@ -62,6 +63,11 @@ def write_dicom_seg(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     return _write_mask(path, (".dcm",), data, meta)
 
 
+def write_dicom_seg_with_patient(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Save as `write_dicom_seg`, with the patient's name and id, as archives need it."""
+    return _write_mask(path, (".dcm",), data, meta, patient=True)
+
+
 def write_image_nrrd(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Save an Image layer as NRRD; otherwise as `write_nrrd`."""
     return _write_image(path, (".nrrd", ".mha"), data, meta)
@@ -72,7 +78,14 @@ def write_image_nifti(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     return _write_image(path, (".nii.gz", ".nii"), data, meta)
 
 
-def _write_mask(path: str, suffixes: tuple[str, ...], data: Any, meta: dict[str, Any]) -> list[str]:
+def _write_mask(
+    path: str,
+    suffixes: tuple[str, ...],
+    data: Any,
+    meta: dict[str, Any],
+    *,
+    patient: bool = False,
+) -> list[str]:
     # Here and not above, so that napari's menus open fast.
     from napari.layers import Labels
 
@@ -82,7 +95,7 @@ def _write_mask(path: str, suffixes: tuple[str, ...], data: Any, meta: dict[str,
     path = _named(path, suffixes)
     mask = segmentation_of(Labels(data, **meta), one_leading_axis="Z", send_home=True)
     series = meta.get("metadata", {}).get("file")
-    _tell(write_segmentation(mask, path, series=series))
+    _tell(write_segmentation(mask, path, series=series, patient=patient))
     return [path]
 
 
