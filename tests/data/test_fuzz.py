@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import SimpleITK
 from films import encode, numbered_frame
+from PIL import Image
 from placed import write_series
 
 pytestmark = [
@@ -59,6 +60,35 @@ def dicom(folder: Path) -> list[Path]:
     return [plain, folder / "packed.dcm", Path(get_path("ybr_color"))]
 
 
+def tiff(folder: Path) -> list[Path]:
+    import tifffile
+
+    stack = np.random.default_rng(0).integers(0, 255, (4, 40, 50), dtype=np.uint8)
+    tifffile.imwrite(folder / "raw.tif", stack, photometric="minisblack")
+    tifffile.imwrite(folder / "packed.tif", stack, compression="zlib", photometric="minisblack")
+    return [folder / "raw.tif", folder / "packed.tif"]
+
+
+def stills(folder: Path) -> list[Path]:
+    picture = Image.fromarray(
+        np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    )
+    paths = [folder / f"a{suffix}" for suffix in (".png", ".jpg", ".bmp", ".tif")]
+    for path in paths:
+        picture.save(path)
+    return paths
+
+
+def hdf5(folder: Path) -> list[Path]:
+    import h5py
+
+    stack = np.random.default_rng(0).integers(0, 255, (4, 40, 50), dtype=np.uint8)
+    for name, options in ("raw", {}), ("packed", {"compression": "gzip", "chunks": (1, 40, 50)}):
+        with h5py.File(folder / f"{name}.h5", "w") as file:
+            file.create_dataset("image", data=stack, **options)
+    return [folder / "raw.h5", folder / "packed.h5"]
+
+
 def mp4(folder: Path) -> list[Path]:
     frames = [numbered_frame(index) for index in range(30)]
     return [encode(folder / "a.mp4", iter(frames))]
@@ -89,7 +119,7 @@ def mutated(content: bytes, random: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("make", [nifti, nrrd, dicom, mp4])
+@pytest.mark.parametrize("make", [nifti, nrrd, dicom, mp4, tiff, hdf5, stills])
 def test_damaged_files(make: Callable[[Path], list[Path]], tmp_path: Path) -> None:
     sources = make(tmp_path)
     random = np.random.default_rng(20261121)

@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mambaseg.data.deferred import DeferredArray
-from mambaseg.types.errors import UnknownNameError, UnreadableImageError, UnsupportedImageError
+from mambaseg.types.errors import (
+    MambasegError,
+    UnknownNameError,
+    UnreadableImageError,
+    UnsupportedImageError,
+)
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import MedicalImage
 
@@ -27,7 +32,9 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+    except MambasegError:
+        raise
+    except Exception as error:  # whatever a damaged file leads h5py to
         raise UnreadableImageError(
             f"{path} cannot be read as HDF5: it is damaged or cut short. Copy or export it again."
         ) from error

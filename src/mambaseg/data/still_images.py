@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
+from mambaseg.types.errors import MambasegError, UnreadableImageError, UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
 __all__ = [
@@ -60,7 +60,9 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, str]]:
                     "was expected. Save the pages as a folder of numbered images or as NRRD."
                 )
             yield image, _GREY.get(image.mode, "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except MambasegError:
+        raise
+    except Exception as error:  # whatever a damaged file leads Pillow to
         raise UnreadableImageError(
             f"{path} cannot be read as an image: it is damaged, cut short or of a kind that is "
             "not understood. Open it in an image viewer and save it again as PNG."

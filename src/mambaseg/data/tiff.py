@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,6 @@ __all__ = ["described_tiff", "open_tiff"]
 
 _MEANING = {"S": "C", "Q": "Z", "I": "Z", "Z": "Z", "T": "T", "C": "C", "Y": "Y", "X": "X"}
 _TO_MM = {"mm": 1.0, "cm": 10.0, "um": 1e-3, "micron": 1e-3, "\u00b5m": 1e-3}
-_DAMAGE = (
-    tifffile.TiffFileError,
-    OSError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    ZeroDivisionError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-)
 
 
 def _damaged(path: Path) -> UnreadableImageError:
@@ -56,7 +41,7 @@ def described_tiff(path: Path) -> dict[str, Any] | None:
         with tifffile.TiffFile(path) as file:
             text = file.pages.first.description
         content = json.loads(text) if text.startswith('{"format_version"') else None
-    except _DAMAGE as error:
+    except Exception as error:  # whatever a damaged file leads tifffile to
         raise _damaged(path) from error
     return content if isinstance(content, dict) else None
 
@@ -92,7 +77,7 @@ def open_tiff(path: Path, source: str) -> MedicalImage | None:
             imagej = dict(file.imagej_metadata or {})
             resolution = file.pages.first.tags.valueof("XResolution")
             vertical = file.pages.first.tags.valueof("YResolution")
-    except _DAMAGE as error:
+    except Exception as error:  # whatever a damaged file leads tifffile to
         raise _damaged(path) from error
     if n_pages == 1 and len(shape) == 2 + axes.count("S"):
         return None
@@ -114,7 +99,7 @@ def open_tiff(path: Path, source: str) -> MedicalImage | None:
     def load() -> NDArray[Any]:
         try:
             array = tifffile.imread(path, series=0)
-        except _DAMAGE as error:
+        except Exception as error:  # whatever a damaged file leads tifffile to
             raise _damaged(path) from error
         return np.transpose(array.reshape(shape), order).reshape(sizes)
 
