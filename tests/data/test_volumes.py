@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from mambaseg.data import read_image, sample_path
+from mambaseg.data import read_image, read_segmentation, sample_path
 from mambaseg.types.errors import UnknownNameError, UnreadableImageError, UnsupportedImageError
 
 
@@ -95,3 +95,15 @@ def test_unknown_samples_are_told_the_nearest() -> None:
         sample_path("ecko")
     with pytest.raises(UnknownNameError, match=r"the samples are echo, retina\.$"):
         sample_path("zzz")
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha", ".tif", ".png"])
+def test_a_mask_of_0_and_255_is_one_class(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mask{suffix}"
+    shape = (4, 5) if suffix == ".png" else (3, 4, 5)
+    white = np.zeros(shape, np.uint8)
+    white[..., 1:3] = 255
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(white), str(path))
+    found = read_segmentation(path)
+    assert found.label_set.names == {1: "class 1"}
+    np.testing.assert_array_equal(found.labels, white > 0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mambaseg.data.readers import read_image
-from mambaseg.data.segmentation_record import foreign_labels, label_block
+from mambaseg.data.segmentation_record import binary_as_class, foreign_labels, label_block
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
@@ -55,9 +55,7 @@ def as_labels(image: MedicalImage) -> Segmentation:
     UnsupportedImageError
         If a number is no whole one from 0 to 255.
     """
-    numbers = np.asarray(image.array)[0]
-    if numbers.any() and np.isin(numbers, (0, 255)).all():
-        numbers = numbers > 0
+    numbers = binary_as_class(np.asarray(image.array)[0])
     labels = label_block(numbers, Path(image.source))
     return Segmentation(labels, image.axes[1:], foreign_labels(labels), image.geometry)
 

@@ -10,7 +10,7 @@ import SimpleITK
 
 from mambaseg.data.itk_images import place, write_itk
 from mambaseg.data.nifti_note import NOTE_KEY, geometry_loss, nifti_note, parse_note
-from mambaseg.data.segmentation_record import foreign_labels, label_block
+from mambaseg.data.segmentation_record import binary_as_class, foreign_labels, label_block
 from mambaseg.data.volumes import open_labels, placement
 from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.geometry import Geometry
@@ -89,6 +89,7 @@ def read_nifti(path: Path) -> Segmentation:
         if labels.ndim == 4 and labels.shape[1] == 1:
             axes = "TYX"
         unknown = ["times"]
+        labels = binary_as_class(labels)
     # Readers drop trailing axes of length 1, and YX and TYX were given a z axis.
     n_spatial = sum(axis in "ZYX" for axis in axes)
     inner = labels.shape[-2:] if n_spatial == 2 else (1, 1, *labels.shape)[-3:]

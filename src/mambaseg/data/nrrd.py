@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from mambaseg.data.nrrd_header import nrrd_header
-from mambaseg.data.segmentation_record import SegmentationRecord, foreign_labels, label_block
+from mambaseg.data.segmentation_record import (
+    SegmentationRecord,
+    binary_as_class,
+    foreign_labels,
+    label_block,
+)
 from mambaseg.data.volumes import open_labels, placement
 from mambaseg.files import write_whole
 from mambaseg.types.errors import UnreadableImageError
@@ -73,6 +78,7 @@ def read_nrrd(path: Path) -> Segmentation:
     if not keys:
         axes = {2: "YX", 3: "ZYX", 4: "TZYX"}[labels.ndim]
         geometry = placement(image, min(3, labels.ndim))
+        labels = binary_as_class(labels)
         return Segmentation(labels, axes, foreign_labels(labels), geometry)
     try:
         content = {

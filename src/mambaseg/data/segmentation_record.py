@@ -15,7 +15,14 @@ from mambaseg.types.geometry import Geometry
 from mambaseg.types.labels import LabelClass, LabelSet
 from mambaseg.types.segmentation import Provenance, Segmentation
 
-__all__ = ["FORMAT_VERSION", "SegmentationRecord", "check_version", "foreign_labels", "label_block"]
+__all__ = [
+    "FORMAT_VERSION",
+    "SegmentationRecord",
+    "binary_as_class",
+    "check_version",
+    "foreign_labels",
+    "label_block",
+]
 
 FORMAT_VERSION = 1
 
@@ -108,6 +115,12 @@ def label_block(block: Any, path: Path) -> NDArray[np.uint8]:
             f"{labels.max()}. An image was perhaps taken for a mask."
         )
     return labels.astype(np.uint8)
+
+
+def binary_as_class(labels: NDArray[Any]) -> NDArray[Any]:
+    """Take 0 and 255 alone for a mask of class 1, as other programs often write one."""
+    binary = labels.any() and np.isin(labels, (0, 255)).all()
+    return (labels > 0).astype(np.uint8) if binary else labels
 
 
 def foreign_labels(labels: NDArray[np.uint8]) -> LabelSet:

@@ -116,8 +116,8 @@ def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
     -------
     Segmentation
         Labels as uint8 in memory. Where a file names no classes they are called
-        "class 1" and so on, for the values that occur; in an image whose numbers
-        are labels, 0 and 255 alone are a mask of class 1.
+        "class 1" and so on, for the values that occur; 0 and 255 alone are then a
+        mask of class 1.
 
     Raises
     ------
