@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -76,16 +78,16 @@ OUR_MODULES = {
 }
 
 
-@DTYPES
-@pytest.mark.parametrize(
-    "name",
-    [
-        "segmamba_1in_2out",
-        "segmamba_1in_2out_noncubic",
-        "segmamba_4in_4out",
-        "segmamba_4in_4out_small",
-    ],
-)
+def _precisions() -> Iterator[object]:
+    """In float64 a case takes half a minute; two of them wait for the long tests."""
+    for name in ("1in_2out", "1in_2out_noncubic", "4in_4out", "4in_4out_small"):
+        for dtype in (torch.float32, torch.float64):
+            slow = dtype == torch.float64 and name in ("1in_2out_noncubic", "4in_4out_small")
+            marks = [pytest.mark.slow] if slow else []
+            yield pytest.param(f"segmamba_{name}", dtype, id=f"{name}-{dtype}", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "dtype"), _precisions())
 def test_segmamba(name: str, dtype: torch.dtype, request: pytest.FixtureRequest) -> None:
     copied = (FOLDER / f"{name}.json").exists()
     folder = FOLDER if copied else shared_folder(request.getfixturevalue("shared"))
