@@ -62,7 +62,7 @@ def test_info_tells_the_patient_only_when_asked(
     assert main(["info", str(tmp_path / "series")]) == 0
     told = capsys.readouterr().out
     assert "T1 axial" in told
-    assert "5 x 4 x 3 pixels" in told
+    assert "5 x 4 x 3 voxels" in told
     assert "0.75 x 0.5 x 2 mm" in told
     assert_nobody(told)
 

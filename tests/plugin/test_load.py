@@ -106,12 +106,12 @@ def test_one_of_several_files_is_chosen(desk: Any, panel: Any, tmp_path: Path) -
     desk.choose_file(folder)
     desk.wait(panel.open.isEnabled)
     assert names(panel) == ["a.nrrd", "b.nii.gz"]
-    assert facts(panel)["Size"] == "7 x 6 x 3 pixels"
+    assert facts(panel)["Size"] == "7 x 6 x 3 voxels"
     desk.wait(lambda: panel.parts.item(1, 3).text() == "0.5 x 0.75\nx 2")
     assert panel.parts.item(1, 2).text() == "5"
     assert not panel.parts.item(1, 0).icon().isNull()
     panel.parts.selectRow(1)
-    desk.wait(lambda: facts(panel).get("Size") == "7 x 6 x 5 pixels")
+    desk.wait(lambda: facts(panel).get("Size") == "7 x 6 x 5 voxels")
     assert facts(panel)["Spacing"] == "0.5 x 0.75 x 2 mm"
     desk.click(panel.open)
     desk.wait(lambda: len(desk.viewer.layers) == 1)

@@ -92,7 +92,7 @@ def test_an_image_in_words() -> None:
     assert summarise_image(image) == "Clip, colour, 30 x 20 pixels, 3 frames, 25 frames/s"
     volume = MedicalImage(np.zeros((1, 4, 20, 30), np.float32), "CZYX")
     assert dict(describe_image(volume))["Spacing"] == "unknown"
-    assert summarise_image(volume) == "Volume, grey, 30 x 20 x 4 pixels"
+    assert summarise_image(volume) == "Volume, grey, 30 x 20 x 4 voxels"
 
 
 def test_a_first_look_at_a_clip() -> None:

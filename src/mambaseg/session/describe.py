@@ -94,7 +94,8 @@ def _is_colour(image: MedicalImage) -> bool:
 
 
 def _size(image: MedicalImage) -> str:
-    return " x ".join(str(length) for length in reversed(image.spatial_shape)) + " pixels"
+    elements = "voxels" if image.kind == "volume" else "pixels"
+    return " x ".join(str(length) for length in reversed(image.spatial_shape)) + f" {elements}"
 
 
 def _rate(image: MedicalImage) -> str:
