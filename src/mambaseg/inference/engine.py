@@ -18,6 +18,7 @@ from mambaseg.inference.events import CancelToken, Event, Finished, Progress
 from mambaseg.inference.label_store import keep_labels, new_labels
 from mambaseg.inference.options import Options
 from mambaseg.inference.plans import Plan, plan_for
+from mambaseg.inference.record import RunRecord
 from mambaseg.types.errors import OutOfMemoryError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Provenance, Segmentation
@@ -148,15 +149,15 @@ class Engine:
                 f"{plan.seen_at_once}. Close other programs, or use another device."
             ) from error
         still = job.image.kind == "image"
-        yield Finished(
-            Segmentation(
-                labels[0] if still else labels,
-                job.image.axes.removeprefix("C"),
-                job.model.recipe.label_set,
-                job.image.geometry,
-                self._provenance(job, seconds),
-            )
+        record = self._record(job, seconds)
+        segmentation = Segmentation(
+            labels[0] if still else labels,
+            job.image.axes.removeprefix("C"),
+            job.model.recipe.label_set,
+            job.image.geometry,
+            _provenance(record, job.plan),
         )
+        yield Finished(segmentation, None, record)
 
     def segment(
         self,
@@ -170,19 +171,16 @@ class Engine:
                 return event.segmentation
         raise AssertionError("a stream ends with Finished")
 
-    def _provenance(self, job: _Job, seconds: float) -> Provenance:
-        return Provenance(
+    def _record(self, job: _Job, seconds: float) -> RunRecord:
+        return RunRecord(
             model=job.model.name,
             weights_sha256=job.model.sha256,
             versions={package: version(package) for package in ("mambaseg", "torch", "numpy")},
-            options={
-                "device": describe_device(self.device),
-                "backend": job.backend,
-                "precision": "float32",
-                **job.plan.choices,
-                "seconds": round(seconds, 3),
-                f"{job.plan.unit}_per_second": round(job.plan.total / max(seconds, 1e-9), 2),
-            },
+            device=describe_device(self.device),
+            backend=job.backend,
+            precision="float32",
+            choices=job.plan.choices,
+            seconds={"total": round(seconds, 3)},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
@@ -201,6 +199,24 @@ class _Job:
         """(T, Y, X) or (Z, Y, X); a still image has one frame."""
         n, y, x = (1, *self.image.array.shape[1:])[-3:]
         return n, y, x
+
+
+def _provenance(record: RunRecord, plan: Plan) -> Provenance:
+    seconds = record.seconds["total"]
+    return Provenance(
+        model=record.model,
+        weights_sha256=record.weights_sha256,
+        versions=record.versions,
+        options={
+            "device": record.device,
+            "backend": record.backend,
+            "precision": record.precision,
+            **record.choices,
+            "seconds": seconds,
+            f"{plan.unit}_per_second": round(plan.total / max(seconds, 1e-9), 2),
+        },
+        created=record.created,
+    )
 
 
 def _is_out_of_memory(error: Exception) -> bool:
