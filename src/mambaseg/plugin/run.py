@@ -119,7 +119,7 @@ class Run:
             if isinstance(event, FramesDone):
                 self._put(event)
         elif isinstance(event, Succeeded):
-            self._succeed(event.segmentation)
+            self._succeed(event.provenance)
         elif isinstance(event, Stopped):
             self._stop()
         elif isinstance(event, Failed):
@@ -214,15 +214,15 @@ class Run:
             return not now.any()
         return np.array_equal(now, np.asarray(self._request.base[self._at(frame)]))
 
-    def _succeed(self, segmentation: Segmentation) -> None:
-        provenance = asdict(segmentation.provenance)
+    def _succeed(self, made_by: Provenance) -> None:
+        provenance = asdict(made_by)
         if self._kept:
             provenance["options"]["frames_kept_as_drawn"] = self._kept
         if self._protected:
             provenance["options"]["frames_kept_as_verified"] = sorted(self._protected)
         if self.labels is not None:
             self.labels.metadata["provenance"] = provenance
-        seconds = segmentation.provenance.options["seconds"]
+        seconds = made_by.options["seconds"]
         self._end(replace=True)
         self.text = (
             f"Done: {self.total} {self.unit} in {seconds:.1f} s "

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QSizePolicy,
 )
 
+from mambaseg.inference import Options
 from mambaseg.plugin.channel_rows import ChannelRows
 from mambaseg.plugin.frame_range import FrameRange
 from mambaseg.plugin.from_layers import image_of
@@ -281,9 +282,11 @@ class SegmentPanel(Panel):
             self.channels.image if choice.combines else self._image,
             choice.model,
             self.device.currentData(),
-            self.frames.frames if film else None,
-            mirror=self.mirror.isChecked(),
-            by_slice=self._slicing and choice.model.recipe.kind == "image",
+            Options(
+                frames=self.frames.frames if film else None,
+                mirror=self.mirror.isChecked(),
+                by_slice=self._slicing and choice.model.recipe.kind == "image",
+            ),
             base=None if replaces is None else replaces.data,
         )
         self._follow(Run(self._viewer, self.session, self.layer.layer, request, replaces))
