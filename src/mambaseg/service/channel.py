@@ -60,8 +60,13 @@ class Channel:
         except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
             raise ChannelClosed from error
 
+    def hang_up(self) -> None:
+        """Send no more, by which the other end knows."""
+        with suppress(OSError, ValueError):
+            self._target.close()
+
     def close(self) -> None:
         """Let go of both streams."""
-        for stream in (self._source, self._target):
-            with suppress(OSError, ValueError):
-                stream.close()
+        self.hang_up()
+        with suppress(OSError, ValueError):
+            self._source.close()

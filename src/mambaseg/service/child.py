@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
@@ -45,7 +46,10 @@ class Child:
             while True:
                 self._take(self._channel.receive())
         except ChannelClosed:
-            leave()
+            leave(0)
+        except BaseException:  # without this thread nothing could end it
+            traceback.print_exc()
+            leave(1)
 
     def work(self) -> None:
         """Run jobs as they come."""
@@ -82,12 +86,12 @@ class Child:
         self._channel.send(Answer(question.number, answer, error))
 
 
-def leave() -> None:
+def leave(code: int) -> None:
     """End this process, whatever its threads are doing."""
     scratch = os.environ.get(SCRATCH)
     if scratch:
         shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(0)
+    os._exit(code)
 
 
 def main() -> None:
@@ -105,7 +109,7 @@ def main() -> None:
     try:
         child.work()
     except ChannelClosed:
-        leave()
+        leave(0)
 
 
 if __name__ == "__main__":

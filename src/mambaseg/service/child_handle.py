@@ -24,6 +24,8 @@ __all__ = ["ChildHandle"]
 
 Told = Callable[[Any], None]
 
+_PATIENCE_S = 2.0
+
 
 class ChildHandle:
     """Starts the process, and passes on what it says until it ends.
@@ -103,6 +105,14 @@ class ChildHandle:
             self._channel.send(Question(number, what, arguments))
         except ChannelClosed:
             self._forget()
+
+    def close(self) -> None:
+        """Have the process end and clear up, or else be killed, without waiting for it."""
+        self.alive = False
+        self._channel.hang_up()
+        timer = threading.Timer(_PATIENCE_S, self.kill)
+        timer.daemon = True
+        timer.start()
 
     def kill(self) -> None:
         """End the process now."""

@@ -112,7 +112,7 @@ class ChildProcessService:
         self._jobs.close()
         self._asks.shutdown(wait=False, cancel_futures=True)
         if self._child is not None:
-            self._child.kill()
+            self._child.close()
 
     def _living(self) -> ChildHandle:
         """Give the process, started if it is not there."""
@@ -122,7 +122,7 @@ class ChildProcessService:
                 limit = self._limit if self._limit is not None else chosen_limit()
                 child = self._child = ChildHandle(limit, self._ready)
                 if self._closed:  # meanwhile
-                    child.kill()
+                    child.close()
             return child
 
     def _ready(self, ready: Ready) -> None:

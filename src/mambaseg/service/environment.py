@@ -61,7 +61,9 @@ def start(scratch: Path, limit: int | None) -> tuple[subprocess.Popen[bytes], Bi
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
-        "MALLOC_ARENA_MAX": "4",  # else each thread maps room that counts under the limit
+        # Else each thread maps room that it seldom uses, which counts under the limit.
+        "MALLOC_ARENA_MAX": "4",
+        "OPENBLAS_NUM_THREADS": "1",
         **{name: str(scratch) for name in (SCRATCH, "TMPDIR", "TEMP", "TMP")},
         LIMIT: "" if limit is None else str(limit),
     }

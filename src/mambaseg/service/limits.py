@@ -13,6 +13,7 @@ from mambaseg.service.events import MemoryUse
 __all__ = ["limit_memory", "memory_use", "parse_size"]
 
 _GIB = 2**30
+_LEAST = 256 * 2**20
 _UNITS = {"": _GIB, "G": _GIB, "GB": _GIB, "GIB": _GIB, "M": 2**20, "MB": 2**20, "MIB": 2**20}
 
 
@@ -42,7 +43,8 @@ def limit_memory(wanted: int | None) -> int | None:
     Parameters
     ----------
     wanted : int or None
-        Bytes; None for what it holds and all that is free but a tenth, at least 1 GiB.
+        Bytes, of which there are at least 256 MiB more than it holds already; None
+        for what it holds and all that is free but a tenth, which is at least 1 GiB.
 
     Returns
     -------
@@ -53,12 +55,15 @@ def limit_memory(wanted: int | None) -> int | None:
         return None
     import resource
 
+    import scipy.linalg  # noqa: F401 - numba loads it, and its BLAS waits forever for memory
+
     mapped, held = _held()
     free = _free()
     limit = wanted or held + max(free // 2, free - max(free // 10, _GIB))
-    # Libraries map more than they hold, before a job as in it. What is mapped counts.
+    limit = max(limit, held + _LEAST)
+    # What is mapped counts, and libraries map more than they hold.
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = mapped - held + max(limit, held)
+    soft = mapped - held + limit
     if hard != resource.RLIM_INFINITY:
         soft = min(soft, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
