@@ -74,13 +74,19 @@ class Session:
         self.corrections = Worker("mambaseg-corrections", while_open)
         self.models: list[TrainedModel] | None = None
         self.ready: Ready | None = None
-        self._asked = False
+        self._listed = self._asked = False
+
+    def list_models(self) -> None:
+        """Have the models listed, once."""
+        if not self._listed:
+            self._listed = True
+            self.files.submit(lambda task: list_models(), self._set_models, self._no_models)
 
     def prepare(self) -> None:
         """Have the models listed and the engine loaded, once."""
+        self.list_models()
         if not self._asked:
             self._asked = True
-            self.files.submit(lambda task: list_models(), self._set_models, self._no_models)
             self.service.prepare(self._set_ready)
 
     def add_model(
