@@ -65,5 +65,5 @@ class UnverifiedOnly(QCheckBox):
         if not isalive(self):
             return
         count = len(verified_of(self._mask))
-        self.setText(f"Only frames that nobody verified ({count} are)")
+        self.setText(f"Only frames that nobody verified ({count} {'is' if count == 1 else 'are'})")
         self.setVisible(count > 0)
