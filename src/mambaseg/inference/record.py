@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import Schema, VersionedSchema
 from mambaseg.types.segmentation import Provenance
 
-__all__ = ["DoubtRecord", "InputRecord", "OptionsRecord", "RunRecord"]
+__all__ = ["DoubtRecord", "InputRecord", "OptionsRecord", "RunRecord", "StageRecord"]
 
 
 class InputRecord(Schema):
@@ -83,6 +83,23 @@ class OptionsRecord(Schema):
         )
 
 
+class StageRecord(Schema):
+    """How a part of a run was computed; fields beside `start` are those of `Settings`.
+
+    Parameters
+    ----------
+    start : int
+        The first frame or slice that it made final.
+    """
+
+    start: int
+    device: str
+    precision: Literal["float32", "bfloat16"]
+    batch: int
+    window: tuple[int, ...] = ()
+    stitching: Literal["device", "memory", "disk"] = "device"
+
+
 class DoubtRecord(Schema):
     """The frames or slices that a person should look at.
 
@@ -127,8 +144,9 @@ class RunRecord(VersionedSchema):
         What computed, and how.
     threads : int
         Of the processor.
-    settings : dict
-        How it was computed in the end: device, precision, batch, window, stitching.
+    stages : tuple of StageRecord
+        How it was computed from which frame or slice on: one, and another for each
+        time that memory or numbers did not suffice.
     choices : dict
         Frames, windows, overlap and other choices of the run.
     adapted : tuple of str
@@ -153,7 +171,7 @@ class RunRecord(VersionedSchema):
     backend: str
     precision: str
     threads: int = 0
-    settings: dict[str, Any] = Field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
     choices: dict[str, Any] = Field(default_factory=dict)
     adapted: tuple[Rung, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)
