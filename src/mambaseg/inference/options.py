@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mambaseg.inference.settings import Precision
+
 __all__ = ["Options"]
 
 
@@ -22,9 +24,17 @@ class Options:
         or along all three where it names none.
     by_slice : bool
         Have a model for pictures segment a volume, one slice after another.
+    precision : {"float32", "bfloat16"} or None
+        Of the network's products; the scans' states are float32 with either. None:
+        bfloat16 where the device computes it, and float32 if that fails.
+    batch : int or None
+        Clips, pictures or windows in one call of the network. None: 1 on the CPU,
+        where more gain nothing, and 4 elsewhere.
     """
 
     frames: range | None = None
     clip_overlap: int | None = None
     mirror: bool | None = None
     by_slice: bool = False
+    precision: Precision | None = None
+    batch: int | None = None
