@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
 from mambaseg.inference.doubt import Doubt
 from mambaseg.inference.options import Options
 from mambaseg.inference.rungs import Rung
+from mambaseg.inference.settings import Precision, Stitching
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import Schema, VersionedSchema
 from mambaseg.types.segmentation import Provenance
@@ -51,6 +52,8 @@ class OptionsRecord(Schema):
     clip_overlap: int | None = None
     mirror: bool | None = None
     by_slice: bool = False
+    precision: Precision | None = None
+    batch: int | None = None
 
     @classmethod
     def of(cls, options: Options) -> Self:
@@ -63,6 +66,8 @@ class OptionsRecord(Schema):
             clip_overlap=options.clip_overlap,
             mirror=options.mirror,
             by_slice=options.by_slice,
+            precision=options.precision,
+            batch=options.batch,
         )
 
     @property
@@ -79,6 +84,8 @@ class OptionsRecord(Schema):
             clip_overlap=self.clip_overlap,
             mirror=self.mirror,
             by_slice=self.by_slice,
+            precision=self.precision,
+            batch=self.batch,
             postprocessing=recipe.postprocessing,
         )
 
@@ -94,10 +101,10 @@ class StageRecord(Schema):
 
     start: int
     device: str
-    precision: Literal["float32", "bfloat16"]
+    precision: Precision
     batch: int
     window: tuple[int, ...] = ()
-    stitching: Literal["device", "memory", "disk"] = "device"
+    stitching: Stitching = "device"
 
 
 class DoubtRecord(Schema):

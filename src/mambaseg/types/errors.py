@@ -48,6 +48,10 @@ class OutOfMemoryError(MambasegError):
     """A device ran out of memory."""
 
 
+class DeviceLostError(MambasegError):
+    """A device that computed has failed."""
+
+
 class StoreError(MambasegError):
     """A store of corrections is damaged, or does not take or hold what was asked for."""
 
