@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mambaseg.types.errors import MambasegError
 from mambaseg.types.network_output import Regions, Softmax
 from mambaseg.types.recipe import Recipe
 
@@ -15,18 +14,7 @@ __all__ = ["labels_from_probabilities", "probabilities_of"]
 
 
 def probabilities_of(logits: Tensor, recipe: Recipe) -> Tensor:
-    """Turn logits (B, K, ...) into probabilities of the same shape, as the Recipe's output says.
-
-    Raises
-    ------
-    MambasegError
-        If a logit is not finite.
-    """
-    if not torch.isfinite(logits).all():
-        raise MambasegError(
-            f"The network {recipe.network!r} gave values that are not numbers. Check the image for "
-            "such values, or use another device or model."
-        )
+    """Turn logits (B, K, ...) into probabilities of the same shape, as the Recipe's output says."""
     return logits.softmax(dim=1) if isinstance(recipe.output, Softmax) else logits.sigmoid()
 
 

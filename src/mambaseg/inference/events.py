@@ -70,7 +70,8 @@ class Progress:
 class Chunk:
     """Final labels of the frames, or slices of a volume, from `start` to `stop` (exclusive).
 
-    Their shape is (T, Y, X) or (Z, Y, X); a still image is one frame.
+    Their shape is (T, Y, X) or (Z, Y, X); a still image is one frame. Of a time
+    series of volumes they are whole volumes, (T, Z, Y, X).
     """
 
     start: int

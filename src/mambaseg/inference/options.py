@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mambaseg.inference.settings import Precision
 from mambaseg.types.postprocessing import PostProcessing
 
 __all__ = ["Options"]
@@ -24,7 +25,8 @@ class Options:
     box : tuple of slice or None
         Rows and columns (y, x) of a film or picture, or slices, rows and columns
         (z, y, x) of a volume, with a start and a stop each: only what lies inside
-        is segmented, the rest stays background. The network sees what lies inside alone.
+        gets labels, the rest stays background. The network sees what it always does:
+        whole pictures, or of a volume half a window around the box.
     clip_overlap : int or None
         Frames that successive clips of a video model share.
     mirror : bool or None
@@ -34,6 +36,12 @@ class Options:
         Have a model for pictures segment a volume, one slice after another.
     postprocessing : PostProcessing or None
         In the place of the Recipe's.
+    precision : {"float32", "bfloat16"} or None
+        Of the network's products; the scans' states are float32 with either. None:
+        bfloat16 where the device computes it, and float32 if that fails.
+    batch : int or None
+        Clips, pictures or windows in one call of the network. None: 1 on the CPU,
+        where more gain nothing, and 4 elsewhere.
     """
 
     frames: range | None = None
@@ -43,3 +51,5 @@ class Options:
     mirror: bool | None = None
     by_slice: bool = False
     postprocessing: PostProcessing | None = None
+    precision: Precision | None = None
+    batch: int | None = None

@@ -9,11 +9,12 @@ from pydantic import Field
 from mambaseg.inference.doubt import Doubt
 from mambaseg.inference.options import Options
 from mambaseg.inference.rungs import Rung
+from mambaseg.inference.settings import Precision, Stitching
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import Schema, VersionedSchema
 from mambaseg.types.segmentation import Provenance
 
-__all__ = ["DoubtRecord", "InputRecord", "OptionsRecord", "RunRecord"]
+__all__ = ["DoubtRecord", "InputRecord", "OptionsRecord", "RunRecord", "StageRecord"]
 
 
 class InputRecord(Schema):
@@ -51,6 +52,8 @@ class OptionsRecord(Schema):
     clip_overlap: int | None = None
     mirror: bool | None = None
     by_slice: bool = False
+    precision: Precision | None = None
+    batch: int | None = None
 
     @classmethod
     def of(cls, options: Options) -> Self:
@@ -63,6 +66,8 @@ class OptionsRecord(Schema):
             clip_overlap=options.clip_overlap,
             mirror=options.mirror,
             by_slice=options.by_slice,
+            precision=options.precision,
+            batch=options.batch,
         )
 
     @property
@@ -79,8 +84,27 @@ class OptionsRecord(Schema):
             clip_overlap=self.clip_overlap,
             mirror=self.mirror,
             by_slice=self.by_slice,
+            precision=self.precision,
+            batch=self.batch,
             postprocessing=recipe.postprocessing,
         )
+
+
+class StageRecord(Schema):
+    """How a part of a run was computed; fields beside `start` are those of `Settings`.
+
+    Parameters
+    ----------
+    start : int
+        The first frame or slice that it made final.
+    """
+
+    start: int
+    device: str
+    precision: Precision
+    batch: int
+    window: tuple[int, ...] = ()
+    stitching: Stitching = "device"
 
 
 class DoubtRecord(Schema):
@@ -127,8 +151,9 @@ class RunRecord(VersionedSchema):
         What computed, and how.
     threads : int
         Of the processor.
-    settings : dict
-        How it was computed in the end: device, precision, batch, window, stitching.
+    stages : tuple of StageRecord
+        How it was computed from which frame or slice on: one, and another for each
+        time that memory or numbers did not suffice.
     choices : dict
         Frames, windows, overlap and other choices of the run.
     adapted : tuple of str
@@ -153,7 +178,7 @@ class RunRecord(VersionedSchema):
     backend: str
     precision: str
     threads: int = 0
-    settings: dict[str, Any] = Field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
     choices: dict[str, Any] = Field(default_factory=dict)
     adapted: tuple[Rung, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)

@@ -113,18 +113,14 @@ def differences(record: RunRecord, now: RunRecord) -> list[str]:
     Returns
     -------
     list of str
-        One sentence for each version, device, backend, precision, number of threads
-        or setting that is another.
+        One sentence for each version, device, backend, precision or number of
+        threads that is another.
     """
     pairs = [
         ("device", record.device, now.device),
         ("scan backend", record.backend, now.backend),
         ("precision", record.precision, now.precision),
         ("number of threads", record.threads, now.threads),
-        *(
-            (f"setting {name}", record.settings.get(name), now.settings.get(name))
-            for name in sorted({*record.settings, *now.settings} - {"device", "precision"})
-        ),
         *(
             (f"version of {name}", record.versions.get(name), now.versions.get(name))
             for name in sorted({*record.versions, *now.versions})

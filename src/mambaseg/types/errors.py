@@ -52,6 +52,10 @@ class EngineLostError(MambasegError):
     """The process that segments ended in the middle of its work, or could not begin."""
 
 
+class DeviceLostError(MambasegError):
+    """A device that computed has failed."""
+
+
 class StoreError(MambasegError):
     """A store of corrections is damaged, or does not take or hold what was asked for."""
 

@@ -1,0 +1,111 @@
+"""Overlapping windows put together, holding only the rows that windows are still to come for."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mambaseg.types.errors import OutputError
+
+__all__ = ["Stitcher"]
+
+PIECE_BYTES = 32 * 2**20
+"""Rows are handed out in pieces of about this size."""
+
+
+class Stitcher:
+    """Weighted means of windows' logits, row by row.
+
+    Windows come in the order of their first row, which is along the first axis
+    of a volume (z) or picture (y).
+
+    Parameters
+    ----------
+    classes : int
+        Channels K of the logits.
+    size : tuple of int
+        Rows of a window, and the whole length of each other axis.
+    first : int
+        Row at which the first window begins.
+    device : torch.device
+        Where the sums lie.
+    on_disk : bool
+        Whether they lie in a temporary file instead.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        size: tuple[int, ...],
+        first: int = 0,
+        *,
+        device: torch.device | None = None,
+        on_disk: bool = False,
+    ) -> None:
+        rows, *rest = size
+        self._first = first
+        shape = (rows, classes, *rest)
+        self._sums = _on_disk(shape) if on_disk else torch.zeros(shape, device=device)
+        self._weights = torch.zeros((rows, 1, *rest), device=self._sums.device)
+
+    def add(self, place: tuple[slice, ...], logits: Tensor, weights: Tensor) -> None:
+        """Add a window.
+
+        Parameters
+        ----------
+        place : tuple of slice
+            Where it lies.
+        logits : Tensor, shape (K, ...)
+        weights : Tensor, shape (...)
+            On the device of the sums.
+        """
+        rows = slice(place[0].start - self._first, place[0].stop - self._first)
+        logits = logits.to(self._sums.device).transpose(0, 1)
+        weights = weights[:, None]
+        self._sums[(rows, slice(None), *place[1:])].addcmul_(logits, weights)
+        self._weights[(rows, slice(None), *place[1:])] += weights
+
+    def take(self, until: int) -> Iterator[Tensor]:
+        """Hand out the rows ahead of `until`, to which no window will add, in order.
+
+        Yields
+        ------
+        Tensor, shape (rows, K, ...)
+            Mean logits of some rows.
+        """
+        count = until - self._first
+        per_row = self._sums[0].numel() * self._sums.element_size()
+        step = max(1, PIECE_BYTES // per_row)
+        for start in range(0, count, step):
+            rows = slice(start, min(start + step, count))
+            yield self._sums[rows] / self._weights[rows]
+        for held in (self._sums, self._weights):
+            _move_up(held, count)
+        self._first = until
+
+
+def _move_up(rows: Tensor, count: int) -> None:
+    """Move all but the first rows to the front, without a copy of them all; zeros follow."""
+    kept = len(rows) - count
+    for start in range(0, kept, count):
+        stop = min(start + count, kept)
+        rows[start:stop] = rows[start + count : stop + count]
+    rows[kept:] = 0
+
+
+def _on_disk(shape: tuple[int, ...]) -> Tensor:
+    """Make zeros in a file that goes when they do."""
+    try:
+        file = tempfile.TemporaryFile(prefix="mambaseg-sums-")  # noqa: SIM115 - memmap holds it
+        file.truncate(math.prod(shape) * 4)
+        return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
+    except OSError as error:
+        raise OutputError(
+            f"Cannot keep the sums of windows in the temporary folder {tempfile.gettempdir()}: "
+            f"{error.strerror or error}. Make room there, or set TMPDIR to another folder."
+        ) from error
