@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def adapted(events: list[Event]) -> list[str]:
 def whole(events: list[Event]) -> np.ndarray:
     """The labels of the chunks, each frame or slice once."""
     chunks = [event for event in events if isinstance(event, Chunk)]
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert before.stop == after.start
     return np.concatenate([chunk.labels for chunk in chunks])
 
