@@ -101,9 +101,9 @@ def _move_up(rows: Tensor, count: int) -> None:
 def _on_disk(shape: tuple[int, ...]) -> Tensor:
     """Make zeros in a file that goes when they do."""
     try:
-        file = tempfile.TemporaryFile(prefix="mambaseg-sums-")  # noqa: SIM115 - memmap holds it
-        file.truncate(math.prod(shape) * 4)
-        return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
+        with tempfile.TemporaryFile(prefix="mambaseg-sums-") as file:
+            file.truncate(math.prod(shape) * 4)
+            return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
     except OSError as error:
         raise OutputError(
             f"Cannot keep the sums of windows in the temporary folder {tempfile.gettempdir()}: "

@@ -149,7 +149,9 @@ class _Home:
     def labels(self, row: int, probabilities: torch.Tensor) -> list[NDArray[np.uint8]]:
         """Take in rows; give whole slices."""
         skipped = max(0, min(self.first_row - row, len(probabilities)))
-        found = []
+        found: list[NDArray[np.uint8]] = []
+        if skipped == len(probabilities):
+            return found
         for inner in self._homing.push(row + skipped, probabilities[skipped:]):
             found += [*self._background(self._box[0].start), self._whole(inner)]
             self._next += len(inner)
