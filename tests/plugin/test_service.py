@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QPushButton
 
 from mambaseg.inference import Adapted, Doubt, Engine, Estimate

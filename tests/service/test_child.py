@@ -214,8 +214,7 @@ def test_cancelling_at_every_tenth_percent_leaves_a_service_that_works(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
 def test_out_of_memory_ends_the_job_and_says_so(model: TrainedModel) -> None:
-    limit = 700 * 2**20
-    service = ChildProcessService(memory_limit=limit)
+    service = ChildProcessService(memory_limit=1)  # that is, little more than it holds
     big, small = Listener(), Listener()
     try:
         clip = random_clip(1, (6144, 8192))
@@ -228,7 +227,7 @@ def test_out_of_memory_ends_the_job_and_says_so(model: TrainedModel) -> None:
         told = SimpleQueue[MemoryUse]()
         service.memory(told.put)
         use = told.get(timeout=20)
-        assert limit <= (use.limit_bytes or 0) < 2 * limit
+        assert 2**29 < (use.limit_bytes or 0) < 2**31
         assert use.used_bytes < (use.limit_bytes or 0)
     finally:
         service.close()

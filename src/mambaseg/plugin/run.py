@@ -216,7 +216,8 @@ class Run:
     def _stop(self) -> None:
         kept = self._placed
         self._end(replace=True)
-        self.text = f"Stopped; {kept} of {self.total} {self.unit} are finished and kept."
+        count = self._shape()[0] if self.unit == "windows" else self.total
+        self.text = f"Stopped; {kept} of {count} {self._word}s are finished and kept."
         if not kept:
             self.text = f"Stopped before a {self._word} was finished; nothing was changed."
         if self._reason:

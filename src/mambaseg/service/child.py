@@ -13,7 +13,7 @@ from typing import Any
 
 from mambaseg.service.channel import Channel, ChannelClosed
 from mambaseg.service.child_job import ChildJob
-from mambaseg.service.environment import LIMIT, SCRATCH
+from mambaseg.service.environment import LIMIT, NO_MEMORY, SCRATCH
 from mambaseg.service.limits import limit_memory, memory_use
 from mambaseg.service.messages import Answer, Do, Hello, Question, portable
 from mambaseg.service.running import Engines, get_ready
@@ -47,13 +47,17 @@ class Child:
                 self._take(self._channel.receive())
         except ChannelClosed:
             leave(0)
+        except MemoryError:
+            leave(NO_MEMORY)
         except BaseException:  # without this thread nothing could end it
             traceback.print_exc()
             leave(1)
 
     def work(self) -> None:
         """Run jobs as they come."""
-        self._channel.send(Hello(get_ready()))
+        ready = get_ready()
+        self._in_force = limit_memory(self._limit)  # which an estimate, too, goes by
+        self._channel.send(Hello(ready))
         while True:
             job = self._jobs.get()
             self._in_force = limit_memory(self._limit)

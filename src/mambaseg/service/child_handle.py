@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from mambaseg.service.channel import Channel, ChannelClosed
-from mambaseg.service.environment import make_scratch, start
+from mambaseg.service.environment import NO_MEMORY, make_scratch, start
 from mambaseg.service.events import Ready
 from mambaseg.service.job import Job
 from mambaseg.service.messages import Answer, Hello, Question, Stop
@@ -158,6 +158,8 @@ class ChildHandle:
         how = f"ended with code {code}"
         if code == -getattr(signal, "SIGKILL", 9):
             how = "was ended by the system, most likely because memory ran out"
+        elif code == NO_MEMORY:
+            how = "ran out of memory"
         elif code < 0:
             with suppress(ValueError):
                 how = f"crashed ({signal.Signals(-code).name})"

@@ -29,6 +29,7 @@ from mambaseg.service.messages import (
 from mambaseg.service.remote_array import RemoteArray
 from mambaseg.service.running import Engines, Outcome, runs_on, stream
 from mambaseg.service.slots import SharedBlock
+from mambaseg.types.errors import OutOfMemoryError
 
 __all__ = ["ChildJob"]
 
@@ -73,6 +74,9 @@ class ChildJob:
             self._channel.send(SlotsHeld())
             try:
                 self._run(engines, block)
+            except (MemoryError, SystemError) as error:
+                # The latter is what C code leaves where it could not even make its error.
+                problem = portable(_no_memory(self._do, error))
             except Exception as error:
                 problem = portable(error)  # which lets go of the frames that hold slots
             finally:
@@ -86,7 +90,9 @@ class ChildJob:
         for slot in range(len(slots)):
             self._free.put(slot)
         self._array = RemoteArray(do.image.array, block.array(do.planes), self._want)  # type: ignore[arg-type]
-        image = replace(do.image, array=self._array)
+        # A network reads a film piece by piece, the rest as a whole and more than once.
+        film = do.image.kind == "video"
+        image = replace(do.image, array=self._array if film else np.asarray(self._array[:]))
         engine = engines.only_on(do.device)
         self._channel.send(Began(runs_on(engine)))
         for event in stream(engine, image, do.model, do.options, self._token):
@@ -106,3 +112,13 @@ class ChildJob:
                 self._channel.send(Piece(slot, piece.size))
             event = replace(event, labels=_NO_LABELS)
         self._channel.send(Told(event))
+
+
+def _no_memory(do: Do, error: Exception) -> OutOfMemoryError:
+    short = OutOfMemoryError(
+        f"The memory did not suffice for {do.image.source or 'the image'} of shape "
+        f"{do.image.array.shape}. What was finished is kept. Close other programs, or choose "
+        "fewer frames or a smaller model, and run again."
+    )
+    short.__cause__ = error
+    return short

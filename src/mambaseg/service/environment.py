@@ -12,13 +12,16 @@ from typing import BinaryIO, cast
 from mambaseg.service.limits import parse_size
 from mambaseg.types.errors import InvalidOptionError
 
-__all__ = ["LIMIT", "SCRATCH", "chosen_limit", "make_scratch", "start"]
+__all__ = ["LIMIT", "NO_MEMORY", "SCRATCH", "chosen_limit", "make_scratch", "start"]
 
 SCRATCH = "MAMBASEG_SCRATCH"
 """Names the folder for temporary files of the process; set for it alone."""
 
 LIMIT = "MAMBASEG_SERVICE_LIMIT"
 """How many bytes it may hold; set for it alone."""
+
+NO_MEMORY = 112
+"""What it ends with where there is no memory even to listen."""
 
 _USERS_LIMIT = "MAMBASEG_MEMORY_LIMIT"
 

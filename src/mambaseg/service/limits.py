@@ -6,14 +6,15 @@ Linux alone enforces such a limit by the address space. On macOS and Windows the
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+
+import psutil
 
 from mambaseg.service.events import MemoryUse
 
 __all__ = ["limit_memory", "memory_use", "parse_size"]
 
 _GIB = 2**30
-_LEAST = 256 * 2**20
+_LEAST = 512 * 2**20
 _UNITS = {"": _GIB, "G": _GIB, "GB": _GIB, "GIB": _GIB, "M": 2**20, "MB": 2**20, "MIB": 2**20}
 
 
@@ -34,7 +35,7 @@ def parse_size(text: str) -> int:
 
 def memory_use(limit: int | None) -> MemoryUse:
     """Say what this process holds."""
-    return MemoryUse(_held()[1], limit)
+    return MemoryUse(psutil.Process().memory_info().rss, limit)
 
 
 def limit_memory(wanted: int | None) -> int | None:
@@ -43,7 +44,7 @@ def limit_memory(wanted: int | None) -> int | None:
     Parameters
     ----------
     wanted : int or None
-        Bytes, of which there are at least 256 MiB more than it holds already; None
+        Bytes, of which there are at least 512 MiB more than it holds already; None
         for what it holds and all that is free but a tenth, which is at least 1 GiB.
 
     Returns
@@ -51,49 +52,24 @@ def limit_memory(wanted: int | None) -> int | None:
     int or None
         The limit; None where none can be set.
     """
-    if sys.platform != "linux" or _uses_cuda():
+    import torch
+
+    # CUDA maps the device's memory into the address space, too.
+    if sys.platform != "linux" or torch.cuda.is_available():
         return None
     import resource
 
     import scipy.linalg  # noqa: F401 - numba loads it, and its BLAS waits forever for memory
 
-    mapped, held = _held()
-    free = _free()
-    limit = wanted or held + max(free // 2, free - max(free // 10, _GIB))
-    limit = max(limit, held + _LEAST)
-    # What is mapped counts, and libraries map more than they hold.
+    from mambaseg.inference.free_memory import free_bytes
+
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    soft = mapped - held + limit
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))  # so that the last one doesn't count
+    now, free = psutil.Process().memory_info(), free_bytes(torch.device("cpu"))
+    limit: int = wanted or now.rss + max(free // 2, free - max(free // 10, _GIB))
+    limit = max(limit, now.rss + _LEAST)
+    soft = now.vms - now.rss + limit  # what is mapped counts, which is more than what is held
     if hard != resource.RLIM_INFINITY:
         soft = min(soft, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     return limit
-
-
-def _uses_cuda() -> bool:
-    """Whether device memory, too, is mapped into this process."""
-    import torch
-
-    return torch.cuda.is_available()
-
-
-def _held() -> tuple[int, int]:
-    """Bytes that are mapped, and those that are in memory."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0, 0
-    try:
-        mapped, held = Path("/proc/self/statm").read_text(encoding="ascii").split()[:2]
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak, peak
-    return int(mapped) * resource.getpagesize(), int(held) * resource.getpagesize()
-
-
-def _free() -> int:
-    """Bytes that could be had without swapping."""
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 4 * _GIB

@@ -89,17 +89,17 @@ def stream(
     engine: Engine, image: MedicalImage, model: TrainedModel, options: Options, token: CancelToken
 ) -> Iterator[Outcome]:
     """Segment, giving what a job's listener is told; errors are the engine's."""
-    chunk: Chunk | None = None
+    chunks: list[Chunk] = []
     for event in engine.stream(image, model, options, cancel=token):
         if isinstance(event, Chunk):
-            chunk = event
+            chunks.append(event)
         elif isinstance(event, Progress):
             far = (event.done, event.total, event.seconds, event.unit)
-            if chunk is None:
-                yield Advanced(*far)
-            else:
+            for chunk in chunks:
                 yield FramesDone(*far, chunk.start, chunk.stop, chunk.labels)
-            chunk = None
+            if not chunks:
+                yield Advanced(*far)
+            chunks.clear()
         elif isinstance(event, Adapted):
             yield event
         else:
