@@ -169,7 +169,8 @@ def test_estimate_ladder_and_doubt_are_shown(desk: Any, notices: list[str]) -> N
     table = doubt.table
     listed = [table.item(row, 0).text() for row in range(table.rowCount())]
     assert listed[:3] == ["frame 2", "frame 5", "frame 7"]
-    assert table.cellWidget(0, 1).value() == 97
+    assert table.item(0, 1).text() == "97"
+    assert table.cellWidget(0, 2).value() == 97
 
     def shown() -> int:
         return round(image.world_to_data((*desk.viewer.dims.point,))[0])

@@ -6,12 +6,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QLabel,
-    QProgressBar,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from mambaseg.inference import Doubt
+from mambaseg.plugin.parts import ProgressBar
 
 if TYPE_CHECKING:
     import napari
@@ -43,7 +43,14 @@ class DoubtList(QWidget):
     ----------
     viewer : napari.Viewer
         Whose slider moves.
+
+    Signals
+    -------
+    appeared
+        There is something to look at now.
     """
+
+    appeared = Signal()
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
@@ -51,7 +58,7 @@ class DoubtList(QWidget):
         self._layer: weakref.ref[Labels] | None = None
         self._frames: list[int] = []
         title = QLabel("Look at these first:")
-        self.table = QTableWidget(0, 2)
+        self.table = QTableWidget(0, 3)
         self.table.setAccessibleName("Frames to look at first")
         self.table.setToolTip("Click, or use the arrow keys, to show a frame")
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -65,7 +72,8 @@ class DoubtList(QWidget):
             columns.hide()
             rows.hide()
             columns.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-            columns.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+            columns.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+            columns.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
             rows.setDefaultSectionSize(_ROW_HEIGHT)
         self.table.currentCellChanged.connect(self._go_to)
         self.table.cellClicked.connect(self._go_to)  # the current one, again
@@ -93,6 +101,8 @@ class DoubtList(QWidget):
         self.table.blockSignals(False)
         self.table.setFixedHeight(min(len(frames), _ROWS) * _ROW_HEIGHT + 4)
         self.setVisible(bool(frames))
+        if frames:
+            self.appeared.emit()
 
     def _fill(self, place: int, frame: int, doubt: Any) -> None:
         index = frame - doubt.first
@@ -102,14 +112,18 @@ class DoubtList(QWidget):
         item.setToolTip(why)
         item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{item.text()}, doubt {percent} %")
         self.table.setItem(place, 0, item)
-        bar = QProgressBar()
-        bar.setRange(0, 100)
-        bar.setValue(percent)
-        bar.setFormat("%v")
+        number = QTableWidgetItem(str(percent))
+        number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        number.setToolTip(why)
+        self.table.setItem(place, 1, number)
+        bar = ProgressBar()
+        bar.setMaximumHeight(_ROW_HEIGHT)
+        bar.setStyleSheet(f"{bar.styleSheet()} QProgressBar {{ margin: 6px 4px; }}")
+        bar.show_progress(percent, 100)
         bar.setToolTip(why)
         bar.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # a click is the row's
         bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setCellWidget(place, 1, bar)
+        self.table.setCellWidget(place, 2, bar)
 
     def _go_to(self, place: int, *_: int) -> None:
         layer = self._layer() if self._layer is not None else None

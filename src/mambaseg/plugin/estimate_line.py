@@ -49,7 +49,7 @@ class EstimateLine(Note):
 
         def told(estimate: Estimate) -> None:
             if isalive(self) and number == self._number:
-                self.setText(estimate.text)
+                self.setText(estimate.text[:1].upper() + estimate.text[1:])
 
         def failed(error: Exception) -> None:  # the run will say why
             if isalive(self) and number == self._number:

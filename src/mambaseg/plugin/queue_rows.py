@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from mambaseg.plugin.parts import row
 from mambaseg.session import Job, SegmentationService
@@ -48,11 +48,9 @@ class QueueRows(QWidget):
 class _JobRow(QWidget):
     def __init__(self, place: int, job: Job) -> None:
         super().__init__()
-        name = QLabel(f"Next: {job.name}" if place == 1 else f"{place}. {job.name}")
+        name = QElidingLabel(f"Next: {job.name}" if place == 1 else f"{place}. {job.name}")
         name.setToolTip(job.name)
-        name.setMinimumWidth(0)
         name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         remove = QPushButton("Remove")
         remove.setToolTip("Take it out of the queue")
         remove.setAccessibleName(f"Remove {job.name} from the queue")

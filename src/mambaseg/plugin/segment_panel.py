@@ -90,6 +90,7 @@ class SegmentPanel(Panel):
         self.needs = EstimateLine(self.session, self._request)
         self.view = RunView(self._viewer, self.session, self._start)
         self.view.changed.connect(self._show_run)
+        self.view.doubt.appeared.connect(lambda: self.bring_into_sight(self.view.doubt))
         self.run_button, self.cancel_button = self.view.run_button, self.view.cancel_button
         self.bar, self.progress = self.view.bar, self.view.progress
         for key, slot in (("Ctrl+Return", self._start), ("Ctrl+.", self.view.cancel)):
