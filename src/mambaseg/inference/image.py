@@ -105,9 +105,7 @@ def predict_tiled(
     weights = window_weights(tile, "gaussian").to(device)
     singles = [frames[place : place + 1] for place in range(len(frames))]
     for frame, x in ahead(_reader(image, recipe, size), singles):
-        sums = Stitcher(
-            recipe.out_channels, (tile[0], size[1]), device=device, on_disk=stitching == "disk"
-        )
+        sums = Stitcher(recipe.out_channels, size[1:], weights, on_disk=stitching == "disk")
         found: list[NDArray[np.uint8]] = []
         for row, end in zip(rows, ends, strict=True):
             for first in range(0, len(row), batch):
@@ -115,7 +113,7 @@ def predict_tiled(
                 group = row[first : first + batch]
                 logits = forward(torch.stack([x[0][:, *place] for place in group]))
                 for place, one in zip(group, logits, strict=True):
-                    sums.add(place, one, weights)
+                    sums.add(place, one)
             found += [_decide(mean, recipe) for mean in sums.take(end)]
         yield frame, np.concatenate(found)[None]
 
