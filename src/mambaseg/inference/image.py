@@ -117,9 +117,7 @@ def predict_tiled(
     weights = window_weights(tile, "gaussian").to(device)
     singles = runs((frame for frame in frames if frame not in skip), longest=1)
     for frame, x in ahead(_reader(image, recipe, size, forward), singles):
-        sums = Stitcher(
-            recipe.out_channels, (tile[0], size[1]), device=device, on_disk=stitching == "disk"
-        )
+        sums = Stitcher(recipe.out_channels, size[1:], weights, on_disk=stitching == "disk")
         found: list[NDArray[np.uint8]] = []
         thinned = meter.rows(frame.start, size) if meter is not None else None
         for row, end in zip(rows, ends, strict=True):
@@ -128,7 +126,7 @@ def predict_tiled(
                 group = row[first : first + batch]
                 logits = forward(torch.stack([x[0][:, *place] for place in group]))
                 for place, one in zip(group, logits, strict=True):
-                    sums.add(place, one, weights)
+                    sums.add(place, one)
             for mean in sums.take(end):
                 probabilities = probabilities_of(mean, recipe)
                 found.append(labels_from_probabilities(probabilities, recipe))

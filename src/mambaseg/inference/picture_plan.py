@@ -67,7 +67,7 @@ class PicturePlan:
         shape = (settings.batch, channels, *(settings.window or self._input.size))
         ahead = 3 * 4 * (y * x * channels if settings.window else math.prod(shape))
         read = 4 * settings.batch * channels * y * x
-        return Needs(shape, 4 * rows * x * (classes + 1), read + ahead)
+        return Needs(shape, 4 * rows * x * classes, read + ahead)
 
     def choices(self, settings: Settings) -> dict[str, Any]:
         """See `Plan.choices`."""

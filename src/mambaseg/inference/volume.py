@@ -108,11 +108,7 @@ def predict_volume(
     sums: Stitcher | None = None
     for layer, top, until in zip(layers, tops, tops[1:], strict=False):
         sums = sums or Stitcher(
-            recipe.out_channels,
-            (weights.shape[0], *grid.size[1:]),
-            top,
-            device=device,
-            on_disk=stitching == "disk",
+            recipe.out_channels, grid.size[1:], weights, top, on_disk=stitching == "disk"
         )
         for first in range(0, len(layer), batch):
             cancel.check()
@@ -120,7 +116,7 @@ def predict_volume(
             x = torch.stack([volume.window(place) for place in group])
             logits = forward(x, mirror_axes)
             for place, one in zip(group, logits, strict=True):
-                sums.add(grid.stored(place), grid.turned_back(one), weights)
+                sums.add(grid.stored(place), grid.turned_back(one))
             del x, logits
             done += len(group)
             if first + batch < len(layer):
@@ -161,7 +157,9 @@ class _Home:
     def labels(self, row: int, probabilities: torch.Tensor) -> list[NDArray[np.uint8]]:
         """Take in rows; give whole slices."""
         skipped = max(0, min(self.first_row - row, len(probabilities)))
-        found = []
+        found: list[NDArray[np.uint8]] = []
+        if skipped == len(probabilities):
+            return found
         for inner in self._homing.push(row + skipped, probabilities[skipped:]):
             found += [*self._background(self._box[0].start), self._whole(inner)]
             self._next += len(inner)

@@ -75,7 +75,7 @@ class VolumePlan:
         channels, classes = len(self.recipe.channels), self.recipe.out_channels
         grid, window = self._grid, settings.window
         rows = window[grid.order.index(0)]
-        sums = 4 * (classes + 1) * rows * math.prod(grid.size[1:])
+        sums = 4 * classes * rows * math.prod(grid.size[1:])
         resampled = channels * math.prod(grid.size) if grid.size != grid.box_shape else 0
         channel = 2 * math.prod(grid.box_shape)  # in float32, twice, while it is measured
         labels = min(math.prod(grid.shape), 16 * 2**20)
