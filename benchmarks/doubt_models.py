@@ -15,8 +15,9 @@ from torch import Tensor
 
 from mambaseg.data import read_image, read_segmentation
 from mambaseg.data.fitting import as_clip
-from mambaseg.data.preprocessing import network_frames, network_volume
+from mambaseg.data.preprocessing import network_frames
 from mambaseg.data.window import GreyWindow
+from mambaseg.inference.network_volume import NetworkVolume
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.trained_model import ModelCard, TrainedModel
@@ -59,12 +60,12 @@ def stems(folder: Path) -> list[str]:
 def sample(folder: Path, stem: str, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """What the network takes, (C, ...), and class values of its size."""
     image, mask = image_and_mask(folder, stem)
-    window = GreyWindow.of(image)
     wanted = torch.from_numpy(mask.astype(np.float32))[None, None]
     if recipe.input.kind == "volume":
-        return network_volume(np.asarray(image.array), window, recipe), wanted[0]
+        volume = NetworkVolume.of(image, recipe)
+        return volume.window(tuple(slice(0, n) for n in volume.grid.seen_size)), wanted[0]
     size = recipe.input.size
-    x = network_frames(as_clip(image).frames(0, 1), window, recipe, size)[0]
+    x = network_frames(as_clip(image).frames(0, 1), GreyWindow.of(image), recipe, size)[0]
     return x, F.interpolate(wanted, size, mode="nearest-exact")[0]
 
 

@@ -312,7 +312,8 @@ def main() -> int:
         return 0
     shared = next((argument for argument in arguments if Path(argument).is_dir()), "-")
     chosen = [name for name in PARTS if name in arguments] or list(PARTS)
-    return int(not all([PARTS[name](shared) for name in chosen]))
+    good = [PARTS[name](shared) for name in chosen]
+    return int(not all(good))
 
 
 if __name__ == "__main__":

@@ -51,9 +51,9 @@ def test_a_jump_is_in_most_doubt(other: torch.Tensor) -> None:
 def test_passes_that_disagree() -> None:
     frames = [disc(30, 40) for _ in range(6)]
     meter = DoubtMeter(Sigmoid(), "frames", range(6))
-    meter.compare(1, frames[1], frames[1])
-    meter.compare(3, frames[3], disc(30, 46))
-    meter.compare(3, frames[3], frames[3])  # the worst one counts
+    meter.compare(1, 2 * frames[1], 2.0, frames[1])
+    meter.compare(3, frames[3], 1.0, disc(30, 46))
+    meter.compare(3, frames[3], 1.0, frames[3])  # the worst one counts
     meter.add(0, torch.stack(frames))
     doubt = meter.doubt()
     assert doubt.disagreement is not None

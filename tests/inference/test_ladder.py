@@ -317,13 +317,16 @@ def test_a_device_that_fails_in_mid_run(
     def fail() -> None:
         raise RuntimeError(text + "\nCompile with ...")
 
-    engine, image, kept = Engine("cpu"), random_clip(20), []
+    engine, image = Engine("cpu"), random_clip(20)
+    kept: list[Chunk] = []
     expected = np.asarray(engine.segment(image, videos).labels)
     with monkeypatch.context() as patch:
         once(patch, Forward, "_run", fail, at=3)
         with pytest.raises(DeviceLostError, match=rf"device cpu .* failed .*{text}.*is kept"):
             kept.extend(e for e in engine.stream(image, videos) if isinstance(e, Chunk))
         assert engine.models == []
+    assert [chunk.stop for chunk in kept] == [3, 6]
+    np.testing.assert_array_equal(whole([*kept]), expected[:6])
     assert engine.segment(image, videos).labels.any()
 
 
@@ -349,7 +352,7 @@ def test_an_estimate_says_what_will_be_done(
     found = engine.estimate(image, volumes, EXACT)
     assert found.rungs == ()
     assert found.text.startswith(f"needs {found.needed_bytes / 1e9:.1f} GB, ")
-    assert found.needed_bytes > 100 * 2**20
+    assert found.needed_bytes > 80 * 2**20
     assert engine.models == [volumes.sha256]
     larger = engine.estimate(random_volume((100, 240, 240)), volumes, EXACT)
     assert larger.needed_bytes > found.needed_bytes

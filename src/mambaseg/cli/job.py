@@ -125,12 +125,11 @@ class SegmentationJob:
             If anything cannot be read, does not fit, or cannot be written.
         """
         image = read_case(files, channels or {}, str(model.path))
-        device, stages = self.device, None
+        device = self.device
         if record is not None:
             check_same_input(record, image)
-            stages = record.stages
-            if device == "auto" and stages and stages[0].device in available_devices():
-                device = stages[0].device
+            device = _device_of(record, device)
+        stages = record.stages if record is not None else ()
         events = Engine(device).stream(image, model, options, stages=stages)
         self._check_outputs()
         for note in image.notes:
@@ -189,6 +188,16 @@ class SegmentationJob:
                     )
             written.append(path)
         return written
+
+
+def _device_of(record: RunRecord, wanted: str) -> str:
+    """Give the device of a run that is done again, if there is one and no other is wanted."""
+    first = next((stage.settings.device for stage in record.stages), wanted)
+    return first if wanted == "auto" and first.partition(":")[0] in _kinds_of_device() else wanted
+
+
+def _kinds_of_device() -> set[str]:
+    return {name.partition(":")[0] for name in available_devices()}
 
 
 def _bar(title: str) -> tqdm[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken, Chunk, Unit
 from mambaseg.inference.forward import Forward
 from mambaseg.inference.plans import Needs, Step
@@ -26,6 +27,8 @@ class ClipPlan:
     recipe: Recipe
     finals: range
     overlap: int
+    skip: frozenset[int] = frozenset()
+    meter: DoubtMeter | None = None
     unit: Unit = "frames"
     stitches: bool = False
 
@@ -76,6 +79,8 @@ class ClipPlan:
             batch=settings.batch,
             cancel=cancel,
             start=start,
+            skip=self.skip,
+            meter=self.meter,
         ):
             chunk = Chunk(done.start, done.stop, labels)
             yield Step(done.stop - self.finals.start, len(self.finals), chunk)

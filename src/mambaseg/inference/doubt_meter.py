@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mambaseg.inference.boxes import WHOLE
 from mambaseg.inference.doubt import Doubt
 from mambaseg.types.network_output import NetworkOutput, Softmax
 
-__all__ = ["DoubtMeter"]
+__all__ = ["DoubtMeter", "RowsMeter"]
 
 _SIDE = 96
 """Pixels that the shorter side is thinned to, or some more: a third of the time, the same order."""
@@ -50,31 +51,55 @@ class DoubtMeter:
         What the probabilities are; Softmax's background is passed over.
     unit : {"frames", "slices"}
     frames : range
-        What the scores will be of.
+        What the scores will be of; what lies outside is passed over.
+    part : tuple of (float, float)
+        Along y and x the part of the picture that counts, from 0 to 1.
     """
 
     def __init__(
-        self, output: NetworkOutput, unit: Literal["frames", "slices"], frames: range
+        self,
+        output: NetworkOutput,
+        unit: Literal["frames", "slices"],
+        frames: range,
+        part: tuple[tuple[float, float], ...] = WHOLE,
     ) -> None:
         self._lead = 1 if isinstance(output, Softmax) else 0
         self._unit: Literal["frames", "slices"] = unit
         self._frames = frames
+        self._part = part
         self._entropy = self._unknown()
         self._disagreement = self._unknown()
         self._changes = self._unknown()  # from a frame to the next
         self._last: tuple[int, Tensor] | None = None
 
-    def compare(self, frame: int, one: Tensor, other: Tensor) -> None:
-        """Take probabilities (K, y, x) of one frame by two passes."""
-        place = frame - self._frames.start
-        passes = self._thinned(torch.stack([one, other]))
-        found = 1 - float(_dice(passes[0], passes[1], dims=(0, 1, 2)))
-        self._disagreement[place] = np.fmax(self._disagreement[place], found)
+    def compare(self, frame: int, summed: Tensor, weight: float, other: Tensor) -> None:
+        """Take the probabilities (K, y, x) of one frame by two passes.
+
+        Parameters
+        ----------
+        frame : int
+        summed : Tensor
+            Of earlier passes, times their weights.
+        weight : float
+            Sum of these.
+        other : Tensor
+            Of another pass.
+        """
+        if frame in self._frames:
+            one, two = (self._thinned(pass_[None]) for pass_ in (summed, other))
+            found = 1 - float(_dice(one / weight, two, dims=(0, 1, 2, 3)))
+            place = frame - self._frames.start
+            self._disagreement[place] = np.fmax(self._disagreement[place], found)
 
     def add(self, start: int, probabilities: Tensor) -> None:
         """Take the final probabilities (N, K, y, x) of the frames from `start` on."""
+        kept = range(start, start + len(probabilities))
+        kept = range(max(kept.start, self._frames.start), min(kept.stop, self._frames.stop))
+        if not kept:
+            return
+        probabilities = probabilities[kept.start - start : kept.stop - start]
+        start, first = kept.start, kept.start - self._frames.start
         classes = self._thinned(probabilities)
-        first = start - self._frames.start
         self._entropy[first : first + len(classes)] = _entropy(classes).cpu().numpy()
         if self._last is not None and self._last[0] == start - 1:
             classes = torch.cat([self._last[1], classes])
@@ -83,6 +108,11 @@ class DoubtMeter:
             changes = 1 - _dice(classes[:-1], classes[1:], dims=(1, 2, 3))
             self._changes[first : first + len(changes)] = changes.cpu().numpy()
         self._last = (start + len(probabilities) - 1, classes[-1:].clone())
+
+    def rows(self, frame: int, size: tuple[int, int]) -> RowsMeter:
+        """Take a frame (y, x) some rows at a time."""
+        step = max(1, min(size) // _SIDE)
+        return RowsMeter(self, frame, size[0], step)
 
     def doubt(self) -> Doubt:
         """Give the scores of what was taken so far."""
@@ -100,12 +130,42 @@ class DoubtMeter:
         return Doubt.combined(self._unit, self._frames.start, self._entropy, disagreement, jump)
 
     def _thinned(self, probabilities: Tensor) -> Tensor:
-        """Every nth pixel of the classes, (N, K, y, x)."""
+        """Give every nth pixel of the classes, (N, K, y, x)."""
         step = max(1, min(probabilities.shape[2:]) // _SIDE)
-        return probabilities[:, self._lead :, ::step, ::step].float().contiguous()
+        y, x = (
+            slice(int(start * length), max(math.ceil(stop * length), 1), step)
+            for (start, stop), length in zip(self._part, probabilities.shape[2:], strict=True)
+        )
+        return probabilities[:, self._lead :, y, x].float().contiguous()
 
     def _unknown(self) -> NDArray[np.float32]:
         return np.full(len(self._frames), np.nan, np.float32)
+
+
+class RowsMeter:
+    """Takes one frame's rows in turn, and gives a DoubtMeter the whole, thinned.
+
+    Parameters
+    ----------
+    meter : DoubtMeter
+    frame : int
+    rows : int
+        How many the frame has.
+    step : int
+        Which of them, and of the columns, are kept.
+    """
+
+    def __init__(self, meter: DoubtMeter, frame: int, rows: int, step: int) -> None:
+        self._meter, self._frame, self._rows, self._step = meter, frame, rows, step
+        self._kept: list[Tensor] = []
+        self._next = 0
+
+    def add(self, probabilities: Tensor) -> None:
+        """Take the next rows, shape (rows, K, x)."""
+        self._kept.append(probabilities[-self._next % self._step :: self._step, :, :: self._step])
+        self._next += len(probabilities)
+        if self._next == self._rows:
+            self._meter.add(self._frame, torch.cat(self._kept).transpose(0, 1)[None])
 
 
 def _dice(one: Tensor, other: Tensor, dims: tuple[int, ...]) -> Tensor:
@@ -131,4 +191,5 @@ def _entropy(classes: Tensor) -> Tensor:
         border[place] = unsure[place].flatten().topk(most).values.mean()
     sums = each.sum((2, 3))
     shares = sums / (sums + found.sum((2, 3)) + _LEAST_AREA * pixels)
-    return (border + shares.mean(dim=1)) / 2
+    entropy: Tensor = (border + shares.mean(dim=1)) / 2
+    return entropy

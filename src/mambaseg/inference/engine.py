@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mambaseg.inference.account import Account
 from mambaseg.inference.checks import check_shows_something
-from mambaseg.inference.devices import describe_device, resolve_device, scan_backend
+from mambaseg.inference.devices import resolve_device, scan_backend
 from mambaseg.inference.estimating import estimate
 from mambaseg.inference.events import CancelToken, Event, Finished
+from mambaseg.inference.finishing import finisher_for
 from mambaseg.inference.hosting import Hosting
 from mambaseg.inference.label_store import keep_labels, new_labels
 from mambaseg.inference.ladder import Ladder
 from mambaseg.inference.memory import Estimate
 from mambaseg.inference.options import Options
+from mambaseg.inference.pixel_hash import HashedImage
 from mambaseg.inference.plans import Plan, plan_for
 from mambaseg.inference.precision import precision_for
-from mambaseg.inference.record import RunRecord
 from mambaseg.inference.running import Run
-from mambaseg.inference.settings import Settings
+from mambaseg.inference.settings import Settings, Stage
 from mambaseg.inference.turns import Turns
 from mambaseg.types.errors import InvalidOptionError
 from mambaseg.types.image import MedicalImage
-from mambaseg.types.segmentation import Provenance, Segmentation
+from mambaseg.types.segmentation import Segmentation
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import check_trained, load_model
 
@@ -102,6 +102,7 @@ class Engine:
         options: Options | None = None,
         *,
         cancel: CancelToken | None = None,
+        stages: Sequence[Stage] = (),
     ) -> Iterator[Event]:
         """Segment an image, giving results as they become final.
 
@@ -121,6 +122,8 @@ class Engine:
         options : Options, optional
         cancel : CancelToken, optional
             Stops the work ahead of the next clip, frame or window.
+        stages : sequence of Stage
+            Those of a RunRecord, to compute as that run did.
 
         Yields
         ------
@@ -150,46 +153,34 @@ class Engine:
             suffice for a long film's labels. The chunks until then hold.
         """
         model, options = _checked(model), options or Options()
-        plan = plan_for(image, model.recipe, options)
-        ladder = self._ladder(plan, options)
-        return self._run(image, model, plan, ladder, self.backend, cancel or CancelToken())
+        hashed = HashedImage(image, options.frames)
+        plan = plan_for(hashed.image, model.recipe, options)
+        finisher = finisher_for(image, plan, options)
+        labels_shape: Any = image.array.shape[1:]
+        if image.kind == "image":
+            labels_shape = (1, *labels_shape)
+        account = Account(hashed, model, options, self.device, self.backend)
+        token = cancel or CancelToken()
 
-    def _run(
-        self,
-        image: MedicalImage,
-        model: TrainedModel,
-        plan: Plan,
-        ladder: Ladder,
-        backend: str,
-        cancel: CancelToken,
-    ) -> Iterator[Event]:
-        check_shows_something(image)
-        shape: Any = image.array.shape[1:]
-        shape = (1, *shape) if image.kind == "image" else shape
-        labels = new_labels(shape)
-        run = Run(plan, model, self._hosting, ladder, lambda c: keep_labels(labels, c), cancel)
-        with self._turns.turn(cancel):
-            yield from run.events()
-        record = RunRecord(
-            model=model.name,
-            weights_sha256=model.sha256,
-            versions={package: version(package) for package in ("mambaseg", "torch", "numpy")},
-            device=describe_device(self.device),
-            backend=backend,
-            precision=ladder.settings.precision,
-            choices=run.choices(),
-            adapted=tuple(ladder.rungs),
-            seconds={"loading": round(run.loading_seconds, 3), "total": round(run.seconds, 3)},
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        segmentation = Segmentation(
-            labels[0] if image.kind == "image" else labels,
-            image.axes.removeprefix("C"),
-            model.recipe.label_set,
-            image.geometry,
-            _provenance(record, run),
-        )
-        yield Finished(segmentation, None, record)
+        def events() -> Iterator[Event]:
+            check_shows_something(image)
+            labels = new_labels(labels_shape)
+            run = Run(
+                plan,
+                model,
+                self._hosting,
+                self._ladder(plan, options),
+                finisher,
+                lambda chunk: keep_labels(labels, chunk),
+                token,
+                stages,
+            )
+            with self._turns.turn(token):
+                yield from run.events()
+            yield account.finished(labels[0] if image.kind == "image" else labels, run)
+
+        self._ladder(plan, options)  # refuses what is not possible at once
+        return events()
 
     def segment(
         self,
@@ -223,22 +214,3 @@ def _checked(model: TrainedModel | str | os.PathLike[str]) -> TrainedModel:
         model = load_model(model)
     check_trained(model)
     return model
-
-
-def _provenance(record: RunRecord, run: Run) -> Provenance:
-    seconds = record.seconds["total"]
-    return Provenance(
-        model=record.model,
-        weights_sha256=record.weights_sha256,
-        versions=record.versions,
-        options={
-            "device": record.device,
-            "backend": record.backend,
-            "precision": record.precision,
-            **record.choices,
-            "adapted": list(record.adapted),
-            "seconds": seconds,
-            f"{run.plan.unit}_per_second": round(run.last.total / max(seconds, 1e-9), 2),
-        },
-        created=record.created,
-    )

@@ -15,7 +15,6 @@ from mambaseg.inference.memory import Estimate
 from mambaseg.inference.plans import Plan
 from mambaseg.inference.rungs import Rung
 from mambaseg.inference.settings import Settings
-from mambaseg.networks.forward_memory import forward_bytes
 from mambaseg.types.errors import MambasegError
 from mambaseg.types.recipe import Recipe
 
@@ -123,6 +122,8 @@ def _pass_bytes(
     made = recipe.model_dump_json(include={"network", "arguments", "channels", "labels", "output"})
     key = (made, input_shape, bfloat16)
     if key not in _passes:
+        from mambaseg.networks.forward_memory import forward_bytes  # a heavy import, seldom needed
+
         _passes[key] = forward_bytes(network, input_shape, bfloat16=bfloat16)
     return _passes[key]
 

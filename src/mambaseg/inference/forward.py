@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, combinations
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,9 @@ class NotFiniteError(MambasegError):
     """The network gave values that are not numbers."""
 
 
+Result = TypeVar("Result")
+
+
 @dataclass(frozen=True)
 class Forward:
     """Runs a network.
@@ -33,12 +38,15 @@ class Forward:
     kind : {"video", "image", "volume"}
         What it takes.
     precision : {"float32", "bfloat16"}
+    seconds : dict of str to float
+        What the network took, and what is timed beside it, is added here.
     """
 
     network: nn.Module
     device: torch.device
     kind: Kind
     precision: Precision = "float32"
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @torch.inference_mode()
     def __call__(self, x: Tensor, mirror_axes: Sequence[int] = ()) -> Tensor:
@@ -62,6 +70,18 @@ class Forward:
         UnsupportedImageError
             If the network does not take input of this length or size.
         """
+        return self.timed("network", lambda: self._mean(x, mirror_axes))
+
+    def timed(self, stage: str, function: Callable[[], Result]) -> Result:
+        """Call a function, and add what it took to a stage's seconds."""
+        begun = time.perf_counter()
+        try:
+            return function()
+        finally:
+            took = time.perf_counter() - begun
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + took
+
+    def _mean(self, x: Tensor, mirror_axes: Sequence[int]) -> Tensor:
         x = x.to(self.device)
         lead = x.ndim - (3 if self.kind == "volume" else 2)
         ways = mirrorings([axis + lead for axis in mirror_axes])

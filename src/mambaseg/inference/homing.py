@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -59,10 +59,20 @@ class Homing:
     recipe : Recipe
     first : int
         The first of the Z that is wanted.
+    tell : callable, optional
+        Is given each of the Z, and the probabilities (n, K, y, x) from there on.
     """
 
-    def __init__(self, rows: int, shape: tuple[int, ...], recipe: Recipe, first: int = 0) -> None:
+    def __init__(
+        self,
+        rows: int,
+        shape: tuple[int, ...],
+        recipe: Recipe,
+        first: int = 0,
+        tell: Callable[[int, Tensor], None] | None = None,
+    ) -> None:
         self._rows, self._shape, self._recipe = rows, shape, recipe
+        self._tell = tell
         # Where each slice lies among the rows, centres of the outermost voxels clamped.
         scale = rows / shape[0]
         self._at = [min(max((z + 0.5) * scale - 0.5, 0.0), rows - 1.0) for z in range(shape[0])]
@@ -100,7 +110,10 @@ class Homing:
         step = max(1, PIECE_BYTES // (4 * probabilities[0].numel()))
         for begin in range(0, len(ready), step):
             at = torch.tensor([self._at[z] - start for z in ready[begin : begin + step]])
-            yield labels_at_size(_between(probabilities, at), self._shape[1:], self._recipe)
+            slices = _between(probabilities, at)
+            if self._tell is not None:
+                self._tell(ready[begin], slices)
+            yield labels_at_size(slices, self._shape[1:], self._recipe)
         self._next += len(ready)
         keep = min(self.first_row, stop) - start
         self._held = probabilities[keep:].clone() if keep < len(probabilities) else None

@@ -13,8 +13,10 @@ from torch import Tensor
 from mambaseg.data.preprocessing import network_frames
 from mambaseg.data.window import GreyWindow
 from mambaseg.inference.classes import labels_from_probabilities, probabilities_of
+from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken
 from mambaseg.inference.forward import Forward
+from mambaseg.inference.frame_runs import runs
 from mambaseg.inference.homing import labels_at_size
 from mambaseg.inference.lookahead import ahead
 from mambaseg.inference.settings import Stitching
@@ -35,6 +37,8 @@ def predict_pictures(
     frames: range,
     cancel: CancelToken,
     batch: int = 1,
+    skip: frozenset[int] = frozenset(),
+    meter: DoubtMeter | None = None,
 ) -> Iterator[tuple[range, NDArray[np.uint8]]]:
     """Segment frames of a clip, each by itself and resized, with a network for pictures.
 
@@ -48,6 +52,10 @@ def predict_pictures(
         Whose input is an ImageInput.
     batch : int
         Frames that the network sees in one call.
+    skip : frozenset of int
+        Frames that are not wanted.
+    meter : DoubtMeter, optional
+        Is told the probabilities.
 
     Yields
     ------
@@ -64,10 +72,12 @@ def predict_pictures(
         If the network's output is not finite.
     """
     size = _input(recipe).size
-    groups = [frames[first : first + batch] for first in range(0, len(frames), batch)]
-    for group, x in ahead(_reader(image, recipe, size), groups):
+    groups = runs((frame for frame in frames if frame not in skip), longest=batch)
+    for group, x in ahead(_reader(image, recipe, size, forward), groups):
         cancel.check()
         probabilities = probabilities_of(forward(x), recipe)
+        if meter is not None:
+            meter.add(group.start, probabilities)
         yield group, labels_at_size(probabilities, image.spatial_shape, recipe)
 
 
@@ -81,6 +91,8 @@ def predict_tiled(
     cancel: CancelToken,
     batch: int = 1,
     stitching: Stitching = "device",
+    skip: frozenset[int] = frozenset(),
+    meter: DoubtMeter | None = None,
 ) -> Iterator[tuple[range, NDArray[np.uint8]]]:
     """Segment frames of a clip, each by itself, in overlapping tiles of its own pixels.
 
@@ -103,26 +115,24 @@ def predict_tiled(
     ends = [row[0][0].start for row in rows[1:]] + [size[0]]
     device = forward.device if stitching == "device" else torch.device("cpu")
     weights = window_weights(tile, "gaussian").to(device)
-    singles = [frames[place : place + 1] for place in range(len(frames))]
-    for frame, x in ahead(_reader(image, recipe, size), singles):
-        sums = Stitcher(
-            recipe.out_channels, (tile[0], size[1]), device=device, on_disk=stitching == "disk"
-        )
+    singles = runs((frame for frame in frames if frame not in skip), longest=1)
+    for frame, x in ahead(_reader(image, recipe, size, forward), singles):
+        sums = Stitcher(recipe.out_channels, size[1:], weights, on_disk=stitching == "disk")
         found: list[NDArray[np.uint8]] = []
+        thinned = meter.rows(frame.start, size) if meter is not None else None
         for row, end in zip(rows, ends, strict=True):
             for first in range(0, len(row), batch):
                 cancel.check()
                 group = row[first : first + batch]
                 logits = forward(torch.stack([x[0][:, *place] for place in group]))
                 for place, one in zip(group, logits, strict=True):
-                    sums.add(place, one, weights)
-            found += [_decide(mean, recipe) for mean in sums.take(end)]
+                    sums.add(place, one)
+            for mean in sums.take(end):
+                probabilities = probabilities_of(mean, recipe)
+                found.append(labels_from_probabilities(probabilities, recipe))
+                if thinned is not None:
+                    thinned.add(probabilities)
         yield frame, np.concatenate(found)[None]
-
-
-def _decide(rows: Tensor, recipe: Recipe) -> NDArray[np.uint8]:
-    """Class values (y, X) of mean logits (y, K, X)."""
-    return labels_from_probabilities(probabilities_of(rows, recipe), recipe)
 
 
 def _input(recipe: Recipe) -> ImageInput:
@@ -131,7 +141,7 @@ def _input(recipe: Recipe) -> ImageInput:
 
 
 def _reader(
-    image: MedicalImage, recipe: Recipe, size: tuple[int, int]
+    image: MedicalImage, recipe: Recipe, size: tuple[int, int], forward: Forward
 ) -> Callable[[range], Tensor]:
     """Give a function that reads frames as the network sees them, shape (T, C, y, x)."""
     window = GreyWindow.of(image)
@@ -139,4 +149,4 @@ def _reader(
     def read(frames: range) -> Tensor:
         return network_frames(image.frames(frames.start, frames.stop), window, recipe, size)
 
-    return read
+    return lambda frames: forward.timed("read", lambda: read(frames))

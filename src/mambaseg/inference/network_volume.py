@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -20,7 +21,9 @@ from mambaseg.types.intensity import Scaled
 from mambaseg.types.network_input import VolumeInput
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["NetworkVolume"]
+__all__ = ["NetworkVolume", "box_with_context"]
+
+Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class NetworkVolume:
     resampled: Tensor | None
 
     @classmethod
-    def of(cls, image: MedicalImage, recipe: Recipe) -> Self:
+    def of(cls, image: MedicalImage, recipe: Recipe, part: Box | None = None) -> Self:
         """Measure a volume, and resample it where the Recipe says so.
 
         Parameters
@@ -54,6 +57,9 @@ class NetworkVolume:
             Axes "CZYX".
         recipe : Recipe
             Whose input is a VolumeInput.
+        part : tuple of slice, optional
+            The box outside of which nothing is wanted: half a window around it is
+            looked at. Intensities are measured as ever.
         """
         wanted = recipe.input
         assert isinstance(wanted, VolumeInput)  # noqa: S101 - the plan chose by it
@@ -64,6 +70,10 @@ class NetworkVolume:
         channels = tuple(channel[grid.box] for channel in whole)
         window = GreyWindow.of(image) if isinstance(recipe.intensity, Scaled) else None
         scaling = VolumeScaling.of(channels, window, recipe.intensity)
+        if part is not None:
+            near = box_with_context(part, grid, wanted.patch_size)
+            grid = NetworkGrid.of(whole[0].shape, image.geometry, wanted, near)
+            channels = tuple(channel[grid.box] for channel in whole)
         resampled = None
         if grid.size != grid.box_shape:
             resampled = _resampled(channels, scaling, grid.size)
@@ -79,6 +89,19 @@ class NetworkVolume:
                 [self.scaling.channel(c[stored], i) for i, c in enumerate(self.channels)]
             )
         return self.grid.turned(x).contiguous()
+
+
+def box_with_context(part: Box, grid: NetworkGrid, window: Sequence[int]) -> Box:
+    """Give a box with half a window around it, as far as the network's own box reaches."""
+    found = []
+    for axis, (side, seen) in enumerate(zip(part, grid.box, strict=True)):
+        stored = window[grid.order.index(axis)] * grid.box_shape[axis] / grid.size[axis]
+        margin = math.ceil(stored / 2)
+        start = max(seen.start, side.start - margin)
+        stop = min(seen.stop, side.stop + margin)
+        # A box in the empty border is looked at for itself.
+        found.append(slice(start, stop) if start < stop else side)
+    return tuple(found)
 
 
 def _resampled(

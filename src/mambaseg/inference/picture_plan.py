@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken, Chunk, Unit
 from mambaseg.inference.forward import Forward
 from mambaseg.inference.image import predict_pictures, predict_tiled
@@ -28,6 +29,8 @@ class PicturePlan:
     recipe: Recipe
     finals: range
     unit: Unit
+    skip: frozenset[int] = frozenset()
+    meter: DoubtMeter | None = None
 
     @property
     def _input(self) -> ImageInput:
@@ -64,7 +67,7 @@ class PicturePlan:
         shape = (settings.batch, channels, *(settings.window or self._input.size))
         ahead = 3 * 4 * (y * x * channels if settings.window else math.prod(shape))
         read = 4 * settings.batch * channels * y * x
-        return Needs(shape, 4 * rows * x * (classes + 1), read + ahead)
+        return Needs(shape, 4 * rows * x * classes, read + ahead)
 
     def choices(self, settings: Settings) -> dict[str, Any]:
         """See `Plan.choices`."""
@@ -88,6 +91,8 @@ class PicturePlan:
                 batch=settings.batch,
                 stitching=settings.stitching,
                 cancel=cancel,
+                skip=self.skip,
+                meter=self.meter,
             )
         else:
             found = predict_pictures(
@@ -97,6 +102,8 @@ class PicturePlan:
                 frames=frames,
                 batch=settings.batch,
                 cancel=cancel,
+                skip=self.skip,
+                meter=self.meter,
             )
         for done, labels in found:
             chunk = Chunk(done.start, done.stop, labels)

@@ -50,7 +50,8 @@ class HashedImage:
         with self._lock:
             for place in range(frames.shape[1]):
                 if start + place == self._next < self._planes.stop:
-                    self._hash.update(np.ascontiguousarray(frames[:, place]))
+                    frame: Any = np.ascontiguousarray(frames[:, place])
+                    self._hash.update(frame)
                     self._next += 1
 
     def sha256(self) -> str:

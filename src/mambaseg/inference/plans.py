@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mambaseg.data.channel_names import arranged
 from mambaseg.data.fitting import as_clip, as_slices, check_fits
+from mambaseg.inference.boxes import check_box, part_of
 from mambaseg.inference.events import CancelToken, Chunk, Unit
 from mambaseg.inference.options import Options
+from mambaseg.inference.postprocessing import recipe_with
 from mambaseg.inference.settings import Settings
 from mambaseg.types.errors import InvalidOptionError
 from mambaseg.types.image import MedicalImage
@@ -17,6 +19,7 @@ from mambaseg.types.network_input import ImageInput, VideoInput, VolumeInput
 from mambaseg.types.recipe import Recipe
 
 if TYPE_CHECKING:
+    from mambaseg.inference.doubt_meter import DoubtMeter
     from mambaseg.inference.forward import Forward
 
 __all__ = ["Needs", "Plan", "Step", "plan_for"]
@@ -52,6 +55,14 @@ class Needs:
 
 class Plan(Protocol):
     """A segmentation that is ready to run."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """As it is followed, with the post-processing that was asked for."""
+
+    @property
+    def meter(self) -> DoubtMeter | None:
+        """What measures doubt while it runs."""
 
     @property
     def unit(self) -> Unit:
@@ -98,11 +109,13 @@ def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
         If an option does not fit the image or the Recipe.
     """
     from mambaseg.inference.clip_plan import ClipPlan
+    from mambaseg.inference.doubt_meter import DoubtMeter
     from mambaseg.inference.picture_plan import PicturePlan
     from mambaseg.inference.volume_plan import VolumePlan
 
+    recipe = recipe_with(recipe, options.postprocessing)
     image = arranged(image, recipe.channels)
-    unit: Unit = "frames"
+    unit: Literal["frames", "slices"] = "frames"
     if options.by_slice:
         if (image.kind, recipe.kind) != ("volume", "image"):
             raise InvalidOptionError(
@@ -111,13 +124,25 @@ def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
             )
         image, unit = as_slices(image), "slices"
     check_fits(image, recipe)
+    check_box(image, options.box)
     if isinstance(recipe.input, VolumeInput):
-        return VolumePlan(image, recipe, _mirror_axes(recipe.input, options))
+        if options.skip:
+            raise InvalidOptionError(
+                "A volume is segmented as a whole, so no slices can be left out: choose a box."
+            )
+        meter = None
+        if image.kind == "volume":
+            rows = options.box[0] if options.box else slice(0, image.array.shape[1])
+            meter = DoubtMeter(recipe.output, "slices", range(rows.start, rows.stop))
+        axes = _mirror_axes(recipe.input, options)
+        return VolumePlan(image, recipe, axes, options.box, meter)
     clip = as_clip(image)
     frames = _frames(clip, options)
+    skip = _skipped(clip, frames, options)
+    meter = DoubtMeter(recipe.output, unit, frames, part_of(clip, options.box))
     if isinstance(recipe.input, ImageInput):
-        return PicturePlan(clip, recipe, frames, unit)
-    return ClipPlan(clip, recipe, frames, _overlap(recipe.input, options))
+        return PicturePlan(clip, recipe, frames, unit, skip, meter)
+    return ClipPlan(clip, recipe, frames, _overlap(recipe.input, options), skip, meter)
 
 
 def _overlap(video: VideoInput, options: Options) -> int:
@@ -139,6 +164,20 @@ def _frames(image: MedicalImage, options: Options) -> range:
             f"{image.source or 'the image'} has the frames 0 to {len(whole) - 1}: choose from them."
         )
     return frames
+
+
+def _skipped(image: MedicalImage, frames: range, options: Options) -> frozenset[int]:
+    if beyond := [frame for frame in options.skip if not 0 <= frame < image.n_frames]:
+        raise InvalidOptionError(
+            f"Frame {min(beyond)} is to be left out, but {image.source or 'the image'} has the "
+            f"frames 0 to {image.n_frames - 1}: choose from them."
+        )
+    if options.skip.issuperset(frames):
+        raise InvalidOptionError(
+            "Every frame that was asked for is also to be left out, so there is nothing to "
+            "segment: ask for others."
+        )
+    return options.skip
 
 
 def _mirror_axes(volume: VolumeInput, options: Options) -> tuple[int, ...]:

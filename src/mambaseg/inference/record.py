@@ -9,12 +9,11 @@ from pydantic import Field
 from mambaseg.inference.doubt import Doubt
 from mambaseg.inference.options import Options
 from mambaseg.inference.rungs import Rung
-from mambaseg.inference.settings import Precision, Stitching
+from mambaseg.inference.settings import Precision, Stage
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import Schema, VersionedSchema
-from mambaseg.types.segmentation import Provenance
 
-__all__ = ["DoubtRecord", "InputRecord", "OptionsRecord", "RunRecord", "StageRecord"]
+__all__ = ["DoubtRecord", "InputRecord", "OptionsRecord", "RunRecord"]
 
 
 class InputRecord(Schema):
@@ -90,23 +89,6 @@ class OptionsRecord(Schema):
         )
 
 
-class StageRecord(Schema):
-    """How a part of a run was computed; fields beside `start` are those of `Settings`.
-
-    Parameters
-    ----------
-    start : int
-        The first frame or slice that it made final.
-    """
-
-    start: int
-    device: str
-    precision: Precision
-    batch: int
-    window: tuple[int, ...] = ()
-    stitching: Stitching = "device"
-
-
 class DoubtRecord(Schema):
     """The frames or slices that a person should look at.
 
@@ -151,7 +133,7 @@ class RunRecord(VersionedSchema):
         What computed, and how.
     threads : int
         Of the processor.
-    stages : tuple of StageRecord
+    stages : tuple of Stage
         How it was computed from which frame or slice on: one, and another for each
         time that memory or numbers did not suffice.
     choices : dict
@@ -159,7 +141,11 @@ class RunRecord(VersionedSchema):
     adapted : tuple of str
         The rungs that the engine stepped down, in order.
     seconds : dict of str to float
-        Per stage; "total" is all of them together.
+        Per stage: "load" the network, "read" the image (beside the network, in another
+        thread), "network", "stitch" and the rest, "post" for post-processing; "total"
+        is all but what was done beside.
+    per_second : float
+        Speed, in units of `choices`: frames, slices, or windows of a volume.
     doubt : DoubtRecord or None
     created : str
         UTC time in ISO 8601.
@@ -178,17 +164,10 @@ class RunRecord(VersionedSchema):
     backend: str
     precision: str
     threads: int = 0
-    stages: tuple[StageRecord, ...] = ()
+    stages: tuple[Stage, ...] = ()
     choices: dict[str, Any] = Field(default_factory=dict)
     adapted: tuple[Rung, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)
+    per_second: float = 0.0
     doubt: DoubtRecord | None = None
     created: str = ""
-
-    @property
-    def provenance(self) -> Provenance:
-        """The part that goes with the mask, wherever it is saved."""
-        made = {"device": self.device, "backend": self.backend, "precision": self.precision}
-        return Provenance(
-            self.model, self.weights_sha256, self.versions, {**made, **self.choices}, self.created
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,14 @@ from mambaseg.inference.devices import describe_device
 from mambaseg.inference.estimating import estimate, is_plenty
 from mambaseg.inference.events import Adapted, CancelToken, Chunk, Event, Progress
 from mambaseg.inference.faults import is_device_lost, is_out_of_memory
+from mambaseg.inference.finishing import Finisher
 from mambaseg.inference.forward import Forward, NotFiniteError
 from mambaseg.inference.free_memory import free_bytes
 from mambaseg.inference.hosting import Hosting
 from mambaseg.inference.ladder import Ladder, Shortage
 from mambaseg.inference.plans import Plan, Step
 from mambaseg.inference.remembered import recall, remember
+from mambaseg.inference.settings import Stage
 from mambaseg.types.errors import DeviceLostError, OutOfMemoryError, UnsupportedImageError
 from mambaseg.types.trained_model import TrainedModel
 
@@ -40,19 +42,26 @@ class Run:
     hosting : Hosting
     ladder : Ladder
         With the settings to begin with.
+    finisher : Finisher
+        Makes chunks final.
     keep : callable
         Is given each chunk ahead of who takes the events.
     cancel : CancelToken
+    replay : sequence of Stage
+        How another run was computed that is done again; it is gone through first.
     """
 
     plan: Plan
     model: TrainedModel
     hosting: Hosting
     ladder: Ladder
+    finisher: Finisher
     keep: Callable[[Chunk], None]
     cancel: CancelToken
+    replay: Sequence[Stage] = ()
     seconds: float = 0.0
-    loading_seconds: float = 0.0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
     last: Step = field(default_factory=lambda: Step(0, 0))
 
     def events(self) -> Iterator[Event]:
@@ -70,19 +79,31 @@ class Run:
             If the device failed.
         """
         begun = free_bytes(torch.device(self.ladder.settings.device))
-        yield from self._settle(begun)
+        if not self.replay:
+            yield from self._settle(begun)
         planned = len(self.ladder.rungs)
         start = self.plan.finals.start
+        again = list(self.replay)
         while True:
+            if again:
+                self.ladder.settings = again.pop(0).settings
+            until = again[0].start if again else self.plan.finals.stop
+            self.stages.append(Stage(start, self.ladder.settings))
             try:
-                for step in self._steps(start):
+                for step, final in self._steps(start):
                     if step.final is not None:
                         start = step.final.stop
-                        yield step.final
+                    yield from final
                     yield Progress(step.done, step.total, self.seconds, self.plan.unit)
+                    if again and start >= until:
+                        break
+                if again:
+                    continue
+                yield from self._finish()
                 break
             except (RuntimeError, MemoryError, NotFiniteError, UnsupportedImageError) as error:
                 adapted = self._give_way(error)
+                again = []  # the run cannot be done as it was
             gc.collect()  # the failed pass holds tensors until its frames are gone
             yield adapted
         helped = tuple(rung for rung in self.ladder.rungs if rung != "float32")
@@ -104,21 +125,39 @@ class Run:
         for rung in dict.fromkeys(found.rungs[before:]):
             yield Adapted(rung, f"The segmentation {found.text}.")
 
-    def _steps(self, start: int) -> Iterator[Step]:
+    def _steps(self, start: int) -> Iterator[tuple[Step, list[Chunk]]]:
         """Go through the plan with the present settings; keeps time, the caller's left out."""
         settings = self.ladder.settings
         device = torch.device(settings.device)
         tick = time.perf_counter()
         network = self.hosting.network(self.model, device)
-        self.loading_seconds += time.perf_counter() - tick
-        forward = Forward(network, device, self.model.recipe.kind, settings.precision)
+        self._took("load", tick)
+        kind, seconds = self.model.recipe.kind, self.stage_seconds
+        forward = Forward(network, device, kind, settings.precision, seconds)
         for step in self.plan.steps(forward, settings, self.cancel, start):
-            if step.final is not None:
-                self.keep(step.final)
+            final = [] if step.final is None else self._kept(self.finisher.push(step.final))
             self.seconds += time.perf_counter() - tick
             self.last = step
-            yield step
+            yield step, final
             tick = time.perf_counter()
+
+    def _finish(self) -> Iterator[Chunk]:
+        tick = time.perf_counter()
+        final = self._kept(self.finisher.finish())
+        self.seconds += time.perf_counter() - tick
+        yield from final
+
+    def _kept(self, chunks: Iterator[Chunk]) -> list[Chunk]:
+        tick = time.perf_counter()
+        final = list(chunks)
+        self._took("post", tick)
+        for chunk in final:
+            self.keep(chunk)
+        return final
+
+    def _took(self, stage: str, since: float) -> None:
+        took = time.perf_counter() - since
+        self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + took
 
     def _give_way(self, error: Exception) -> Adapted:
         """Change the settings after a failure, and say so; else raise a sentence."""

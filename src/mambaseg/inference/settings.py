@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Precision", "Settings", "Stitching"]
+__all__ = ["Precision", "Settings", "Stage", "Stitching"]
 
 Precision = Literal["float32", "bfloat16"]
 Stitching = Literal["device", "memory", "disk"]
@@ -36,3 +36,18 @@ class Settings:
     batch: int = 1
     window: tuple[int, ...] = ()
     stitching: Stitching = "device"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run that was computed in one way.
+
+    Parameters
+    ----------
+    start : int
+        The first frame or slice that it made final, ahead of post-processing.
+    settings : Settings
+    """
+
+    start: int
+    settings: Settings

@@ -28,12 +28,12 @@ class Stitcher:
     ----------
     classes : int
         Channels K of the logits.
-    size : tuple of int
-        Rows of a window, and the whole length of each other axis.
+    rest : tuple of int
+        The whole length of each axis but the first.
+    weights : Tensor, shape of a window
+        Of its logits in the mean; the sums lie on their device.
     first : int
         Row at which the first window begins.
-    device : torch.device
-        Where the sums lie.
     on_disk : bool
         Whether they lie in a temporary file instead.
     """
@@ -41,19 +41,19 @@ class Stitcher:
     def __init__(
         self,
         classes: int,
-        size: tuple[int, ...],
+        rest: tuple[int, ...],
+        weights: Tensor,
         first: int = 0,
         *,
-        device: torch.device | None = None,
         on_disk: bool = False,
     ) -> None:
-        rows, *rest = size
-        self._first = first
-        shape = (rows, classes, *rest)
-        self._sums = _on_disk(shape) if on_disk else torch.zeros(shape, device=device)
-        self._weights = torch.zeros((rows, 1, *rest), device=self._sums.device)
+        self._first, self._rest = first, rest
+        self._weights = weights[:, None]
+        self._places: list[tuple[slice, ...]] = []
+        shape = (len(weights), classes, *rest)
+        self._sums = _on_disk(shape) if on_disk else torch.zeros(shape, device=weights.device)
 
-    def add(self, place: tuple[slice, ...], logits: Tensor, weights: Tensor) -> None:
+    def add(self, place: tuple[slice, ...], logits: Tensor) -> None:
         """Add a window.
 
         Parameters
@@ -61,14 +61,11 @@ class Stitcher:
         place : tuple of slice
             Where it lies.
         logits : Tensor, shape (K, ...)
-        weights : Tensor, shape (...)
-            On the device of the sums.
         """
         rows = slice(place[0].start - self._first, place[0].stop - self._first)
         logits = logits.to(self._sums.device).transpose(0, 1)
-        weights = weights[:, None]
-        self._sums[(rows, slice(None), *place[1:])].addcmul_(logits, weights)
-        self._weights[(rows, slice(None), *place[1:])] += weights
+        self._sums[(rows, slice(None), *place[1:])].addcmul_(logits, self._weights)
+        self._places.append(place)
 
     def take(self, until: int) -> Iterator[Tensor]:
         """Hand out the rows ahead of `until`, to which no window will add, in order.
@@ -82,11 +79,22 @@ class Stitcher:
         per_row = self._sums[0].numel() * self._sums.element_size()
         step = max(1, PIECE_BYTES // per_row)
         for start in range(0, count, step):
-            rows = slice(start, min(start + step, count))
-            yield self._sums[rows] / self._weights[rows]
-        for held in (self._sums, self._weights):
-            _move_up(held, count)
+            stop = min(start + step, count)
+            total = self._total_weight(self._first + start, self._first + stop)
+            yield self._sums[start:stop] / total
+        _move_up(self._sums, count)
         self._first = until
+        self._places = [place for place in self._places if place[0].stop > until]
+
+    def _total_weight(self, start: int, stop: int) -> Tensor:
+        """Give the sum of weights in some rows: made when needed, as rows held for long cost."""
+        total = torch.zeros((stop - start, 1, *self._rest), device=self._sums.device)
+        for rows, *others in self._places:
+            first, last = max(start, rows.start), min(stop, rows.stop)
+            if first < last:
+                part = total[(slice(first - start, last - start), slice(None), *others)]
+                part += self._weights[first - rows.start : last - rows.start]
+        return total
 
 
 def _move_up(rows: Tensor, count: int) -> None:

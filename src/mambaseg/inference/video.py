@@ -12,8 +12,10 @@ from torch import Tensor
 from mambaseg.data.preprocessing import network_frames
 from mambaseg.data.window import GreyWindow
 from mambaseg.inference.classes import probabilities_of
+from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken
 from mambaseg.inference.forward import Forward
+from mambaseg.inference.frame_runs import runs
 from mambaseg.inference.homing import labels_at_size
 from mambaseg.inference.lookahead import ahead
 from mambaseg.types.image import MedicalImage
@@ -57,6 +59,8 @@ def predict_video(
     clip_length: int | None = None,
     batch: int = 1,
     start: int | None = None,
+    skip: frozenset[int] = frozenset(),
+    meter: DoubtMeter | None = None,
 ) -> Iterator[tuple[range, NDArray[np.uint8]]]:
     """Segment frames of a video in order.
 
@@ -72,6 +76,10 @@ def predict_video(
         Clips that the network sees in one call.
     start : int, optional
         The first frame that is wanted; clips that end before it are passed over.
+    skip : frozenset of int
+        Frames that are not wanted; clips of such frames alone are passed over.
+    meter : DoubtMeter, optional
+        Is told the probabilities.
 
     Yields
     ------
@@ -89,27 +97,36 @@ def predict_video(
     """
     start = frames.start if start is None else start
     clips = clip_windows(frames, clip_length or recipe.video.clip_length, clip_overlap)
-    clips = [clip for clip in clips if clip.stop > start]
+    clips = [clip for clip in clips if clip.stop > start and not skip.issuperset(clip)]
+    if not clips:
+        return
     groups = [clips[first : first + batch] for first in range(0, len(clips), batch)]
     ends = [group[0].start for group in groups[1:]] + [frames.stop]
     weights = clip_weights(len(clips[0]))
     sums: dict[int, Tensor] = {}  # probabilities (K, y, x) of the frames that are not final yet
     totals: dict[int, float] = {}
-    for (group, x), end in zip(ahead(_Reader(image, recipe), groups), ends, strict=True):
+    reader = _Reader(image, recipe)
+    read = ahead(lambda group: forward.timed("read", lambda: reader(group)), groups)
+    for (group, x), end in zip(read, ends, strict=True):
         cancel.check()
         probabilities = probabilities_of(forward(x).flatten(0, 1), recipe)
         for number, clip in enumerate(group):
             for place, frame in enumerate(clip):
-                added = probabilities[number * len(clip) + place] * weights[place]
-                sums[frame] = sums[frame] + added if frame in sums else added
+                found = probabilities[number * len(clip) + place]
+                added = found * weights[place]
+                if frame in sums:
+                    if meter is not None:
+                        meter.compare(frame, sums[frame], totals[frame], found)
+                    added += sums[frame]
+                sums[frame] = added
                 totals[frame] = totals.get(frame, 0.0) + weights[place]
-        for frame in [frame for frame in sums if frame < start]:
+        for frame in [frame for frame in sums if frame < start or frame in skip]:
             del sums[frame], totals[frame]
-        final = range(start, end)
-        if not final:
-            continue
-        mean = torch.stack([sums.pop(frame) / totals.pop(frame) for frame in final])
-        yield final, labels_at_size(mean, image.spatial_shape, recipe)
+        for final in runs(frame for frame in range(start, end) if frame in sums):
+            mean = torch.stack([sums.pop(frame) / totals.pop(frame) for frame in final])
+            if meter is not None:
+                meter.add(final.start, mean)
+            yield final, labels_at_size(mean, image.spatial_shape, recipe)
         start = end
 
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mambaseg.inference.classes import probabilities_of
+from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken
 from mambaseg.inference.forward import Forward
 from mambaseg.inference.homing import Homing
@@ -62,6 +63,7 @@ def predict_volume(
     batch: int = 1,
     stitching: Stitching = "device",
     start: int = 0,
+    meter: DoubtMeter | None = None,
 ) -> Iterator[tuple[int, NDArray[np.uint8] | None]]:
     """Segment a volume, window by window.
 
@@ -74,6 +76,8 @@ def predict_volume(
     ----------
     start : int
         The first slice that is wanted; windows that end before it are passed over.
+    meter : DoubtMeter, optional
+        Is told the probabilities of the slices that the network sees.
 
     Yields
     ------
@@ -94,7 +98,7 @@ def predict_volume(
     wanted, grid = recipe.input, volume.grid
     assert isinstance(wanted, VolumeInput)  # noqa: S101 - the plan chose by it
     sides, places = volume_windows(volume, window, wanted.overlap)
-    home = _Home(volume, recipe, start)
+    home = _Home(volume, recipe, start, meter)
     todo = [place for place in places if grid.stored(place)[0].stop > home.first_row]
     device = forward.device if stitching == "device" else torch.device("cpu")
     weights = grid.turned_back(window_weights(sides, wanted.blending)).contiguous().to(device)
@@ -104,11 +108,7 @@ def predict_volume(
     sums: Stitcher | None = None
     for layer, top, until in zip(layers, tops, tops[1:], strict=False):
         sums = sums or Stitcher(
-            recipe.out_channels,
-            (weights.shape[0], *grid.size[1:]),
-            top,
-            device=device,
-            on_disk=stitching == "disk",
+            recipe.out_channels, grid.size[1:], weights, top, on_disk=stitching == "disk"
         )
         for first in range(0, len(layer), batch):
             cancel.check()
@@ -116,7 +116,7 @@ def predict_volume(
             x = torch.stack([volume.window(place) for place in group])
             logits = forward(x, mirror_axes)
             for place, one in zip(group, logits, strict=True):
-                sums.add(grid.stored(place), grid.turned_back(one), weights)
+                sums.add(grid.stored(place), grid.turned_back(one))
             del x, logits
             done += len(group)
             if first + batch < len(layer):
@@ -138,12 +138,20 @@ def _numbered(pieces: Iterator[torch.Tensor], row: int) -> Iterator[tuple[int, t
 class _Home:
     """Puts slices of what the network saw into the whole, with background around it."""
 
-    def __init__(self, volume: NetworkVolume, recipe: Recipe, start: int) -> None:
+    def __init__(
+        self, volume: NetworkVolume, recipe: Recipe, start: int, meter: DoubtMeter | None
+    ) -> None:
         self._grid = volume.grid
         self._box = volume.grid.box
         self._next = start
         inside = min(max(start - self._box[0].start, 0), volume.grid.box_shape[0])
-        self._homing = Homing(volume.grid.size[0], volume.grid.box_shape, recipe, inside)
+        rows, shape, first = volume.grid.size[0], volume.grid.box_shape, self._box[0].start
+
+        def tell(z: int, probabilities: torch.Tensor) -> None:
+            if meter is not None:
+                meter.add(first + z, probabilities)
+
+        self._homing = Homing(rows, shape, recipe, inside, tell)
         self.first_row = self._homing.first_row
 
     def labels(self, row: int, probabilities: torch.Tensor) -> list[NDArray[np.uint8]]:

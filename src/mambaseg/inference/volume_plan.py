@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mambaseg.data.network_grid import NetworkGrid
+from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken, Chunk, Unit
 from mambaseg.inference.forward import Forward, mirrorings
-from mambaseg.inference.network_volume import NetworkVolume
+from mambaseg.inference.network_volume import NetworkVolume, box_with_context
 from mambaseg.inference.plans import Needs, Step
 from mambaseg.inference.settings import Settings
 from mambaseg.inference.volume import predict_volume, volume_windows
@@ -31,6 +32,8 @@ class VolumePlan:
     image: MedicalImage
     recipe: Recipe
     mirror_axes: tuple[int, ...]
+    box: tuple[slice, ...] | None = None
+    meter: DoubtMeter | None = None
     unit: Unit = "windows"
     stitches: bool = True
 
@@ -47,7 +50,12 @@ class VolumePlan:
     @property
     def _grid(self) -> NetworkGrid:
         """The way to the network's grid of an image without empty borders."""
-        return NetworkGrid.of(self.image.spatial_shape, self.image.geometry, self._input)
+        shape, place = self.image.spatial_shape, self.image.geometry
+        grid = NetworkGrid.of(shape, place, self._input)
+        if self.box is None:
+            return grid
+        near = box_with_context(self.box, grid, self._input.patch_size)
+        return NetworkGrid.of(shape, place, self._input, near)
 
     @property
     def window(self) -> tuple[int, ...]:
@@ -67,7 +75,7 @@ class VolumePlan:
         channels, classes = len(self.recipe.channels), self.recipe.out_channels
         grid, window = self._grid, settings.window
         rows = window[grid.order.index(0)]
-        sums = 4 * (classes + 1) * rows * math.prod(grid.size[1:])
+        sums = 4 * classes * rows * math.prod(grid.size[1:])
         resampled = channels * math.prod(grid.size) if grid.size != grid.box_shape else 0
         channel = 2 * math.prod(grid.box_shape)  # in float32, twice, while it is measured
         labels = min(math.prod(grid.shape), 16 * 2**20)
@@ -114,7 +122,7 @@ class VolumePlan:
         cancel: CancelToken,
         start: int,
     ) -> Iterator[Step]:
-        volume = NetworkVolume.of(image, self.recipe)
+        volume = forward.timed("read", lambda: NetworkVolume.of(image, self.recipe, self.box))
         _, places = volume_windows(volume, settings.window, self._input.overlap)
         for done, labels in predict_volume(
             volume,
@@ -126,6 +134,7 @@ class VolumePlan:
             stitching=settings.stitching,
             cancel=cancel,
             start=start,
+            meter=self.meter,
         ):
             chunk = None
             if labels is not None and len(labels):
