@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMessageBox, QPushButton
 
 from mambaseg.inference import Adapted, Doubt, Engine, Estimate
@@ -24,6 +24,12 @@ pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.own_process]
 
 def masks(desk: Any) -> list[Any]:
     return [layer for layer in desk.viewer.layers if isinstance(layer, Labels)]
+
+
+def desk_run(desk: Any, panel: Any) -> Any:
+    desk.click(panel.run_button)
+    desk.wait(panel.run_button.isEnabled)
+    return masks(desk)[-1]
 
 
 def answer(desk: Any, panel: Any, text: str) -> None:
@@ -221,6 +227,31 @@ def test_verified_frames_are_left_alone(desk: Any) -> None:
     new = masks(desk)[-1]
     np.testing.assert_array_equal(new.data[3], drawn)
     np.testing.assert_array_equal(np.delete(new.data, 3, 0), np.delete(before, 3, 0))
+
+
+@pytest.mark.parametrize("scale", [(1.0, 1.0, 1.0), (0.04, 0.5, 0.25)])
+def test_only_inside_a_rectangle(desk: Any, scale: tuple[float, ...]) -> None:
+    desk.add_clip(5, scale=scale, translate=(0, 3, 4))
+    panel = desk.segment()
+    assert not panel.box.isVisible()
+    whole = desk_run(desk, panel)
+    corners = np.array([[10, 12], [10, 40], [30, 40], [30, 12]])
+    desk.viewer.add_shapes(
+        [corners * scale[1:] + (3, 4)], shape_type="rectangle", name="where to look"
+    )
+    desk.wait(panel.box.isVisible)
+    assert "(29 x 21 pixels)" in panel.box.text()
+    desk.qtbot.mouseClick(panel.box, Qt.MouseButton.LeftButton, pos=QPoint(10, 8))
+    assert panel.box.isChecked()
+    whole.data[:] = 1
+    desk.click(panel.run_button)
+    answer(desk, panel, "Replace")
+    desk.wait(lambda: panel.run_button.isEnabled() and whole not in desk.viewer.layers)
+    (mask,) = masks(desk)
+    inside = np.zeros(mask.data.shape, bool)
+    inside[:, 10:31, 12:41] = True
+    assert (np.asarray(mask.data)[~inside] == 1).all(), "what lies outside stays"
+    assert not np.asarray(mask.data)[inside].all()
 
 
 def test_napari_never_loads_torch_to_segment(model_folder: Any) -> None:

@@ -154,11 +154,12 @@ class Run:
             self._reason = f"The data of {layer.name!r} were replaced"
             self._job.cancel()
             return
+        inside = (..., *(self._request.options.box or ())[-2:])  # the rest stays as it is
         for frame, labels in zip(frames, event.labels, strict=True):
             if frame in self._protected:
                 continue
             if self._untouched(frame):
-                layer.data[self._at(frame)] = labels
+                layer.data[inside if self._is_still else (frame, *inside)] = labels[inside]
                 self._tell_written(frame)
             else:
                 self._kept.append(frame)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QSizePolicy
 from mambaseg.inference import Options
 from mambaseg.plugin.add_model import AddModelButton
 from mambaseg.plugin.ask_again import ask_again
+from mambaseg.plugin.box_choice import BoxChoice
 from mambaseg.plugin.channel_rows import ChannelRows
 from mambaseg.plugin.estimate_line import EstimateLine
 from mambaseg.plugin.frame_range import FrameRange
@@ -87,6 +88,8 @@ class SegmentPanel(Panel):
         self.frames.changed.connect(self._choice_changed)
         self.unverified = UnverifiedOnly(self._viewer)
         self.unverified.toggled.connect(self._choice_changed)
+        self.box = BoxChoice(self._viewer)
+        self.box.changed.connect(self._choice_changed)
         self.needs = EstimateLine(self.session, self._request)
         self.view = RunView(self._viewer, self.session, self._start)
         self.view.changed.connect(self._show_run)
@@ -113,7 +116,7 @@ class SegmentPanel(Panel):
         self.body.addWidget(self.mirror)
         self._fields = form([("Device", self.device), ("Frames", self.frames)])
         self.body.addLayout(self._fields)
-        for part in (self.unverified, self.needs, self.view, self.engine):
+        for part in (self.unverified, self.box, self.needs, self.view, self.engine):
             self.body.addWidget(part)
 
     # What the fields show
@@ -204,6 +207,7 @@ class SegmentPanel(Panel):
         if run is not None and run.runs_on:
             self.engine.setText(f"{'Runs' if run.active else 'Ran'} on {run.runs_on}.")
         self.unverified.show_image(layer)
+        self.box.show_image(layer)
         found = results_of(self._viewer, layer) if layer is not None else []
         self.view.doubt.show_layer(found[0] if found else None)
 
@@ -242,11 +246,13 @@ class SegmentPanel(Panel):
         if choice is None or self._image is None or self._problem():
             return None
         verified = self.unverified.verified_mask
+        by_slice = self._slicing and choice.model.recipe.kind == "image"
         options = Options(
             frames=self.frames.frames if self._image.kind == "video" else None,
             skip=verified_of(verified),
+            box=self._box(by_slice),
             mirror=self.mirror.isChecked(),
-            by_slice=self._slicing and choice.model.recipe.kind == "image",
+            by_slice=by_slice,
         )
         base = replaces if replaces is not None else verified
         return Request(
@@ -256,6 +262,13 @@ class SegmentPanel(Panel):
             options,
             base=None if base is None else base.data,
         )
+
+    def _box(self, by_slice: bool) -> tuple[slice, ...] | None:
+        """Give the box that is wanted, with all slices of what is seen as a volume."""
+        box = self.box.box
+        if box is None or self._image is None or "Z" not in self._image.axes or by_slice:
+            return box
+        return slice(0, self._image.spatial_shape[0]), *box
 
     def _begin(self, replaces: Labels | None) -> None:
         request, choice = self._request(replaces), self.model.choice
