@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from models import PICTURES, VOLUMES, model_of, random_clip, random_volume, small_model
 
-from mambaseg.inference import Adapted, Chunk, Engine, Finished, Options
+from mambaseg.inference import Adapted, Chunk, Engine, Finished, Options, Progress
 from mambaseg.inference.pixel_hash import pixels_sha256
 from mambaseg.inference.record import RunRecord
 from mambaseg.inference.settings import Settings, Stage
@@ -123,6 +123,8 @@ def test_frames_that_are_left_out(
     events = list(engine.stream(image, models[kind], Options(skip=skip)))
     given = [t for e in events if isinstance(e, Chunk) for t in range(e.start, e.stop)]
     assert given == [t for t in range(14) if t not in skip]
+    *_, progress = (event for event in events if isinstance(event, Progress))
+    assert (progress.done, progress.total) == (6, 6)
     end = events[-1]
     assert isinstance(end, Finished)
     found = np.asarray(end.segmentation.labels)

@@ -10,6 +10,7 @@ from typing import Any
 from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken, Chunk, Unit
 from mambaseg.inference.forward import Forward
+from mambaseg.inference.frame_runs import wanted
 from mambaseg.inference.plans import Needs, Step
 from mambaseg.inference.settings import Settings
 from mambaseg.inference.video import predict_video
@@ -69,7 +70,9 @@ class ClipPlan:
         self, forward: Forward, settings: Settings, cancel: CancelToken, start: int
     ) -> Iterator[Step]:
         """See `Plan.steps`."""
-        for done, labels in predict_video(
+        total = wanted(self.finals, self.skip)
+        done = wanted(range(self.finals.start, start), self.skip)
+        for frames, labels in predict_video(
             self.clip,
             forward,
             self.recipe,
@@ -82,5 +85,5 @@ class ClipPlan:
             skip=self.skip,
             meter=self.meter,
         ):
-            chunk = Chunk(done.start, done.stop, labels)
-            yield Step(done.stop - self.finals.start, len(self.finals), chunk)
+            done += len(frames)
+            yield Step(done, total, Chunk(frames.start, frames.stop, labels))

@@ -6,7 +6,16 @@ import torch
 
 __all__ = ["is_device_lost", "is_out_of_memory"]
 
-_SHORT = ("allocate memory", "out of memory", "alloc_cpu", "Cannot allocate", "bad_alloc")
+_SHORT = (
+    "allocate memory",
+    "out of memory",
+    "alloc_cpu",
+    "Cannot allocate",
+    "bad_alloc",
+    "could not create a primitive",  # oneDNN, which has room for neither code nor scratch
+    "could not create a memory",
+    "can't start new thread",  # no room for its stack
+)
 _LOST = (
     "CUDA error",
     "CUDA driver",

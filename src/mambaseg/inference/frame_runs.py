@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-__all__ = ["runs"]
+__all__ = ["runs", "wanted"]
 
 
 def runs(frames: Iterable[int], longest: int | None = None) -> Iterator[range]:
@@ -30,3 +30,8 @@ def runs(frames: Iterable[int], longest: int | None = None) -> Iterator[range]:
         run = range(frame, frame + 1)
     if len(run):
         yield run
+
+
+def wanted(frames: range, skip: frozenset[int]) -> int:
+    """Count the frames that are not to be left out."""
+    return len(frames) - sum(frame in frames for frame in skip)

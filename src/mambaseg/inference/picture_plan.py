@@ -10,6 +10,7 @@ from typing import Any
 from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken, Chunk, Unit
 from mambaseg.inference.forward import Forward
+from mambaseg.inference.frame_runs import wanted
 from mambaseg.inference.image import predict_pictures, predict_tiled
 from mambaseg.inference.plans import Needs, Step
 from mambaseg.inference.settings import Settings
@@ -105,6 +106,8 @@ class PicturePlan:
                 skip=self.skip,
                 meter=self.meter,
             )
-        for done, labels in found:
-            chunk = Chunk(done.start, done.stop, labels)
-            yield Step(done.stop - self.finals.start, len(self.finals), chunk)
+        total = wanted(self.finals, self.skip)
+        done = wanted(range(self.finals.start, start), self.skip)
+        for final, labels in found:
+            done += len(final)
+            yield Step(done, total, Chunk(final.start, final.stop, labels))

@@ -31,7 +31,8 @@ class HashedImage:
     Attributes
     ----------
     image : MedicalImage
-        The same image; what reads a lazy film through it is listened to.
+        The same image; what reads a film through it is listened to, so that frames are
+        hashed in the thread that reads them.
     """
 
     def __init__(self, image: MedicalImage, frames: range | None = None) -> None:
@@ -42,8 +43,8 @@ class HashedImage:
         kind = f"{image.axes} {np.dtype(image.array.dtype).newbyteorder('=')} {image.array.shape}"
         self._hash = hashlib.sha256(kind.encode())
         self._lock = threading.Lock()
-        lazy = "T" in image.axes and not isinstance(image.array, np.ndarray)
-        self.image = replace(image, array=_Listener(self, image.array)) if lazy else image
+        film = "T" in image.axes
+        self.image = replace(image, array=_Listener(self, image.array)) if film else image
 
     def heard(self, start: int, frames: NDArray[Any]) -> None:
         """Hash those of the frames (C, T, ...) from `start` on whose turn it is."""
@@ -65,7 +66,7 @@ class HashedImage:
 
 
 class _Listener:
-    """A lazy film that tells a HashedImage which frames are read."""
+    """A film that tells a HashedImage which frames are read."""
 
     def __init__(self, hashed: HashedImage, array: ArrayLike) -> None:
         self._hashed, self._array = hashed, array
