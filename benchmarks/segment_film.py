@@ -43,7 +43,7 @@ def segment(film: Path, folder: Path) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"segmenting {film} failed")
-    speed = json.loads(report.read_text())["options"]["frames_per_second"]
+    speed = json.loads(report.read_text())["per_second"]
     return speed, usage.ru_maxrss / 1024
 
 

@@ -78,7 +78,7 @@ def test_all_outputs_at_once(
     assert len(list((out / "my clip_overlays").iterdir())) == 12
     record = json.loads(report.read_text())
     assert record["weights_sha256"] == read_model(model).sha256
-    assert record["options"]["frames"] == [0, 12]
+    assert record["choices"]["frames"] == [0, 12]
     assert record["input"]["shape"] == [3, 12, 60, 80]
 
 

@@ -15,7 +15,7 @@ from models import PICTURES, VOLUMES, model_of, random_clip, random_volume, smal
 from monai.inferers.utils import sliding_window_inference
 
 from mambaseg.data import read_image
-from mambaseg.data.network_grid import NetworkGrid
+from mambaseg.data.network_grid import NetworkGrid, nonzero_box
 from mambaseg.inference import CancelToken, Chunk, Engine, Finished, Options, Progress
 from mambaseg.inference.classes import labels_from_probabilities
 from mambaseg.types import Geometry, MedicalImage
@@ -29,6 +29,8 @@ from mambaseg.types.network_input import VolumeInput
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import load_network, write_model
 from mambaseg.zoo.default_recipes import default_recipe
+
+EXACT = Options(precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def still(size: tuple[int, int] = (48, 60)) -> MedicalImage:
 
 def test_a_picture_is_scaled_as_the_authors_do(engine: Engine, pictures: TrainedModel) -> None:
     image = still()
-    events = list(engine.stream(image, pictures))
+    events = list(engine.stream(image, pictures, EXACT))
     assert [type(event) for event in events] == [Chunk, Progress, Finished]
     found = events[-1].segmentation
     x = torch.from_numpy(image.array.astype(np.float32))[None]
@@ -100,7 +102,7 @@ def test_windows_equal_monais(
     taken = {**VOLUMES["input"], "blending": blending, "overlap": overlap}
     model = model_of(tmp_path, "m", {**VOLUMES, "input": taken})
     volume = random_volume()
-    events = list(engine.stream(volume, model))
+    events = list(engine.stream(volume, model, EXACT))
     x = torch.from_numpy(np.asarray(volume.array))
     x = (x - x.mean((1, 2, 3), keepdim=True)) / x.std((1, 2, 3), keepdim=True, correction=0)
     with torch.inference_mode():
@@ -124,10 +126,10 @@ def test_mirrored_windows_are_averaged(engine: Engine, volumes: TrainedModel) ->
     dims = [(), (2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4)]
     with torch.inference_mode():
         expected = sum(network(x.flip(d)).flip(d) for d in dims).argmax(1)[0].numpy()
-    found = engine.segment(volume, volumes, Options(mirror=True))
+    found = engine.segment(volume, volumes, replace(EXACT, mirror=True))
     assert (found.labels == expected).mean() > 0.9999
     assert found.provenance.options["mirrorings"] == 8
-    assert (engine.segment(volume, volumes).labels != expected).any()
+    assert (engine.segment(volume, volumes, EXACT).labels != expected).any()
 
 
 def test_cancel_between_windows_leaves_a_usable_engine(
@@ -140,9 +142,6 @@ def test_cancel_between_windows_leaves_a_usable_engine(
     with pytest.raises(Cancelled):
         next(events)
     assert engine.segment(random_volume((32, 32, 32)), volumes).labels.any()
-
-
-LETTERS = ("RL", "AP", "SI")
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -162,10 +161,14 @@ def test_turned_volumes_come_back_exactly(
         direction[lps[order[i]], 2 - i] = signs[i]
     geometry = Geometry((1.0, 2.0, 3.0), (0.0, 0.0, 0.0), tuple(direction.ravel()))
     wanted = VolumeInput(patch_size=(4, 4, 4), orientation="SPL", crop_to_nonzero=True)
-    grid = NetworkGrid.of(stored[None], geometry, wanted)
-    np.testing.assert_array_equal(grid.cut(stored[None])[0], patient[1:])
-    labels = (patient[1:] > 0).astype(np.uint8)
-    np.testing.assert_array_equal(grid.put_back(labels), stored > 0)
+    grid = NetworkGrid.of(stored.shape, geometry, wanted, nonzero_box([stored]))
+    seen = grid.turned(torch.from_numpy(stored[grid.box].copy()))
+    np.testing.assert_array_equal(seen, patient[1:])
+    np.testing.assert_array_equal(grid.turned_back(seen), stored[grid.box])
+    assert grid.seen_size == (4, 6, 7)
+    place = (slice(0, 2), slice(3, 6), slice(1, 7))
+    part = torch.from_numpy(stored[grid.box][grid.stored(place)].copy())
+    np.testing.assert_array_equal(grid.turned(part), patient[1:][place])
 
 
 def test_a_resampled_volume_comes_back_on_its_own_grid(engine: Engine, tmp_path: Path) -> None:
@@ -194,7 +197,7 @@ def test_z_scores_over_what_is_not_zero(engine: Engine, tmp_path: Path) -> None:
         channel[inside] = (channel[inside] - channel[inside].mean()) / channel[inside].std()
     with torch.inference_mode():
         expected = load_network(model)(torch.from_numpy(x)[None]).argmax(1)[0].numpy()
-    assert (engine.segment(volume, model).labels == expected).mean() > 0.9999
+    assert (engine.segment(volume, model, EXACT).labels == expected).mean() > 0.9999
 
 
 def test_regions_overwrite_in_their_order() -> None:
@@ -211,7 +214,6 @@ def test_regions_overwrite_in_their_order() -> None:
         (random_clip(3), "single video .* takes a volume"),
         (random_volume(channels=1), r"1 channel \('t1',\), but this model takes 2 .*for each"),
         (random_volume((4, 8, 8)), "does not take windows of 4 x 8 x 8 voxels"),
-        (MedicalImage(np.zeros((2, 2, 4, 8, 8)), "CTZYX", channel_names=("t1", "t2")), "time ser"),
     ],
 )
 def test_what_a_volume_model_does_not_take(
@@ -248,11 +250,53 @@ def test_an_untrained_model_is_refused(
         engine.segment(still(), model)
 
 
-def test_constant_and_broken_intensities(engine: Engine, volumes: TrainedModel) -> None:
+def test_what_is_no_number_is_taken_for_zero(engine: Engine, volumes: TrainedModel) -> None:
     volume = random_volume((32, 32, 32))
-    for value in (0.0, 7.0, np.nan):
-        array: Any = np.full(volume.array.shape, value, np.float32)
-        assert engine.segment(replace(volume, array=array), volumes).labels.shape == (32, 32, 32)
+    array = np.asarray(volume.array)
+    odd = np.where(array == 0, np.nan, array)
+    np.testing.assert_array_equal(
+        engine.segment(replace(volume, array=odd), volumes).labels,
+        engine.segment(volume, volumes).labels,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(0.0, "nothing but the intensity 0"), (7.0, "intensity 7"), (np.nan, "that are not numbers")],
+)
+def test_an_image_that_shows_nothing(
+    value: float, message: str, engine: Engine, volumes: TrainedModel
+) -> None:
+    volume = random_volume((32, 32, 32))
+    array: Any = np.full(volume.array.shape, value, np.float32)
+    with pytest.raises(UnsupportedImageError, match=rf"blobs\.nii .*{message}"):
+        engine.segment(replace(volume, array=array), volumes)
+
+
+def test_an_empty_image(engine: Engine, pictures: TrainedModel) -> None:
+    image = MedicalImage(np.zeros((3, 0, 5), np.uint8), "CYX", channel_names=("r", "g", "b"))
+    with pytest.raises(UnsupportedImageError, match=r"is empty \(shape \(3, 0, 5\)\)"):
+        engine.segment(image, pictures)
+
+
+def test_a_series_of_volumes(engine: Engine, volumes: TrainedModel) -> None:
+    """Each of them as by itself."""
+    one = random_volume((36, 40, 32))
+    other = replace(one, array=np.asarray(one.array)[:, ::-1].copy())
+    both = np.stack([np.asarray(one.array), np.asarray(other.array)], axis=1)
+    series = replace(
+        one, array=both, axes="CTZYX", geometry=replace(one.geometry, frame_times_s=(0.0, 1.0))
+    )
+    events = list(engine.stream(series, volumes))
+    chunks = [event for event in events if isinstance(event, Chunk)]
+    assert [(chunk.start, chunk.labels.shape) for chunk in chunks] == [
+        (0, (1, 36, 40, 32)),
+        (1, (1, 36, 40, 32)),
+    ]
+    found = events[-1].segmentation
+    assert (found.axes, found.geometry) == ("TZYX", series.geometry)
+    for labels, volume in zip(found.labels, (one, other), strict=True):
+        np.testing.assert_array_equal(labels, engine.segment(volume, volumes).labels)
 
 
 def test_a_real_head(engine: Engine, volumes: TrainedModel, shared: Path) -> None:

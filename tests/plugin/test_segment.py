@@ -16,7 +16,7 @@ from mambaseg.plugin.from_layers import image_of
 pytest.importorskip("napari")
 from napari.layers import Labels
 
-pytestmark = pytest.mark.usefixtures("display")
+pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.own_process]
 
 
 def masks(desk: Any) -> list[Any]:

@@ -44,7 +44,7 @@ def volume(**changes: Any) -> Recipe:
 
 def test_the_first_format_is_migrated() -> None:
     recipe = Recipe.parse(OLD, "old.safetensors")
-    assert recipe.format_version == 2
+    assert recipe.format_version == 3
     assert recipe.video == VideoInput(size=(48, 64), clip_length=3, clip_overlap=1)
     assert recipe.output == Sigmoid(threshold=0.4)
     assert Recipe.parse({**OLD, "output": "softmax"}, "x").output == Softmax()
@@ -57,7 +57,7 @@ def test_the_first_format_is_migrated() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 3}, "update mambaseg"),
+        ({"format_version": 4}, "update mambaseg"),
         ({"clip_length": "many"}, "clip_length"),
         ({"std": [0.0]}, "std must be positive"),
         ({"spatial_size": [0, 5]}, "greater than or equal to 1"),

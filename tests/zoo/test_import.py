@@ -258,7 +258,7 @@ def test_the_authors_recipes(network: str) -> None:
 
 def test_every_network_has_a_recipe() -> None:
     for network in list_networks():
-        assert json.loads(default_recipe(network).model_dump_json())["format_version"] == 2
+        assert json.loads(default_recipe(network).model_dump_json())["format_version"] == 3
 
 
 def test_the_published_vivim(tmp_path: Path) -> None:

@@ -121,8 +121,8 @@ def test_file_without_recipe(model: TrainedModel) -> None:
 
 
 def test_newer_format_is_refused(model: TrainedModel) -> None:
-    newer = {**json.loads(RECIPE.model_dump_json()), "format_version": 3}
-    with pytest.raises(InvalidConfigError, match="format version 3.*update mambaseg"):
+    newer = {**json.loads(RECIPE.model_dump_json()), "format_version": 4}
+    with pytest.raises(InvalidConfigError, match="format version 4.*update mambaseg"):
         read_model(_rewrite(model, recipe=json.dumps(newer)))
 
 

@@ -33,16 +33,17 @@ def run(arguments: argparse.Namespace) -> None:
     from mambaseg.data import sample_path
     from mambaseg.zoo import load_model
 
-    card = load_model(_MODEL).card
+    model = load_model(_MODEL)
+    card = model.card
     print(f"{_MODEL}: {card.description}\n{card.intended_use}")
     for name, value in card.scores.items():
         print(f"{name}: {value:.3f}")
     job = SegmentationJob.from_arguments(arguments)
-    image, segmentation, _ = job.run([sample_path("echo")], _MODEL)
+    done = job.run([sample_path("echo")], model)
     if not arguments.no_viewer and _can_show():
         from mambaseg.plugin.show import show
 
-        show(image, segmentation)
+        show(done.image, done.segmentation)
 
 
 def _can_show() -> bool:

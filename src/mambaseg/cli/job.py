@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,24 @@ from mambaseg.data import write_segmentation
 from mambaseg.data.blanking import blank_note
 from mambaseg.export import OverlayStyle, export_film, export_frames
 from mambaseg.files import check_writable, write_whole
-from mambaseg.inference import Engine, Event, Finished, Options, Progress
+from mambaseg.inference import (
+    Adapted,
+    Doubt,
+    Engine,
+    Event,
+    Finished,
+    Options,
+    Progress,
+    RunRecord,
+    available_devices,
+)
+from mambaseg.inference.replay import check_same_input
 from mambaseg.types.errors import InvalidOptionError, OutputError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
-from mambaseg.zoo import load_model
+from mambaseg.types.trained_model import TrainedModel
 
-__all__ = ["SegmentationJob"]
+__all__ = ["Done", "SegmentationJob"]
 
 _MASK_SUFFIX = {
     "nrrd": "_mask.nrrd",
@@ -33,6 +43,27 @@ _MASK_SUFFIX = {
     "png": "_masks",
     "dicom-seg": "_mask.dcm",
 }
+_LOOK_AT = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What came of a job.
+
+    Parameters
+    ----------
+    image : MedicalImage
+        As read.
+    segmentation : Segmentation
+    record : RunRecord
+    written : list of Path
+        Files and folders of results.
+    """
+
+    image: MedicalImage
+    segmentation: Segmentation
+    record: RunRecord
+    written: list[Path]
 
 
 @dataclass(frozen=True)
@@ -79,58 +110,61 @@ class SegmentationJob:
     def run(
         self,
         files: Sequence[Path],
-        model_name: str,
+        model: TrainedModel,
         options: Options | None = None,
         channels: Mapping[str, Path] | None = None,
         *,
+        record: RunRecord | None = None,
         resample: bool = False,
-    ) -> tuple[MedicalImage, Segmentation, list[Path]]:
+    ) -> Done:
         """Segment an image, and write and print all that was asked for.
 
         Parameters
         ----------
         files : sequence of Path
             One, or one for each channel of the model.
-        model_name : str
-            As of `load_model`.
+        model : TrainedModel
         options : Options, optional
         channels : mapping of str to Path, optional
             Files of channels by name.
+        record : RunRecord, optional
+            Of a run that is done again: on the same image, with the same settings.
         resample : bool
             Bring uneven slices to even ones, and channels onto the first one's grid.
-
-        Returns
-        -------
-        image, segmentation
-            What was read and found.
-        written : list of Path
-            Files and folders of results.
 
         Raises
         ------
         MambasegError
             If anything cannot be read, does not fit, or cannot be written.
         """
-        image = read_case(files, channels or {}, model_name, resample=resample)
-        events = Engine(self.device).stream(image, load_model(model_name), options)
+        image = read_case(files, channels or {}, str(model.path), resample=resample)
+        device = self.device
+        if record is not None:
+            check_same_input(record, image)
+            device = _device_of(record, device)
+        stages = record.stages if record is not None else ()
+        events = Engine(device).stream(image, model, options, stages=stages)
         self._check_outputs()
         for note in image.notes:
             print(f"note: {note}")
-        segmentation, end = _finish(events)
+        finished, end = _finish(events)
+        segmentation, made = finished.segmentation, finished.record
         stem = case_name([*files, *(channels or {}).values()])
         written = self._write(stem, image, segmentation, options)
-        made = segmentation.provenance
         print(
-            f"{end.total} {end.unit} in {made.options['seconds']:.1f} s "
+            f"{end.total} {end.unit} in {made.seconds['total']:.1f} s "
             f"({end.per_second:.3g} {end.unit} per second), model {made.model}, "
-            f"scan backend {made.options['backend']}, device {made.options['device']}"
+            f"scan backend {made.backend}, device {made.device}"
         )
+        if finished.doubt is not None and len(finished.doubt.scores) > 1:
+            print(_advice(finished.doubt))
         if self.report is not None:
-            _write_report(self.report, image, segmentation, written)
+            with write_whole(self.report) as temporary:
+                temporary.write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
             written.append(self.report)
         for path in written:
             print(f"wrote {path}")
-        return image, segmentation, written
+        return Done(image, segmentation, made, written)
 
     def _check_outputs(self) -> None:
         """Refuse places that cannot be written to before any work is done."""
@@ -176,12 +210,22 @@ class SegmentationJob:
         return written
 
 
+def _device_of(record: RunRecord, wanted: str) -> str:
+    """Give the device of a run that is done again, if there is one and no other is wanted."""
+    first = next((stage.settings.device for stage in record.stages), wanted)
+    return first if wanted == "auto" and first.partition(":")[0] in _kinds_of_device() else wanted
+
+
+def _kinds_of_device() -> set[str]:
+    return {name.partition(":")[0] for name in available_devices()}
+
+
 def _bar(title: str) -> tqdm[Any]:
     """Make a progress bar, shown on a terminal only."""
     return tqdm(desc=title, unit="frame", disable=None if sys.stderr else True)
 
 
-def _finish(events: Iterator[Event]) -> tuple[Segmentation, Progress]:
+def _finish(events: Iterator[Event]) -> tuple[Finished, Progress]:
     with _bar("segmenting") as bar:
         last = Progress(0, 0, 0.0)
         for event in events:
@@ -189,9 +233,16 @@ def _finish(events: Iterator[Event]) -> tuple[Segmentation, Progress]:
                 last = event
                 bar.total, bar.unit = event.total, event.unit.removesuffix("s")
                 bar.update(event.done - bar.n)
+            elif isinstance(event, Adapted):
+                bar.write(f"note: {event.text}")
             elif isinstance(event, Finished):
-                return event.segmentation, last
+                return event, last
     raise AssertionError("a stream ends with Finished")
+
+
+def _advice(doubt: Doubt) -> str:
+    worst = doubt.ranked(_LOOK_AT)
+    return f"look first at {doubt.unit} {', '.join(map(str, worst))}, which are most in doubt"
 
 
 def _progress_on(bar: tqdm[Any]) -> Callable[[int, int], None]:
@@ -200,21 +251,3 @@ def _progress_on(bar: tqdm[Any]) -> Callable[[int, int], None]:
         bar.update(done - bar.n)
 
     return progress
-
-
-def _write_report(
-    path: Path, image: MedicalImage, segmentation: Segmentation, written: list[Path]
-) -> None:
-    record: dict[str, Any] = {
-        "format_version": 1,
-        "input": {
-            "path": image.source,
-            "axes": image.axes,
-            "shape": list(image.array.shape),
-            "notes": list(image.notes),
-        },
-        **asdict(segmentation.provenance),
-        "written": [str(result) for result in written],
-    }
-    with write_whole(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -31,6 +31,7 @@ _COMMANDS = (
     "evaluate",
     "train",
     "models",
+    "bench",
     "import-checkpoint",
     "info",
     "demo",

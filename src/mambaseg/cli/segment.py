@@ -5,19 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mambaseg.cli.choices import add_choices
+
 __all__ = ["add_arguments", "run"]
-
-
-def frame_range(text: str) -> range:
-    """Parse "A:B" as the frames A to B, B left out."""
-    start, separator, stop = text.partition(":")
-    try:
-        frames = range(int(start or 0), int(stop))
-    except ValueError:
-        frames = range(0)
-    if not separator or not frames or frames.start < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames; write for example 10:40")
-    return frames
 
 
 def channel(text: str) -> tuple[str, Path]:
@@ -51,22 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bring slices that lie unevenly to even ones, and channels onto the first one's grid",
     )
     parser.add_argument(
-        "-m", "--model", required=True, help="a name from `mambaseg models`, or a .safetensors file"
-    )
-    parser.add_argument("--frames", type=frame_range, help="frames A to B (left out) only: A:B")
-    parser.add_argument(
-        "--clip-overlap", type=int, help="frames that successive clips share (default: the model's)"
+        "-m", "--model", help="a name from `mambaseg models`, or a .safetensors file"
     )
     parser.add_argument(
-        "--mirror",
-        action=argparse.BooleanOptionalAction,
-        help="average each window of a volume with its mirror images (default: the model's)",
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="do the run again whose record --report wrote: the same model, options and settings",
     )
-    parser.add_argument(
-        "--by-slice",
-        action="store_true",
-        help="have a model for pictures segment a volume, one slice after another",
-    )
+    add_choices(parser)
     add_output_arguments(parser)
 
 
@@ -128,20 +111,30 @@ def add_output_arguments(
     parser.add_argument(
         "--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", "mps" (default: auto)'
     )
-    parser.add_argument("--report", type=Path, help="write a record of the run to this JSON file")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        help="write a record of the run to this JSON file, which --replay takes",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Segment one image."""
+    from mambaseg.cli.choices import chosen
     from mambaseg.cli.job import SegmentationJob
-    from mambaseg.inference import Options
+    from mambaseg.cli.replay import replay
+    from mambaseg.types.errors import InvalidOptionError
+    from mambaseg.zoo import load_model
 
-    options = Options(
-        frames=arguments.frames,
-        clip_overlap=arguments.clip_overlap,
-        mirror=arguments.mirror,
-        by_slice=arguments.by_slice,
-    )
-    job = SegmentationJob.from_arguments(arguments)
     channels = dict(arguments.channel)
-    job.run(arguments.image, arguments.model, options, channels, resample=arguments.resample)
+    job = SegmentationJob.from_arguments(arguments)
+    if arguments.replay is not None:
+        replay(job, arguments, channels)
+        return
+    if arguments.model is None:
+        raise InvalidOptionError(
+            "No model was named: give one with --model; `mambaseg models` lists them."
+        )
+    model = load_model(arguments.model)
+    options = chosen(arguments, model.recipe)
+    job.run(arguments.image, model, options, channels, resample=arguments.resample)

@@ -46,6 +46,8 @@ def check_kind(image: MedicalImage, recipe: Recipe) -> None:
     """
     what = image.source or "The image"
     if "T" in image.axes and "Z" in image.axes:
+        if recipe.kind == "volume":
+            return
         raise UnsupportedImageError(
             f"{what} is a time series of volumes ({image.axes}), but this model takes a single "
             f"{recipe.kind}: choose another model, or save one volume as an image of its own."

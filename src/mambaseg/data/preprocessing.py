@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mambaseg.data.volume_scaling import finite
 from mambaseg.data.window import GreyWindow
 from mambaseg.types.intensity import Intensity, MinMax, Scaled, ZScore
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["network_frames", "network_volume", "normalise", "resized_frames"]
+__all__ = ["network_frames", "normalise", "resized_frames"]
 
 
 _LUMA = (0.299, 0.587, 0.114)
@@ -87,35 +87,8 @@ def network_frames(
     rule, channels = recipe.intensity, len(recipe.channels)
     if isinstance(rule, Scaled):
         return normalise(resized_frames(frames, window, channels, size), recipe)
-    measured = normalise(_grey_if(_finite(frames), channels), recipe)
+    measured = normalise(_grey_if(finite(frames), channels), recipe)
     return _resized(measured.transpose(0, 1), channels, size).transpose(0, 1)
-
-
-def network_volume(volume: NDArray[Any], window: GreyWindow, recipe: Recipe) -> Tensor:
-    """Make a volume what a network takes, on its own grid.
-
-    Parameters
-    ----------
-    volume : ndarray, shape (C, Z, Y, X)
-        Intensities of the Recipe's channels.
-    window : GreyWindow
-        Of the whole image, for the rule "scaled".
-
-    Returns
-    -------
-    Tensor, shape (C, Z, Y, X), float32
-    """
-    rule = recipe.intensity
-    if isinstance(rule, Scaled):
-        return _by_rule(torch.from_numpy(window.scale(volume)), rule)
-    return _by_rule(_finite(volume), rule)
-
-
-def _finite(intensities: NDArray[Any]) -> Tensor:
-    """Give float32, with 0 for what is not a number."""
-    return torch.from_numpy(
-        np.nan_to_num(np.asarray(intensities, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    )
 
 
 def _grey_if(x: Tensor, channels: int) -> Tensor:

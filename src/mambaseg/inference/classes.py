@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mambaseg.types.errors import MambasegError
 from mambaseg.types.network_output import Regions, Softmax
 from mambaseg.types.recipe import Recipe
 
@@ -15,18 +14,7 @@ __all__ = ["labels_from_probabilities", "probabilities_of"]
 
 
 def probabilities_of(logits: Tensor, recipe: Recipe) -> Tensor:
-    """Turn logits (B, K, ...) into probabilities of the same shape, as the Recipe's output says.
-
-    Raises
-    ------
-    MambasegError
-        If a logit is not finite.
-    """
-    if not torch.isfinite(logits).all():
-        raise MambasegError(
-            f"The network {recipe.network!r} gave values that are not numbers. Check the image for "
-            "such values, or use another device or model."
-        )
+    """Turn logits (B, K, ...) into probabilities of the same shape, as the Recipe's output says."""
     return logits.softmax(dim=1) if isinstance(recipe.output, Softmax) else logits.sigmoid()
 
 
@@ -43,16 +31,37 @@ def labels_from_probabilities(probabilities: Tensor, recipe: Recipe) -> NDArray[
     ndarray, shape (B, ...), uint8
         Class values; 0 is background.
     """
-    output = recipe.output
+    output, thresholds = recipe.output, recipe.postprocessing.thresholds
     if isinstance(output, Regions):
         labels = torch.zeros_like(probabilities[:, 0], dtype=torch.uint8)
         channels = {region.name: place for place, region in enumerate(output.regions)}
         for name in output.painted:
             place = channels[name]
-            labels[probabilities[:, place] >= output.threshold] = output.regions[place].value
+            reached = probabilities[:, place] >= thresholds.get(name, output.threshold)
+            labels[reached] = output.regions[place].value
         return labels.cpu().numpy()
     values = torch.tensor([0, *recipe.labels], dtype=torch.uint8, device=probabilities.device)
+    if thresholds:
+        return values[_reaching(probabilities, recipe)].cpu().numpy()
     best, index = probabilities.max(dim=1)
     if not isinstance(output, Softmax):
         index = torch.where(best >= output.threshold, index + 1, 0)
     return values[index].cpu().numpy()
+
+
+def _reaching(probabilities: Tensor, recipe: Recipe) -> Tensor:
+    """Place, from 1 on, of the most probable class that reaches its threshold, or 0."""
+    output, thresholds = recipe.output, recipe.postprocessing.thresholds
+    classes = probabilities[:, 1:] if isinstance(output, Softmax) else probabilities
+    counted = torch.empty_like(classes)
+    for place, name in enumerate(recipe.labels.values()):
+        own = classes[:, place]
+        if name in thresholds:
+            reached = own >= thresholds[name]
+        elif isinstance(output, Softmax):
+            reached = own > probabilities[:, 0]
+        else:
+            reached = own >= output.threshold
+        counted[:, place] = torch.where(reached, own, -1.0)
+    best, index = counted.max(dim=1)
+    return torch.where(best >= 0, index + 1, 0)

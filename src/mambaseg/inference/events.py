@@ -9,10 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mambaseg.inference.doubt import Doubt
+from mambaseg.inference.record import RunRecord
+from mambaseg.inference.rungs import Rung
 from mambaseg.types.errors import Cancelled
 from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["CancelToken", "Chunk", "Event", "Finished", "Progress", "Unit"]
+__all__ = ["Adapted", "CancelToken", "Chunk", "Event", "Finished", "Progress", "Rung", "Unit"]
 
 Unit = Literal["frames", "slices", "windows"]
 
@@ -67,7 +70,8 @@ class Progress:
 class Chunk:
     """Final labels of the frames, or slices of a volume, from `start` to `stop` (exclusive).
 
-    Their shape is (T, Y, X) or (Z, Y, X); a still image is one frame.
+    Their shape is (T, Y, X) or (Z, Y, X); a still image is one frame. Of a time
+    series of volumes they are whole volumes, (T, Z, Y, X).
     """
 
     start: int
@@ -76,10 +80,37 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Adapted:
+    """The engine gave way, and goes on.
+
+    Parameters
+    ----------
+    rung : str
+        How.
+    text : str
+        The same in one sentence for people.
+    """
+
+    rung: Rung
+    text: str
+
+
+@dataclass(frozen=True)
 class Finished:
-    """The whole result, after the last chunk."""
+    """The whole result, after the last chunk.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    doubt : Doubt or None
+        How sure it is; None where the run has no scores.
+    record : RunRecord
+        What was done.
+    """
 
     segmentation: Segmentation
+    doubt: Doubt | None
+    record: RunRecord
 
 
-Event = Progress | Chunk | Finished
+Event = Adapted | Progress | Chunk | Finished

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mambaseg.inference.events import Chunk
 from mambaseg.types.errors import OutputError
 
 __all__ = ["IN_MEMORY_BYTES", "keep_labels", "new_labels"]
@@ -17,13 +18,13 @@ IN_MEMORY_BYTES = 16 * 2**20
 """Labels larger than this lie on disk, so that memory doesn't grow with the film."""
 
 
-def new_labels(shape: tuple[int, int, int]) -> Any:
+def new_labels(shape: tuple[int, int, int] | tuple[int, int, int, int]) -> Any:
     """Make an array of zeros for labels.
 
     Parameters
     ----------
-    shape : (int, int, int)
-        (T, Y, X).
+    shape : tuple of int
+        (T, Y, X), (Z, Y, X) or (T, Z, Y, X).
 
     Returns
     -------
@@ -52,8 +53,8 @@ def new_labels(shape: tuple[int, int, int]) -> Any:
     return array
 
 
-def keep_labels(labels: Any, frames: range, final: NDArray[np.uint8]) -> None:
-    """Write final frames, shape (T, Y, X), into an array of `new_labels`.
+def keep_labels(labels: Any, final: Chunk) -> None:
+    """Write final frames or slices into an array of `new_labels`.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def keep_labels(labels: Any, frames: range, final: NDArray[np.uint8]) -> None:
         If the disk has no room for them.
     """
     try:
-        labels[frames.start : frames.stop] = final
+        labels[final.start : final.stop] = final.labels
     except OSError as error:
         raise _no_room(error) from error
 

@@ -1,61 +1,101 @@
-"""How an image is segmented with a model: as a clip, frame by frame, or window by window."""
+"""How an image is segmented with a model: what the ways have in common, and which one it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mambaseg.data.channel_names import arranged
 from mambaseg.data.fitting import as_clip, as_slices, check_fits
+from mambaseg.inference.boxes import check_box, part_of
 from mambaseg.inference.events import CancelToken, Chunk, Unit
-from mambaseg.inference.image import predict_pictures
 from mambaseg.inference.options import Options
-from mambaseg.inference.video import predict_video
-from mambaseg.inference.volume import PreparedVolume, mirrorings, predict_volume, prepare_volume
+from mambaseg.inference.postprocessing import recipe_with
+from mambaseg.inference.settings import Settings
 from mambaseg.types.errors import InvalidOptionError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.network_input import ImageInput, VideoInput, VolumeInput
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["Plan", "Step", "plan_for"]
+if TYPE_CHECKING:
+    from mambaseg.inference.doubt_meter import DoubtMeter
+    from mambaseg.inference.forward import Forward
+
+__all__ = ["Needs", "Plan", "Step", "plan_for"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress: how many units are done, and what became final with the last ones."""
+    """Progress: how many units of how many are done, and what became final with the last ones."""
 
     done: int
+    total: int
     final: Chunk | None = None
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a plan will ask for, beside the network's weights.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Of what the network sees in one call.
+    stitching_bytes : int
+        For the sums of overlapping windows.
+    host_bytes : int
+        For what else is held in the machine's memory: input and labels.
+    """
+
+    input_shape: tuple[int, ...]
+    stitching_bytes: int
+    host_bytes: int
 
 
 class Plan(Protocol):
     """A segmentation that is ready to run."""
 
     @property
+    def recipe(self) -> Recipe:
+        """As it is followed, with the post-processing that was asked for."""
+
+    @property
+    def meter(self) -> DoubtMeter | None:
+        """What measures doubt while it runs."""
+
+    @property
     def unit(self) -> Unit:
         """What it goes through."""
 
     @property
-    def total(self) -> int:
-        """How many of these."""
+    def finals(self) -> range:
+        """Frames or slices that become final, in this order."""
 
     @property
-    def seen_at_once(self) -> str:
-        """What the network sees at once, in words."""
+    def stitches(self) -> bool:
+        """Whether sums of overlapping windows are put together that could lie elsewhere."""
 
     @property
-    def choices(self) -> dict[str, Any]:
-        """What was chosen, for the record."""
+    def window(self) -> tuple[int, ...]:
+        """What the network sees at once by the Recipe; as of `Settings`."""
+
+    def smaller_window(self, window: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Give the next smaller window; None where there is none."""
+
+    def seen(self, window: tuple[int, ...]) -> str:
+        """Say what the network sees at once, for example "windows of 96 x 96 x 96"."""
+
+    def needs(self, settings: Settings) -> Needs:
+        """Say what it will ask for, without reading the image."""
+
+    def choices(self, settings: Settings) -> dict[str, Any]:
+        """Say what was chosen, for the record."""
 
     def steps(
-        self, network: nn.Module, device: torch.device, cancel: CancelToken
+        self, forward: Forward, settings: Settings, cancel: CancelToken, start: int
     ) -> Iterator[Step]:
-        """Run, giving labels as they become final."""
+        """Run from the frame or slice `start` on, giving labels as they become final."""
 
 
 def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
@@ -68,8 +108,14 @@ def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
     InvalidOptionError
         If an option does not fit the image or the Recipe.
     """
+    from mambaseg.inference.clip_plan import ClipPlan
+    from mambaseg.inference.doubt_meter import DoubtMeter
+    from mambaseg.inference.picture_plan import PicturePlan
+    from mambaseg.inference.volume_plan import VolumePlan
+
+    recipe = recipe_with(recipe, options.postprocessing)
     image = arranged(image, recipe.channels)
-    unit: Unit = "frames"
+    unit: Literal["frames", "slices"] = "frames"
     if options.by_slice:
         if (image.kind, recipe.kind) != ("volume", "image"):
             raise InvalidOptionError(
@@ -78,137 +124,25 @@ def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
             )
         image, unit = as_slices(image), "slices"
     check_fits(image, recipe)
+    check_box(image, options.box)
     if isinstance(recipe.input, VolumeInput):
-        return _VolumePlan(image, recipe, _mirror_axes(recipe.input, options))
+        if options.skip:
+            raise InvalidOptionError(
+                "A volume is segmented as a whole, so no slices can be left out: choose a box."
+            )
+        meter = None
+        if image.kind == "volume":
+            rows = options.box[0] if options.box else slice(0, image.array.shape[1])
+            meter = DoubtMeter(recipe.output, "slices", range(rows.start, rows.stop))
+        axes = _mirror_axes(recipe.input, options)
+        return VolumePlan(image, recipe, axes, options.box, meter)
     clip = as_clip(image)
     frames = _frames(clip, options)
+    skip = _skipped(clip, frames, options)
+    meter = DoubtMeter(recipe.output, unit, frames, part_of(clip, options.box))
     if isinstance(recipe.input, ImageInput):
-        return _PicturePlan(clip, recipe, frames, unit)
-    return _ClipPlan(clip, recipe, frames, _overlap(recipe.input, options))
-
-
-@dataclass(frozen=True)
-class _ClipPlan:
-    """Overlapping clips of a video."""
-
-    clip: MedicalImage
-    recipe: Recipe
-    frames: range
-    overlap: int
-    unit: Unit = "frames"
-
-    @property
-    def total(self) -> int:
-        return len(self.frames)
-
-    @property
-    def seen_at_once(self) -> str:
-        video = self.recipe.video
-        return f"clips of {video.clip_length} frames of {video.size}"
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        return {
-            "frames": [self.frames.start, self.frames.stop],
-            "clip_length": self.recipe.video.clip_length,
-            "clip_overlap": self.overlap,
-        }
-
-    def steps(
-        self, network: nn.Module, device: torch.device, cancel: CancelToken
-    ) -> Iterator[Step]:
-        for done, labels in predict_video(
-            self.clip,
-            network,
-            self.recipe,
-            frames=self.frames,
-            clip_overlap=self.overlap,
-            device=device,
-            cancel=cancel,
-        ):
-            yield Step(done.stop - self.frames.start, Chunk(done.start, done.stop, labels))
-
-
-@dataclass(frozen=True)
-class _PicturePlan:
-    """Frames or slices, each by itself."""
-
-    clip: MedicalImage
-    recipe: Recipe
-    frames: range
-    unit: Unit
-
-    @property
-    def total(self) -> int:
-        return len(self.frames)
-
-    @property
-    def seen_at_once(self) -> str:
-        assert isinstance(self.recipe.input, ImageInput)  # noqa: S101
-        return f"pictures of {self.recipe.input.size}"
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        return {self.unit: [self.frames.start, self.frames.stop]}
-
-    def steps(
-        self, network: nn.Module, device: torch.device, cancel: CancelToken
-    ) -> Iterator[Step]:
-        for done, labels in predict_pictures(
-            self.clip, network, self.recipe, frames=self.frames, device=device, cancel=cancel
-        ):
-            yield Step(done.stop - self.frames.start, Chunk(done.start, done.stop, labels))
-
-
-@dataclass(frozen=True)
-class _VolumePlan:
-    """Sliding windows over a volume."""
-
-    image: MedicalImage
-    recipe: Recipe
-    mirror_axes: tuple[int, ...]
-    unit: Unit = "windows"
-
-    @cached_property
-    def prepared(self) -> PreparedVolume:
-        """The volume as the network sees it, made when first needed."""
-        return prepare_volume(self.image, self.recipe)
-
-    @property
-    def total(self) -> int:
-        return len(self.prepared.places)
-
-    @property
-    def seen_at_once(self) -> str:
-        assert isinstance(self.recipe.input, VolumeInput)  # noqa: S101
-        return f"windows of {self.recipe.input.patch_size} voxels"
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        assert isinstance(self.recipe.input, VolumeInput)  # noqa: S101
-        return {
-            "windows": len(self.prepared.places),
-            "window": list(self.prepared.window),
-            "overlap": self.recipe.input.overlap,
-            "blending": self.recipe.input.blending,
-            "mirrorings": len(mirrorings(self.mirror_axes)),
-        }
-
-    def steps(
-        self, network: nn.Module, device: torch.device, cancel: CancelToken
-    ) -> Iterator[Step]:
-        for done, labels in enumerate(
-            predict_volume(
-                self.prepared,
-                network,
-                self.recipe,
-                mirror_axes=self.mirror_axes,
-                device=device,
-                cancel=cancel,
-            ),
-            start=1,
-        ):
-            yield Step(done, None if labels is None else Chunk(0, len(labels), labels))
+        return PicturePlan(clip, recipe, frames, unit, skip, meter)
+    return ClipPlan(clip, recipe, frames, _overlap(recipe.input, options), skip, meter)
 
 
 def _overlap(video: VideoInput, options: Options) -> int:
@@ -230,6 +164,20 @@ def _frames(image: MedicalImage, options: Options) -> range:
             f"{image.source or 'the image'} has the frames 0 to {len(whole) - 1}: choose from them."
         )
     return frames
+
+
+def _skipped(image: MedicalImage, frames: range, options: Options) -> frozenset[int]:
+    if beyond := [frame for frame in options.skip if not 0 <= frame < image.n_frames]:
+        raise InvalidOptionError(
+            f"Frame {min(beyond)} is to be left out, but {image.source or 'the image'} has the "
+            f"frames 0 to {image.n_frames - 1}: choose from them."
+        )
+    if options.skip.issuperset(frames):
+        raise InvalidOptionError(
+            "Every frame that was asked for is also to be left out, so there is nothing to "
+            "segment: ask for others."
+        )
+    return options.skip
 
 
 def _mirror_axes(volume: VolumeInput, options: Options) -> tuple[int, ...]:

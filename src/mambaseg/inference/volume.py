@@ -3,97 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import groupby
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from mambaseg.data.network_grid import NetworkGrid
-from mambaseg.data.preprocessing import network_volume
-from mambaseg.data.window import GreyWindow
-from mambaseg.inference.classes import labels_from_probabilities, probabilities_of
+from mambaseg.inference.classes import probabilities_of
+from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken
-from mambaseg.inference.logits import segmentation_logits
+from mambaseg.inference.forward import Forward
+from mambaseg.inference.homing import Homing
+from mambaseg.inference.network_volume import NetworkVolume
+from mambaseg.inference.settings import Stitching
+from mambaseg.inference.stitching import Stitcher
 from mambaseg.inference.windows import window_places, window_weights
-from mambaseg.types.image import MedicalImage
 from mambaseg.types.network_input import VolumeInput
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["PreparedVolume", "mirrorings", "predict_volume", "prepare_volume"]
+__all__ = ["predict_volume", "volume_windows"]
+
+Place = tuple[slice, ...]
 
 
-@dataclass(frozen=True)
-class PreparedVolume:
-    """A volume as its network sees it, and where the windows lie.
+def volume_windows(
+    volume: NetworkVolume, window: Sequence[int], overlap: float
+) -> tuple[tuple[int, ...], list[Place]]:
+    """Place the windows over a volume.
 
     Parameters
     ----------
-    x : Tensor, shape (C, z, y, x)
-        Intensities on the network's grid.
-    grid : NetworkGrid
-        The way back.
-    window : tuple of int
-        Sides of a window.
+    volume : NetworkVolume
+    window : sequence of int
+        Sides on the network's axes; one that is longer than the volume is cut to it.
+    overlap : float
+        As of `window_places`.
+
+    Returns
+    -------
+    sides : tuple of int
+        Of each window.
     places : list of tuple of slice
-        Where the windows lie in `x`.
+        On the network's axes, in the order of their first stored slice.
     """
-
-    x: Tensor
-    grid: NetworkGrid
-    window: tuple[int, ...]
-    places: list[tuple[slice, ...]]
-
-
-def prepare_volume(image: MedicalImage, recipe: Recipe) -> PreparedVolume:
-    """Turn, crop, scale and resample a volume as a Recipe says.
-
-    Parameters
-    ----------
-    image : MedicalImage
-        Axes "CZYX".
-    recipe : Recipe
-        Whose input is a VolumeInput.
-    """
-    wanted = recipe.input
-    assert isinstance(wanted, VolumeInput)  # noqa: S101 - the plan chose by it
-    volume = np.asarray(image.array[:])
-    grid = NetworkGrid.of(volume, image.geometry, wanted)
-    x = network_volume(grid.cut(volume), GreyWindow.of(image), recipe)
-    if x.shape[1:] != grid.size:
-        x = F.interpolate(x[None], grid.size, mode="trilinear", align_corners=False)[0]
-    window = tuple(map(min, wanted.patch_size, grid.size))
-    return PreparedVolume(x, grid, window, window_places(grid.size, window, wanted.overlap))
-
-
-def mirrorings(axes: Sequence[int]) -> list[tuple[int, ...]]:
-    """Every combination of axes to mirror along, none first."""
-    return list(chain.from_iterable(combinations(axes, n) for n in range(len(axes) + 1)))
+    grid = volume.grid
+    sides = tuple(map(min, window, grid.seen_size))
+    places = window_places(grid.seen_size, sides, overlap)
+    return sides, sorted(places, key=lambda place: grid.stored(place)[0].start)
 
 
 def predict_volume(
-    volume: PreparedVolume,
-    network: nn.Module,
+    volume: NetworkVolume,
+    forward: Forward,
     recipe: Recipe,
     *,
+    window: Sequence[int],
     mirror_axes: Sequence[int],
-    device: torch.device,
     cancel: CancelToken,
-) -> Iterator[NDArray[np.uint8] | None]:
+    batch: int = 1,
+    stitching: Stitching = "device",
+    start: int = 0,
+    meter: DoubtMeter | None = None,
+) -> Iterator[tuple[int, NDArray[np.uint8] | None]]:
     """Segment a volume, window by window.
 
-    Logits are averaged over the windows, on the CPU; nothing is padded: a volume
+    Logits are averaged over the windows. Windows go along the stored z axis, and
+    sums are held only for the slices that windows are still to come for; class
+    values are decided as soon as slices are final. Nothing is padded: a volume
     that is smaller than a window is one window there.
+
+    Parameters
+    ----------
+    start : int
+        The first slice that is wanted; windows that end before it are passed over.
+    meter : DoubtMeter, optional
+        Is told the probabilities of the slices that the network sees.
 
     Yields
     ------
-    None
-        After each window but the last.
-    labels : ndarray, shape (Z, Y, X), uint8
-        At last, class values on the image's own grid.
+    windows : int
+        How many are done, those passed over included.
+    labels : ndarray, shape (n, Y, X), uint8, or None
+        Class values of the next slices, on the image's own grid.
 
     Raises
     ------
@@ -101,44 +92,93 @@ def predict_volume(
         Ahead of a window, once `cancel` asks for it.
     UnsupportedImageError
         If the network does not take windows of this size.
-    MambasegError
+    NotFiniteError
         If the network's output is not finite.
     """
-    wanted = recipe.input
+    wanted, grid = recipe.input, volume.grid
     assert isinstance(wanted, VolumeInput)  # noqa: S101 - the plan chose by it
-    weights = window_weights(volume.window, wanted.blending)
-    sums = torch.zeros(recipe.out_channels, *volume.grid.size)
-    total = torch.zeros(volume.grid.size)
-    for number, place in enumerate(volume.places, start=1):
-        cancel.check()
-        with torch.inference_mode():
-            window = volume.x[:, *place].to(device)
-            logits = _mirrored_logits(network, window, mirror_axes)
-            sums[:, *place] += logits.cpu() * weights
-            total[place] += weights
-        if number < len(volume.places):
-            yield None
-    with torch.inference_mode():
-        yield volume.grid.put_back(_decide(sums.div_(total), volume.grid, recipe))
-
-
-def _mirrored_logits(network: nn.Module, window: Tensor, axes: Sequence[int]) -> Tensor:
-    """Mean logits (K, z, y, x) of a window (C, z, y, x) over its mirror images."""
-    ways = mirrorings(axes)
-    found: list[Tensor] = []
-    for way in ways:
-        dims = tuple(axis + 1 for axis in way)
-        logits = segmentation_logits(network, window.flip(dims)[None], "volume")[0].float()
-        found.append(logits.flip(dims))
-    return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
-
-
-def _decide(logits: Tensor, grid: NetworkGrid, recipe: Recipe) -> NDArray[np.uint8]:
-    """Class values on the grid of what was cut from the image."""
-    probabilities = probabilities_of(logits[None], recipe)
-    if grid.cut_shape != grid.size:
-        probabilities = F.interpolate(
-            probabilities, grid.cut_shape, mode="trilinear", align_corners=False
+    sides, places = volume_windows(volume, window, wanted.overlap)
+    home = _Home(volume, recipe, start, meter)
+    todo = [place for place in places if grid.stored(place)[0].stop > home.first_row]
+    device = forward.device if stitching == "device" else torch.device("cpu")
+    weights = grid.turned_back(window_weights(sides, wanted.blending)).contiguous().to(device)
+    layers = [list(layer) for _, layer in groupby(todo, lambda p: grid.stored(p)[0].start)]
+    tops = [grid.stored(layer[0])[0].start for layer in layers] + [grid.size[0]]
+    done = len(places) - len(todo)
+    sums: Stitcher | None = None
+    for layer, top, until in zip(layers, tops, tops[1:], strict=False):
+        sums = sums or Stitcher(
+            recipe.out_channels, grid.size[1:], weights, top, on_disk=stitching == "disk"
         )
-    labels: NDArray[np.uint8] = labels_from_probabilities(probabilities, recipe)[0]
-    return labels
+        for first in range(0, len(layer), batch):
+            cancel.check()
+            group = layer[first : first + batch]
+            x = torch.stack([volume.window(place) for place in group])
+            logits = forward(x, mirror_axes)
+            for place, one in zip(group, logits, strict=True):
+                sums.add(grid.stored(place), grid.turned_back(one))
+            del x, logits
+            done += len(group)
+            if first + batch < len(layer):
+                yield done, None
+        slabs = []
+        for row, mean in _numbered(sums.take(until), top):
+            slabs += home.labels(row, probabilities_of(mean, recipe))
+        if until == grid.size[0]:
+            slabs.append(home.rest())
+        yield done, np.concatenate(slabs) if slabs else None
+
+
+def _numbered(pieces: Iterator[torch.Tensor], row: int) -> Iterator[tuple[int, torch.Tensor]]:
+    for piece in pieces:
+        yield row, piece
+        row += len(piece)
+
+
+class _Home:
+    """Puts slices of what the network saw into the whole, with background around it."""
+
+    def __init__(
+        self, volume: NetworkVolume, recipe: Recipe, start: int, meter: DoubtMeter | None
+    ) -> None:
+        self._grid = volume.grid
+        self._box = volume.grid.box
+        self._next = start
+        inside = min(max(start - self._box[0].start, 0), volume.grid.box_shape[0])
+        rows, shape, first = volume.grid.size[0], volume.grid.box_shape, self._box[0].start
+
+        def tell(z: int, probabilities: torch.Tensor) -> None:
+            if meter is not None:
+                meter.add(first + z, probabilities)
+
+        self._homing = Homing(rows, shape, recipe, inside, tell)
+        self.first_row = self._homing.first_row
+
+    def labels(self, row: int, probabilities: torch.Tensor) -> list[NDArray[np.uint8]]:
+        """Take in rows; give whole slices."""
+        skipped = max(0, min(self.first_row - row, len(probabilities)))
+        found: list[NDArray[np.uint8]] = []
+        if skipped == len(probabilities):
+            return found
+        for inner in self._homing.push(row + skipped, probabilities[skipped:]):
+            found += [*self._background(self._box[0].start), self._whole(inner)]
+            self._next += len(inner)
+        return found
+
+    def rest(self) -> NDArray[np.uint8]:
+        """Give the slices after the last that the network saw."""
+        left = self._grid.shape[0] - self._next
+        return np.zeros((left, *self._grid.shape[1:]), np.uint8)
+
+    def _background(self, until: int) -> list[NDArray[np.uint8]]:
+        if self._next >= until:
+            return []
+        count, self._next = until - self._next, until
+        return [np.zeros((count, *self._grid.shape[1:]), np.uint8)]
+
+    def _whole(self, inner: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if inner.shape[1:] == self._grid.shape[1:]:
+            return inner
+        whole = np.zeros((len(inner), *self._grid.shape[1:]), np.uint8)
+        whole[:, *self._box[1:]] = inner
+        return whole

@@ -1,12 +1,18 @@
-"""Overlapping windows over a volume, as MONAI's sliding window places and weighs them."""
+"""Overlapping windows over a volume or a picture, placed and weighed as MONAI does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
+import torch
 from torch import Tensor
 
-__all__ = ["window_places", "window_weights"]
+__all__ = ["smaller_sides", "window_places", "window_weights"]
+
+_SIGMA = 1 / 8
+_LEAST = 1e-3
+"""Of a weight, so that a voxel that only corners see has one."""
 
 
 def window_places(
@@ -29,13 +35,14 @@ def window_places(
     list of tuple of slice
         In raster order.
     """
-    from monai.data.utils import dense_patch_slices
-
-    steps = [
-        side if side == length else max(1, int(side * (1 - overlap)))
+    starts = [
+        [*range(0, length - side, max(1, int(side * (1 - overlap)))), length - side]
         for length, side in zip(size, window, strict=True)
     ]
-    return list(dense_patch_slices(tuple(size), tuple(window), steps))
+    return [
+        tuple(slice(start, start + side) for start, side in zip(corner, window, strict=True))
+        for corner in product(*starts)
+    ]
 
 
 def window_weights(window: Sequence[int], blending: str) -> Tensor:
@@ -52,7 +59,20 @@ def window_weights(window: Sequence[int], blending: str) -> Tensor:
     -------
     Tensor, shape `window`, float32
     """
-    from monai.data.utils import compute_importance_map
+    weights = torch.ones(1)
+    for side in window:
+        along = torch.ones(side)
+        if blending == "gaussian":
+            away = torch.arange(side) - (side - 1) / 2
+            along = torch.exp(-0.5 * (away / (_SIGMA * side)) ** 2)
+        weights = weights[..., None] * along
+    return weights[0].clamp_(min=max(_LEAST, weights.min().item()))
 
-    weights: Tensor = compute_importance_map(tuple(window), mode=blending)
-    return weights
+
+def smaller_sides(window: Sequence[int], least: int) -> tuple[int, ...] | None:
+    """Shrink a window to about two thirds, in steps of 16; None where no side can shrink."""
+    sides = tuple(
+        max(min(side, least), int(side * 0.7) // 16 * 16) if side > least else side
+        for side in window
+    )
+    return sides if sides != tuple(window) else None

@@ -44,7 +44,7 @@ class FineTunePanel(Panel):
             self.body.addWidget(part)
         self.view.hide()
         self.session.models_changed.connect(self.setup.models_changed)
-        self.session.prepare()
+        self.session.list_models()
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
         self._poll.timeout.connect(self._look)

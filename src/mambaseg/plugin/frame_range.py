@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -19,7 +19,15 @@ __all__ = ["FrameRange"]
 
 
 class FrameRange(QWidget):
-    """First and last frame, by slider or number, counted from 0 as napari counts them."""
+    """First and last frame, by slider or number, counted from 0 as napari counts them.
+
+    Signals
+    -------
+    changed
+        Other frames are chosen.
+    """
+
+    changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,3 +88,4 @@ class FrameRange(QWidget):
             self.first.setValue(self._first)
             self.last.setValue(self._last)
         self.all.setEnabled(self._first > 0 or self._last < self._top)
+        self.changed.emit()

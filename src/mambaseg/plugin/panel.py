@@ -118,6 +118,10 @@ class Panel(QWidget):
                 dock.raise_()
                 return
 
+    def bring_into_sight(self, part: QWidget) -> None:
+        """Scroll to a part of the panel, once it is laid out."""
+        QTimer.singleShot(0, self.guarded(lambda: self._scroll.ensureWidgetVisible(part, 0, 8)))
+
     def guarded(self, function: Callable[..., Any]) -> Callable[..., None]:
         """Wrap a callback so that it does nothing once Qt has deleted the panel."""
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import weakref
 from contextlib import suppress
 from dataclasses import asdict
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
-from mambaseg.plugin.correction import Correction, correction_of, known_correction
-from mambaseg.plugin.layers import inherited, labels_layer
+from mambaseg.plugin.correction import Correction, correction_of
 from mambaseg.plugin.notices import report
+from mambaseg.plugin.run_layer import layer_for
+from mambaseg.plugin.runs import begin, end, runs_of, verified_of
 from mambaseg.session import (
+    Adapted,
     Advanced,
     Failed,
     FramesDone,
@@ -27,32 +27,13 @@ from mambaseg.session import (
     Succeeded,
     speed,
 )
-from mambaseg.types import Provenance, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Labels
 
-__all__ = ["Run", "results_of", "run_of", "warm_up"]
-
-_active: weakref.WeakKeyDictionary[Session, Run] = weakref.WeakKeyDictionary()
-
-
-def warm_up(session: Session) -> None:
-    """Import in the background what napari else imports at the first layer with class names."""
-    session.files.submit(lambda task: import_module("pandas"), lambda _: None, lambda _: None)
-
-
-def run_of(session: Session) -> Run | None:
-    """Give the run of a session that goes on, if one does."""
-    return _active.get(session)
-
-
-def results_of(viewer: napari.Viewer, image: Image) -> list[Labels]:
-    """Labels layers of a viewer that earlier runs on an image layer made, the newest first."""
-    mark = str(image.unique_id)
-    return [layer for layer in reversed(viewer.layers) if layer.metadata.get("segmented") == mark]
+__all__ = ["Run"]
 
 
 class Run:
@@ -75,6 +56,18 @@ class Run:
         With the data of `replaces` as base, where there is one.
     replaces : napari.layers.Labels, optional
         An earlier result that the new one is to replace.
+
+    Attributes
+    ----------
+    labels : napari.layers.Labels or None
+        The new layer, once there is one. Its metadata hold "provenance", "run_record"
+        and "doubt" when the run has succeeded.
+    active, waited : bool
+        Whether it waits or runs, and whether others were ahead of it.
+    text, runs_on : str
+        How far it is and what computes, in words.
+    adapted : list of str
+        How the engine gave way, in sentences.
     """
 
     changed = Signal()
@@ -91,16 +84,24 @@ class Run:
         self._replaces = replaces
         self.labels: Labels | None = None
         self._kept: list[int] = []
-        self._protected = _verified_of(replaces)
+        self._protected = verified_of(replaces)
         self._correction: Correction | None = None
         self._reason = ""
         self._placed = 0  # frames or slices whose labels came in
         self.active, self.done, self.total, self.unit = True, 0, 0, "frames"
         self.text, self.runs_on = f"Loading {request.model.name}…", ""
+        self.adapted: list[str] = []
+        self._seconds = 0.0
         self._session = session
-        _active[session] = self
+        self.waited = bool(runs_of(session))
+        begin(session, self)
         viewer.layers.events.removed.connect(self._removed)
         self._job = session.service.submit(request, self._on_event)
+
+    @property
+    def name(self) -> str:
+        """Image and model, in words."""
+        return self._request.name
 
     def cancel(self) -> None:
         """Stop ahead of what comes next; what is finished stays."""
@@ -115,11 +116,15 @@ class Run:
             self._add_layer(event.labels)
         elif isinstance(event, Advanced):
             self.done, self.total, self.unit = event.done, event.total, event.unit
-            self.text = str(event)
+            self.text, self._seconds = str(event), event.seconds
             if isinstance(event, FramesDone):
                 self._put(event)
+        elif isinstance(event, Adapted):
+            if event.text not in self.adapted:
+                self.adapted.append(event.text)
+                show_info(event.text)
         elif isinstance(event, Succeeded):
-            self._succeed(event.segmentation)
+            self._succeed(event)
         elif isinstance(event, Stopped):
             self._stop()
         elif isinstance(event, Failed):
@@ -128,27 +133,7 @@ class Run:
         self.changed.emit()
 
     def _add_layer(self, data: Any) -> None:
-        image, model = self._request.image, self._request.model
-        made_by = Provenance(model.name, model.sha256)
-        axes = image.axes.removeprefix("C")
-        data, options, _ = labels_layer(
-            Segmentation(data, axes, model.recipe.label_set, image.geometry, made_by)
-        )
-        # The image layer's own place counts, which the user may have changed.
-        options |= {
-            "name": f"{self._image.name}: {model.name}",
-            "scale": self._image.scale,
-            "translate": self._image.translate,
-            "rotate": self._image.rotate,
-            "shear": self._image.shear,
-            "affine": self._image.affine,
-            "units": self._image.units,
-            "axis_labels": self._image.axis_labels,
-        }
-        options["metadata"] |= inherited(self._image) | {
-            "source": image.source,
-            "segmented": str(self._image.unique_id),
-        }
+        data, options = layer_for(self._image, self._request, data)
         if self._image not in self._viewer.layers:
             return
         if self._replaces is not None:
@@ -156,7 +141,7 @@ class Run:
         self.labels = self._viewer.add_labels(data, **options)
         with suppress(UnsupportedImageError):  # of a still image, say, nothing is verified
             self._correction = correction_of(self._viewer, self.labels)
-        first = {"image": "labels", "video": "frames", "volume": "window"}[image.kind]
+        first = {"image": "labels", "video": "frames", "volume": "window"}[self._request.image.kind]
         self.text = f"Computing the first {first}…"
 
     def _put(self, event: FramesDone) -> None:
@@ -169,11 +154,12 @@ class Run:
             self._reason = f"The data of {layer.name!r} were replaced"
             self._job.cancel()
             return
+        inside = (..., *(self._request.options.box or ())[-2:])  # the rest stays as it is
         for frame, labels in zip(frames, event.labels, strict=True):
             if frame in self._protected:
                 continue
             if self._untouched(frame):
-                layer.data[self._at(frame)] = labels
+                layer.data[inside if self._is_still else (frame, *inside)] = labels[inside]
                 self._tell_written(frame)
             else:
                 self._kept.append(frame)
@@ -214,25 +200,25 @@ class Run:
             return not now.any()
         return np.array_equal(now, np.asarray(self._request.base[self._at(frame)]))
 
-    def _succeed(self, segmentation: Segmentation) -> None:
-        provenance = asdict(segmentation.provenance)
+    def _succeed(self, event: Succeeded) -> None:
+        provenance = asdict(event.provenance)
         if self._kept:
             provenance["options"]["frames_kept_as_drawn"] = self._kept
         if self._protected:
             provenance["options"]["frames_kept_as_verified"] = sorted(self._protected)
         if self.labels is not None:
             self.labels.metadata["provenance"] = provenance
-        seconds = segmentation.provenance.options["seconds"]
+            self.labels.metadata["run_record"] = event.record.model_dump(mode="json")
+            self.labels.metadata["doubt"] = event.doubt
         self._end(replace=True)
-        self.text = (
-            f"Done: {self.total} {self.unit} in {seconds:.1f} s "
-            f"({speed(self.total / max(seconds, 1e-9), self.unit)})"
-        )
+        rate = speed(self.total / max(self._seconds, 1e-9), self.unit)
+        self.text = f"Done: {self.total} {self.unit} in {self._seconds:.1f} s ({rate})"
 
     def _stop(self) -> None:
         kept = self._placed
         self._end(replace=True)
-        self.text = f"Stopped; {kept} of {self.total} {self.unit} are finished and kept."
+        count = self._shape()[0] if self.unit == "windows" else self.total
+        self.text = f"Stopped; {kept} of {count} {self._word}s are finished and kept."
         if not kept:
             self.text = f"Stopped before a {self._word} was finished; nothing was changed."
         if self._reason:
@@ -242,7 +228,7 @@ class Run:
     def _end(self, *, replace: bool) -> None:
         """Leave one of the new and the old layer, and forget the rest."""
         self.active = False
-        _active.pop(self._session, None)
+        end(self._session, self)
         layers = self._viewer.layers
         layers.events.removed.disconnect(self._removed)
         old, new = self._replaces, self.labels
@@ -263,8 +249,3 @@ class Run:
         if event.value in (self._image, self.labels):
             self._reason = f"The layer {event.value.name!r} was removed"
             self._job.cancel()
-
-
-def _verified_of(layer: Labels | None) -> frozenset[int]:
-    correction = known_correction(layer) if layer is not None else None
-    return correction.clip.protected if correction is not None else frozenset()

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import napari.viewer
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QMessageBox,
-    QSizePolicy,
-)
+from qtpy.QtWidgets import QCheckBox, QComboBox, QSizePolicy
 
+from mambaseg.inference import Options
+from mambaseg.plugin.add_model import AddModelButton
+from mambaseg.plugin.ask_again import ask_again
+from mambaseg.plugin.box_choice import BoxChoice
 from mambaseg.plugin.channel_rows import ChannelRows
+from mambaseg.plugin.estimate_line import EstimateLine
 from mambaseg.plugin.frame_range import FrameRange
 from mambaseg.plugin.from_layers import image_of
-from mambaseg.plugin.import_dialog import ImportDialog
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.model_choice import ModelCombo
-from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Panel
-from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
-from mambaseg.plugin.path_field import ask_for
-from mambaseg.plugin.run import Run, results_of, run_of, warm_up
+from mambaseg.plugin.parts import Note, form
+from mambaseg.plugin.run import Run
+from mambaseg.plugin.run_view import RunView
+from mambaseg.plugin.runs import results_of, verified_of, warm_up
+from mambaseg.plugin.unverified import UnverifiedOnly
 from mambaseg.session import Request, choose_models, summarise_image
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.network_input import VolumeInput
 from mambaseg.types.trained_model import TrainedModel
-
-if TYPE_CHECKING:
-    from mambaseg.zoo import ImportedCheckpoint
 
 __all__ = ["SegmentPanel"]
 
@@ -56,7 +49,6 @@ class SegmentPanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._image: MedicalImage | None = None
-        self._run: Run | None = None
         self._make_fields()
         self._make_layout()
         self._layer_changed()
@@ -66,10 +58,7 @@ class SegmentPanel(Panel):
         self.session.ready_changed.connect(self._show_ready)
         self.session.prepare()
         warm_up(self.session)
-        running = run_of(self.session)
-        if running is not None:
-            self._follow(running)
-        self._show_run()
+        self.view.follow()
 
     def _make_fields(self) -> None:
         self.layer = LayerChoice(self._viewer, Image, "no image layer")
@@ -77,11 +66,7 @@ class SegmentPanel(Panel):
         self.about_layer = Note()
         self.model = ModelCombo()
         self.model.currentIndexChanged.connect(self._model_changed)
-        self.add_model = button(
-            "Add model…",
-            "Add a trained model of your own, or a checkpoint of the networks' authors",
-            lambda: ask_for(self, "Add a trained model", _ask_model, self._add_model),
-        )
+        self.add_model = AddModelButton(self, self._added, lambda text: self.view.say(text))
         self.about_model = Note()
         self.channels = ChannelRows(self._viewer)
         self.channels.changed.connect(self._check_channels)
@@ -90,21 +75,28 @@ class SegmentPanel(Panel):
         self.by_slice.setToolTip("Offer models for pictures too, which see one slice at a time")
         self.by_slice.toggled.connect(self._models_changed)
         self.mirror = QCheckBox("Average with mirror images")
+        self.mirror.toggled.connect(self._choice_changed)
         self.mirror.setToolTip("Steadier borders, for eight times the time along three axes")
         self.engine = Note("Loading the engine…")
         self.device = QComboBox()
         self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.device.addItem("fastest", "auto")
         self.device.currentIndexChanged.connect(self._show_engine)
+        self.device.currentIndexChanged.connect(self._choice_changed)
         self.device.setToolTip("What computes: a graphics card (cuda, mps) or the processor (cpu)")
         self.frames = FrameRange()
-        self.run_button = button("Run", "Segment these frames (Ctrl+Return)", self._start)
-        self.cancel_button = button(
-            "Cancel", "Stop; finished frames are kept (Ctrl+.)", self._cancel
-        )
-        self.bar = ProgressBar()
-        self.progress = Note()
-        for key, slot in (("Ctrl+Return", self._start), ("Ctrl+.", self._cancel)):
+        self.frames.changed.connect(self._choice_changed)
+        self.unverified = UnverifiedOnly(self._viewer)
+        self.unverified.toggled.connect(self._choice_changed)
+        self.box = BoxChoice(self._viewer)
+        self.box.changed.connect(self._choice_changed)
+        self.needs = EstimateLine(self.session, self._request)
+        self.view = RunView(self._viewer, self.session, self._start)
+        self.view.changed.connect(self._show_run)
+        self.view.doubt.appeared.connect(lambda: self.bring_into_sight(self.view.doubt))
+        self.run_button, self.cancel_button = self.view.run_button, self.view.cancel_button
+        self.bar, self.progress = self.view.bar, self.view.progress
+        for key, slot in (("Ctrl+Return", self._start), ("Ctrl+.", self.view.cancel)):
             QShortcut(QKeySequence(key), self).activated.connect(slot)
 
     def _make_layout(self) -> None:
@@ -124,8 +116,7 @@ class SegmentPanel(Panel):
         self.body.addWidget(self.mirror)
         self._fields = form([("Device", self.device), ("Frames", self.frames)])
         self.body.addLayout(self._fields)
-        self.body.addLayout(row(self.run_button, self.cancel_button))
-        for part in (self.bar, self.progress, self.engine):
+        for part in (self.unverified, self.box, self.needs, self.view, self.engine):
             self.body.addWidget(part)
 
     # What the fields show
@@ -143,6 +134,7 @@ class SegmentPanel(Panel):
         self.frames.set_length(self._image.n_frames if self._image else 1)
         kind = "" if self._image is None else self._image.kind
         self._fields.setRowVisible(self.frames, kind in ("", "video"))
+        self._show_run()
         self._choices.setRowVisible(self.by_slice, kind == "volume")
         self._models_changed()
 
@@ -170,7 +162,6 @@ class SegmentPanel(Panel):
         wanted = choice.model.recipe.channels if choice is not None and combines else ()
         self.channels.show_channels(wanted, self.layer.layer)
         self._check_channels()
-        self._show_run()
 
     @property
     def _slicing(self) -> bool:
@@ -188,6 +179,10 @@ class SegmentPanel(Panel):
             except UnsupportedImageError as error:
                 problem = str(error)
         self.about_channels.setText(problem)
+        self._choice_changed()
+
+    def _choice_changed(self) -> None:
+        self.needs.renew()
 
     def _show_ready(self) -> None:
         ready = self.session.ready
@@ -198,6 +193,7 @@ class SegmentPanel(Panel):
                 self.device.addItem(name, name)
         self.device.setItemText(0, f"fastest ({next(iter(ready.backends))})")
         self._show_engine()
+        self._choice_changed()
 
     def _show_engine(self) -> None:
         ready, name = self.session.ready, self.device.currentData()
@@ -207,33 +203,32 @@ class SegmentPanel(Panel):
             self.engine.setText(f"Will run on {device}, scan backend {backend}.")
 
     def _show_run(self) -> None:
-        run = self._run
-        active = run is not None and run.active
-        self.run_button.setEnabled(not active)
-        self.cancel_button.setEnabled(active)
-        self.layer.setEnabled(not active)
-        if run is None:
-            return
-        self.bar.show_progress(run.done, run.total if run.done or not active else 0)
-        self.progress.setText(run.text)
-        if run.runs_on:
-            self.engine.setText(f"{'Runs' if active else 'Ran'} on {run.runs_on}.")
+        run, layer = self.view.run, self.layer.layer
+        if run is not None and run.runs_on:
+            self.engine.setText(f"{'Runs' if run.active else 'Ran'} on {run.runs_on}.")
+        self.unverified.show_image(layer)
+        self.box.show_image(layer)
+        found = results_of(self._viewer, layer) if layer is not None else []
+        self.view.doubt.show_layer(found[0] if found else None)
 
     # What the buttons do
 
     def _start(self) -> None:
-        if not self.run_button.isEnabled():
-            return
         problem = self._problem()
         if problem:
             show_warning(problem)
-            self.progress.setText(problem)
+            self.view.say(problem)
             return
         earlier = results_of(self._viewer, self.layer.layer)
         if not earlier:
             self._begin(None)
             return
-        self._ask(earlier[0])
+        ask_again(
+            self,
+            earlier[0],
+            lambda: self._begin(earlier[0] if earlier[0] in self._viewer.layers else None),
+            lambda: self._begin(None),
+        )
 
     def _problem(self) -> str:
         """Why nothing can be run; "" where it can."""
@@ -245,83 +240,48 @@ class SegmentPanel(Panel):
             return self.about_model.text()
         return self.about_channels.text()
 
-    def _ask(self, earlier: Labels) -> None:
-        """Ask what becomes of the earlier result."""
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Segment again")
-        box.setText(f"There is a mask of this layer already: {earlier.name}")
-        box.setInformativeText(
-            "Replace its labels on the chosen frames, what was drawn on them included, "
-            "or add a new layer? Verified frames stay as they are."
+    def _request(self, replaces: Labels | None = None) -> Request | None:
+        """Give what Run asks for, if it can."""
+        choice = self.model.choice
+        if choice is None or self._image is None or self._problem():
+            return None
+        verified = self.unverified.verified_mask
+        by_slice = self._slicing and choice.model.recipe.kind == "image"
+        options = Options(
+            frames=self.frames.frames if self._image.kind == "video" else None,
+            skip=verified_of(verified),
+            box=self._box(by_slice),
+            mirror=self.mirror.isChecked(),
+            by_slice=by_slice,
         )
-        replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
-        add = box.addButton("Add", QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(add)
+        base = replaces if replaces is not None else verified
+        return Request(
+            self.channels.image if choice.combines else self._image,
+            choice.model,
+            self.device.currentData(),
+            options,
+            base=None if base is None else base.data,
+        )
 
-        def answered() -> None:
-            if box.clickedButton() is replace:
-                self._begin(earlier if earlier in self._viewer.layers else None)
-            elif box.clickedButton() is add:
-                self._begin(None)
-
-        box.finished.connect(answered)
-        box.open()
+    def _box(self, by_slice: bool) -> tuple[slice, ...] | None:
+        """Give the box that is wanted, with all slices of what is seen as a volume."""
+        box = self.box.box
+        if box is None or self._image is None or "Z" not in self._image.axes or by_slice:
+            return box
+        return slice(0, self._image.spatial_shape[0]), *box
 
     def _begin(self, replaces: Labels | None) -> None:
-        choice = self.model.choice
-        if choice is None or self._image is None:
+        request, choice = self._request(replaces), self.model.choice
+        if request is None or choice is None:
             return
         self.end_with_window()
         if choice.note:
             show_info(choice.note)
-        film = self._image.kind == "video"
-        request = Request(
-            self.channels.image if choice.combines else self._image,
-            choice.model,
-            self.device.currentData(),
-            self.frames.frames if film else None,
-            mirror=self.mirror.isChecked(),
-            by_slice=self._slicing and choice.model.recipe.kind == "image",
-            base=None if replaces is None else replaces.data,
-        )
-        self._follow(Run(self._viewer, self.session, self.layer.layer, request, replaces))
-        self._show_run()
+        Run(self._viewer, self.session, self.layer.layer, request, replaces)
+        self.view.follow()
 
-    def _follow(self, run: Run) -> None:
-        if self._run is not None:
-            self._run.changed.disconnect(self._show_run)
-        self._run = run
-        run.changed.connect(self._show_run)
-
-    def _cancel(self) -> None:
-        if self._run is not None:
-            self._run.cancel()
-
-    def _add_model(self, path: Path) -> None:
-        def added(model: TrainedModel) -> None:
-            self.progress.setText(f"Added {model.name}.")
-            if self.model.choose(model):
-                return
-            reasons = [c.reason for c in choose_models([model], self._image)]
+    def _added(self, model: TrainedModel) -> None:
+        self.view.say(f"Added {model.name}.")
+        if not self.model.choose(model):
+            reasons = [choice.reason for choice in choose_models([model], self._image)]
             show_warning(f"{model.name} was added, but cannot be chosen: {reasons[0]}")
-
-        def look(found: ImportedCheckpoint) -> None:
-            self.progress.setText("")
-            dialog = ImportDialog(self, self.session, path, found, self.guarded, added)
-            dialog.finished.connect(dialog.deleteLater)
-            dialog.open()
-
-        self.progress.setText(f"Reading {path.name}…")
-        self.session.add_file(
-            path,
-            self.guarded(added),
-            self.guarded(look),
-            self.guarded(lambda e: self.progress.setText(report(e))),
-        )
-
-
-def _ask_model(dialog: QFileDialog) -> None:
-    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-    dialog.setNameFilter("Models and checkpoints (*.safetensors *.pt *.pth *.ckpt *.bin)")

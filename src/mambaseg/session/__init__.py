@@ -1,19 +1,24 @@
 """What the panels of one viewer share, without Qt: work in the background, and words for it."""
 
-from mambaseg.session.correcting import ClipCorrections, mask_digest
-from mambaseg.session.describe import describe_image, describe_part, summarise_image
-from mambaseg.session.events import (
+from mambaseg.service import (
+    Adapted,
     Advanced,
+    Deliver,
     Failed,
     FramesDone,
+    Job,
     JobEvent,
     Ready,
+    Request,
+    SegmentationService,
     Started,
     Stopped,
     Succeeded,
     speed,
     time_left,
 )
+from mambaseg.session.correcting import ClipCorrections, mask_digest
+from mambaseg.session.describe import describe_image, describe_part, summarise_image
 from mambaseg.session.exporting import ExportRequest, export
 from mambaseg.session.finding import find_images
 from mambaseg.session.fitting import ModelChoice, choose_models
@@ -22,12 +27,12 @@ from mambaseg.session.inspecting import Glance, Inspection, glance, inspect, ins
 from mambaseg.session.learning_data import LearningData, list_learning_data
 from mambaseg.session.measuring import Comparison, Line, Measurement, measure
 from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
-from mambaseg.session.service import InProcessService, Job, Request, SegmentationService
 from mambaseg.session.session import Session
 from mambaseg.session.tuning import Tuning, TuningState, open_runs, runs_folder, start_run
-from mambaseg.session.worker import Deliver, Task, Worker
+from mambaseg.session.worker import Task, Worker
 
 __all__ = [
+    "Adapted",
     "Advanced",
     "Canvas",
     "ClipCorrections",
@@ -40,7 +45,6 @@ __all__ = [
     "FramesDone",
     "Glance",
     "ImportChoices",
-    "InProcessService",
     "Inspection",
     "Job",
     "JobEvent",

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from mambaseg.session.events import Ready
+from mambaseg.service import (
+    ChildProcessService,
+    Deliver,
+    Ready,
+    SegmentationService,
+    call_at_once,
+)
 from mambaseg.session.importing import ImportChoices, open_model
-from mambaseg.session.service import InProcessService, SegmentationService
-from mambaseg.session.worker import Deliver, Worker, call_at_once
+from mambaseg.session.worker import Worker
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import list_models, load_model
 
@@ -29,7 +34,7 @@ class Session:
     deliver : Deliver
         How news reach the thread of the widgets.
     service : SegmentationService, optional
-        Who segments; a thread of this process unless given.
+        Who segments; a process of its own unless given.
 
     Attributes
     ----------
@@ -63,19 +68,25 @@ class Session:
             deliver(lambda: None if self.closed else function())
 
         self.deliver: Deliver = while_open
-        self.service = service if service is not None else InProcessService(while_open)
+        self.service = service if service is not None else ChildProcessService(while_open)
         self.files = Worker("mambaseg-files", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
         self.models: list[TrainedModel] | None = None
         self.ready: Ready | None = None
-        self._asked = False
+        self._listed = self._asked = False
+
+    def list_models(self) -> None:
+        """Have the models listed, once."""
+        if not self._listed:
+            self._listed = True
+            self.files.submit(lambda task: list_models(), self._set_models, self._no_models)
 
     def prepare(self) -> None:
         """Have the models listed and the engine loaded, once."""
+        self.list_models()
         if not self._asked:
             self._asked = True
-            self.files.submit(lambda task: list_models(), self._set_models, self._no_models)
             self.service.prepare(self._set_ready)
 
     def add_model(

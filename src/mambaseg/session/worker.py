@@ -7,19 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from mambaseg.service import Deliver, call_at_once
 from mambaseg.types.errors import Cancelled
 
-__all__ = ["Deliver", "Task", "Worker", "call_at_once"]
+__all__ = ["Task", "Worker"]
 
 T = TypeVar("T")
-
-Deliver = Callable[[Callable[[], None]], None]
-"""Runs a function in the thread that owns the widgets; called from any thread."""
-
-
-def call_at_once(function: Callable[[], None]) -> None:
-    """Deliver without a thread of one's own to deliver to, as a script or test may."""
-    function()
 
 
 class Task:

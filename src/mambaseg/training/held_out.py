@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mambaseg.inference.events import CancelToken
+from mambaseg.inference.forward import Forward
 from mambaseg.inference.video import predict_video
 from mambaseg.metrics import evaluate
 from mambaseg.training.labelled_clip import OpenClip
@@ -92,11 +93,10 @@ def _segment(
     """Segment frames as in use; gives class values, TYX."""
     chunks = predict_video(
         image,
-        network,
+        Forward(network, device, "video"),
         recipe,
         frames=frames,
         clip_overlap=recipe.video.clip_overlap,
-        device=device,
         cancel=CancelToken(),
     )
     return np.concatenate([labels for _, labels in chunks])

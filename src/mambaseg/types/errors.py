@@ -48,6 +48,14 @@ class OutOfMemoryError(MambasegError):
     """A device ran out of memory."""
 
 
+class EngineLostError(MambasegError):
+    """The process that segments ended in the middle of its work, or could not begin."""
+
+
+class DeviceLostError(MambasegError):
+    """A device that computed has failed."""
+
+
 class StoreError(MambasegError):
     """A store of corrections is damaged, or does not take or hold what was asked for."""
 

@@ -20,16 +20,23 @@ _ORIENTATIONS = tuple(
 
 
 class ImageInput(Schema):
-    """A picture, resized.
+    """A picture, resized or in tiles.
 
     Parameters
     ----------
     size : (int, int)
-        (y, x) to which pictures are resized for the network, in pixels.
+        (y, x) to which pictures are resized for the network, or of a tile, in pixels.
+    tiled : bool
+        Whether the network sees tiles of a picture's own pixels rather than the
+        whole picture, resized.
+    overlap : float
+        Fraction of a side that neighbouring tiles share; their logits are averaged.
     """
 
     kind: Literal["image"] = "image"
     size: tuple[_Side, _Side]
+    tiled: bool = False
+    overlap: float = Field(default=0.5, ge=0, lt=1)
 
 
 class VideoInput(Schema):

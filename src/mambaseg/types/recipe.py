@@ -12,6 +12,7 @@ from mambaseg.types.intensity import Intensity, Scaled
 from mambaseg.types.labels import LabelSet
 from mambaseg.types.network_input import NetworkInput, VideoInput
 from mambaseg.types.network_output import NetworkOutput, Regions, Sigmoid
+from mambaseg.types.postprocessing import PostProcessing
 from mambaseg.types.schema import VersionedSchema
 
 __all__ = ["Recipe"]
@@ -49,11 +50,13 @@ class Recipe(VersionedSchema):
         Name of each class by its value in the mask, background (0) left out.
     output : Softmax, Sigmoid or Regions
         How logits become classes.
+    postprocessing : PostProcessing
+        What is done to the labels then.
     """
 
-    newest_version: ClassVar[int] = 2
+    newest_version: ClassVar[int] = 3
 
-    format_version: int = 2
+    format_version: int = 3
     network: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     channels: tuple[str, ...] = Field(min_length=1)
@@ -61,15 +64,19 @@ class Recipe(VersionedSchema):
     input: NetworkInput
     labels: dict[int, str] = Field(min_length=1)
     output: NetworkOutput = Sigmoid()
+    postprocessing: PostProcessing = PostProcessing()
 
     @model_validator(mode="before")
     @classmethod
     def _migrate(cls, content: Any) -> Any:
-        """Take what format version 1 wrote."""
+        """Take what older format versions wrote."""
         if not isinstance(content, dict):
             return content
-        is_old = not {"input", "intensity"} & content.keys()
-        if content.get("format_version", 1 if is_old else 2) != 1:
+        is_first = not {"input", "intensity"} & content.keys()
+        version = content.get("format_version", 1 if is_first else 2)
+        if version == 2:  # which knew no post-processing
+            return {**content, "format_version": cls.newest_version}
+        if version != 1:
             return content
         parts: dict[str, dict[str, Any]] = {
             "input": {"kind": "video"},
@@ -95,7 +102,29 @@ class Recipe(VersionedSchema):
             if made != set(self.labels):
                 raise ValueError("the regions' classes must be those of labels")
         LabelSet.from_names(self.labels)
+        self.check_postprocessing(self.postprocessing)
         return self
+
+    def check_postprocessing(self, rules: PostProcessing) -> None:
+        """Refuse post-processing that this Recipe cannot have.
+
+        Raises
+        ------
+        ValueError
+            If it names what is no class or region here, or sizes that the kind does not have.
+        """
+        regions = self.output.regions if isinstance(self.output, Regions) else ()
+        decided = [region.name for region in regions] or list(self.labels.values())
+        for known, names in (
+            (decided, tuple(rules.thresholds)),
+            ([*self.labels.values(), *decided], rules.named),
+        ):
+            if unknown := [name for name in names if name not in known]:
+                raise ValueError(f"{unknown[0]!r} is none of {', '.join(dict.fromkeys(known))}")
+        size = rules.minimum_size
+        if size is not None and size.dimensions != (3 if self.kind == "volume" else 2):
+            right = "voxels or ml" if self.kind == "volume" else "pixels or mm2"
+            raise ValueError(f"the minimum size of a {self.kind} is given in {right}, not {size}")
 
     @property
     def kind(self) -> Kind:

@@ -1,58 +1,48 @@
-"""The service: what it tells and in what order, cancelling, errors, and where torch is loaded."""
+"""Both services: what they tell and in what order, the queue, cancelling and errors."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import pytest
-from models import VOLUMES, model_of, random_clip, random_volume, small_model
+from listening import Listener
+from models import PICTURES, VOLUMES, model_of, random_clip, random_volume, small_model
 
-from mambaseg.inference import Engine
+from mambaseg.inference import Engine, Options
 from mambaseg.ops import available_backends
-from mambaseg.session import (
+from mambaseg.service import (
     Advanced,
+    ChildProcessService,
     Failed,
     FramesDone,
     InProcessService,
     JobEvent,
     Ready,
     Request,
+    SegmentationService,
     Started,
     Stopped,
     Succeeded,
 )
+from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.trained_model import TrainedModel
 
 
-class Listener:
-    """Keeps what it was told."""
-
-    def __init__(self, on_event: Callable[[JobEvent], None] = lambda event: None) -> None:
-        self.events: list[JobEvent] = []
-        self.ended = threading.Event()
-        self._on_event = on_event
-
-    def __call__(self, event: JobEvent) -> None:
-        self.events.append(event)
-        self._on_event(event)
-        if isinstance(event, Succeeded | Stopped | Failed):
-            self.ended.set()
-
-    def wait(self) -> list[JobEvent]:
-        assert self.ended.wait(60)
-        return self.events
+def still() -> MedicalImage:
+    clip = random_clip(1)
+    return MedicalImage(clip.array[:, 0], "CYX", channel_names=clip.channel_names)
 
 
-@pytest.fixture
-def service() -> Iterator[InProcessService]:
-    made = InProcessService()
+@pytest.fixture(scope="module", params=[InProcessService, ChildProcessService])
+def service(request: pytest.FixtureRequest) -> Iterator[SegmentationService]:
+    made = request.param()
     yield made
     made.close()
 
@@ -63,7 +53,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
 
 
 def test_frames_come_in_order_and_are_those_of_the_engine(
-    service: InProcessService, model: TrainedModel
+    service: SegmentationService, model: TrainedModel
 ) -> None:
     clip = random_clip(11)
     listener = Listener()
@@ -83,17 +73,17 @@ def test_frames_come_in_order_and_are_those_of_the_engine(
     assert not np.asarray(started.labels).any(), "the listener's own, which it fills itself"
 
 
-def test_a_base_is_copied_and_stays(service: InProcessService, model: TrainedModel) -> None:
+def test_a_base_is_copied_and_stays(service: SegmentationService, model: TrainedModel) -> None:
     base = np.full((8, 48, 60), 7, np.uint8)
     listener = Listener(lambda event: event.labels.fill(1) if isinstance(event, Started) else None)
-    service.submit(Request(random_clip(8), model, "cpu", range(2, 5), base), listener)
+    service.submit(Request(random_clip(8), model, "cpu", Options(range(2, 5)), base), listener)
     started, *_ = listener.wait()
     assert isinstance(started, Started)
     assert np.all(base == 7)
     assert started.labels.dtype == np.uint8
 
 
-def test_cancelling_ends_with_stopped(service: InProcessService, model: TrainedModel) -> None:
+def test_cancelling_ends_with_stopped(service: SegmentationService, model: TrainedModel) -> None:
     def cancel(event: JobEvent) -> None:
         if isinstance(event, FramesDone):
             job.cancel()
@@ -105,7 +95,9 @@ def test_cancelling_ends_with_stopped(service: InProcessService, model: TrainedM
     assert 1 <= sum(isinstance(event, FramesDone) for event in events) < 20
 
 
-def test_a_job_that_waits_can_be_cancelled(service: InProcessService, model: TrainedModel) -> None:
+def test_a_job_that_waits_can_be_cancelled(
+    service: SegmentationService, model: TrainedModel
+) -> None:
     first, second = Listener(), Listener()
     running = service.submit(Request(random_clip(60), model, "cpu"), first)
     service.submit(Request(random_clip(60), model, "cpu"), second).cancel()
@@ -115,7 +107,7 @@ def test_a_job_that_waits_can_be_cancelled(service: InProcessService, model: Tra
 
 
 def test_an_error_is_told_and_the_next_job_runs(
-    service: InProcessService, model: TrainedModel
+    service: SegmentationService, model: TrainedModel
 ) -> None:
     bad, good = Listener(), Listener()
     service.submit(Request(random_clip(5, channels=2), model, "cpu"), bad)
@@ -126,7 +118,7 @@ def test_an_error_is_told_and_the_next_job_runs(
     assert isinstance(good.wait()[-1], Succeeded)
 
 
-def test_prepare_says_what_computes(service: InProcessService) -> None:
+def test_prepare_says_what_computes(service: SegmentationService) -> None:
     told: list[Ready] = []
     done = threading.Event()
     service.prepare(lambda ready: (told.append(ready), done.set()))  # type: ignore[func-returns-value]
@@ -152,62 +144,67 @@ def test_slow_windows_in_words() -> None:
     assert str(Advanced(2, 8, 40.0, "windows")) == text
 
 
-def test_a_volume_advances_by_windows(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "image"),
+    [(PICTURES, random_clip(7)), (PICTURES, still()), (VOLUMES, random_volume())],
+)
+def test_labels_are_those_of_the_engine_bit_for_bit(
+    service: SegmentationService, tmp_path: Path, content: dict[str, Any], image: MedicalImage
+) -> None:
+    model = model_of(tmp_path, "any", content)
+    listener = Listener()
+    service.submit(Request(image, model, "cpu"), listener)
+    events = listener.wait(120)
+    found = [event.labels for event in events if isinstance(event, FramesDone)]
+    expected = np.asarray(Engine("cpu").segment(image, model).labels)
+    np.testing.assert_array_equal(np.concatenate(found).reshape(expected.shape), expected)
+    assert isinstance(events[-1], Succeeded)
+    assert events[-1].provenance.weights_sha256 == model.sha256
+
+
+def test_a_volume_advances_by_windows(service: SegmentationService, tmp_path: Path) -> None:
     model = model_of(tmp_path, "volumes", VOLUMES)
-    events: list[JobEvent] = []
-    ended = threading.Event()
-
-    def listen(event: JobEvent) -> None:
-        events.append(event)
-        if isinstance(event, Succeeded | Failed):
-            ended.set()
-
-    service = InProcessService()
-    service.submit(Request(random_volume(), model, "cpu"), listen)
-    assert ended.wait(120)
-    service.close()
-    started, *advanced, final, done = events
+    listener = Listener()
+    service.submit(Request(random_volume(), model, "cpu"), listener)
+    started, *advanced, done = listener.wait(120)
     assert isinstance(started, Started)
     assert started.labels.shape == (40, 44, 36)
-    assert all(type(event) is Advanced for event in advanced)
-    assert isinstance(final, FramesDone)
-    assert (final.start, final.stop, final.done) == (0, 40, final.total)
+    slabs = [event for event in advanced if isinstance(event, FramesDone)]
+    assert any(type(event) is Advanced for event in advanced)
+    assert [slab.start for slab in slabs] == [0, *(slab.stop for slab in slabs[:-1])]
+    assert (slabs[-1].stop, slabs[-1].done) == (40, slabs[-1].total)
     assert isinstance(done, Succeeded)
-    np.testing.assert_array_equal(done.segmentation.labels, final.labels)
 
 
-def test_only_the_service_thread_loads_torch(tmp_path: Path) -> None:
-    model = small_model(tmp_path)
-    code = f"""
-import sys, threading, builtins
-importers = set()
-class Watch:
-    def find_spec(self, name, path=None, target=None):
-        if name == "torch":
-            importers.add(threading.current_thread().name)
-sys.meta_path.insert(0, Watch())
-import numpy as np
-from mambaseg.session import *
-from mambaseg.types import MedicalImage
-from mambaseg.zoo import load_model
-image = MedicalImage(np.zeros((3, 6, 32, 40), np.uint8), "CTYX", channel_names=tuple("rgb"))
-model = load_model({str(model.path)!r})
-choose_models([model], image), describe_image(image)
-assert "torch" not in sys.modules
-session = Session()
-session.prepare()
-done = threading.Event()
-def listen(event):
-    if isinstance(event, (Succeeded, Failed)):
-        print(type(event).__name__)
-        done.set()
-session.service.submit(Request(image, model, "cpu"), listen)
-assert done.wait(60)
-session.close()
-print(*importers)
-"""
-    run: Any = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.split() == ["Succeeded", "mambaseg-engine_0"]
+def test_the_queue_shows_who_waits(service: SegmentationService, model: TrainedModel) -> None:
+    changes: list[int] = []
+    service.queue_changed.connect(lambda: changes.append(len(service.queue)))
+    first, second, third = Listener(), Listener(), Listener()
+    jobs = [
+        service.submit(Request(replace(random_clip(40), source=name), model, "cpu"), listener)
+        for name, listener in (("a", first), ("b", second), ("c", third))
+    ]
+    assert [job.name for job in service.queue] == ["a: small", "b: small", "c: small"]
+    jobs[1].cancel()
+    assert [type(event) for event in second.wait(0.1)] == [Stopped], "at once"
+    assert service.queue == (jobs[0], jobs[2])
+    jobs[0].cancel()
+    first.wait()
+    jobs[2].cancel()
+    third.wait()
+    assert service.queue == ()
+    assert len(changes) >= 6
+
+
+def test_it_says_what_it_holds(service: SegmentationService, model: TrainedModel) -> None:
+    listener, told = Listener(), SimpleQueue[Any]()
+    service.submit(Request(random_clip(3), model, "cpu"), listener)
+    listener.wait()
+    service.models(told.put)
+    assert told.get(timeout=10)[-1] == model.sha256
+    service.memory(told.put)
+    use = told.get(timeout=10)
+    assert 2**26 < use.used_bytes < 2**34
+    service.release()
+    service.models(told.put)
+    assert told.get(timeout=10) == []

@@ -1,8 +1,8 @@
 """What a segmentation job tells, in the order in which it happens.
 
-A job tells `Started`, then `FramesDone` and `Advanced` again and again, and at the end one of
-`Succeeded`, `Stopped` and `Failed`. They carry no torch, so that a listener
-need not load it, and could come from another process.
+A job tells `Started`, then `FramesDone`, `Advanced` and `Adapted` again and again, and at the end
+one of `Succeeded`, `Stopped` and `Failed`. They carry no torch, so that a listener need not load
+it, and may come from another process.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mambaseg.types import Segmentation
+from mambaseg.inference.doubt import Doubt
+from mambaseg.inference.events import Adapted
+from mambaseg.inference.record import RunRecord
+from mambaseg.types import Provenance
 
 __all__ = [
+    "Adapted",
     "Advanced",
     "Failed",
     "FramesDone",
     "JobEvent",
+    "MemoryUse",
     "Ready",
     "Started",
     "Stopped",
@@ -32,6 +37,22 @@ class Ready:
     """What can compute here: the selective scan's backend of each device, the fastest first."""
 
     backends: dict[str, str]
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """What the process that computes holds.
+
+    Parameters
+    ----------
+    used_bytes : int
+        Main memory that it holds now.
+    limit_bytes : int or None
+        How much it may hold, for the current or the last job; None without a limit.
+    """
+
+    used_bytes: int
+    limit_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -113,9 +134,21 @@ def time_left(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Succeeded:
-    """All frames are done; the segmentation holds labels of its own, and their provenance."""
+    """All frames are done, and their labels were told.
 
-    segmentation: Segmentation
+    Parameters
+    ----------
+    provenance : Provenance
+        What made them.
+    doubt : Doubt or None
+        Where a person should look first; None where the run has no scores.
+    record : RunRecord
+        What was done.
+    """
+
+    provenance: Provenance
+    doubt: Doubt | None
+    record: RunRecord
 
 
 @dataclass(frozen=True)
@@ -130,4 +163,4 @@ class Failed:
     error: Exception
 
 
-JobEvent = Started | FramesDone | Advanced | Succeeded | Stopped | Failed
+JobEvent = Started | FramesDone | Advanced | Adapted | Succeeded | Stopped | Failed

@@ -1,0 +1,18 @@
+"""The ways in which the engine gives way, in the order in which it tries them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["Rung"]
+
+Rung = Literal[
+    "smaller_batch",
+    "bfloat16",
+    "buffered",
+    "stitch_on_cpu",
+    "smaller_window",
+    "network_on_cpu",
+    "float32",
+]
+"""The last one follows values that are not finite; the others follow a lack of memory."""

@@ -1,0 +1,120 @@
+"""The process that computes: `python -m mambaseg.service.child`, started by the viewer's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+from mambaseg.service.channel import Channel, ChannelClosed
+from mambaseg.service.child_job import ChildJob
+from mambaseg.service.environment import LIMIT, NO_MEMORY, SCRATCH
+from mambaseg.service.limits import limit_memory, memory_use
+from mambaseg.service.messages import Answer, Do, Hello, Question, portable
+from mambaseg.service.running import Engines, get_ready
+
+__all__ = ["main"]
+
+
+class Child:
+    """Runs jobs in the main thread, while another one listens and a third one answers.
+
+    Parameters
+    ----------
+    channel : Channel
+        To the viewer's process.
+    limit : int or None
+        Bytes of memory that it may hold; None for most of what is free.
+    """
+
+    def __init__(self, channel: Channel, limit: int | None) -> None:
+        self._channel, self._limit = channel, limit
+        self._engines = Engines()
+        self._jobs: SimpleQueue[ChildJob] = SimpleQueue()
+        self._job: ChildJob | None = None  # the one that came last
+        self._in_force: int | None = None
+        self._answers = ThreadPoolExecutor(1, thread_name_prefix="mambaseg-answers")
+
+    def listen(self) -> None:
+        """Receive messages, and end the process at once when the viewer's is gone."""
+        try:
+            while True:
+                self._take(self._channel.receive())
+        except ChannelClosed:
+            leave(0)
+        except MemoryError:
+            leave(NO_MEMORY)
+        except BaseException:  # without this thread nothing could end it
+            traceback.print_exc()
+            leave(1)
+
+    def work(self) -> None:
+        """Run jobs as they come."""
+        ready = get_ready()
+        self._in_force = limit_memory(self._limit)  # which an estimate, too, goes by
+        self._channel.send(Hello(ready))
+        while True:
+            job = self._jobs.get()
+            self._in_force = limit_memory(self._limit)
+            job.run(self._engines)
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, Do):
+            self._job = ChildJob(message, self._channel)
+            self._jobs.put(self._job)
+        elif isinstance(message, Question):
+            self._answers.submit(self._answer, message)
+        elif self._job is not None and message.number == self._job.number:
+            self._job.take(message)
+
+    def _answer(self, question: Question) -> None:
+        answer: Any = None
+        error: Exception | None = None
+        try:
+            if question.what == "estimate":
+                image, model, device, options = question.arguments
+                answer = self._engines.on(device).estimate(image, model, options)
+            elif question.what == "models":
+                answer = self._engines.models
+            elif question.what == "memory":
+                answer = memory_use(self._in_force)
+            else:
+                self._engines.release()
+        except Exception as problem:
+            error = portable(problem)
+        self._channel.send(Answer(question.number, answer, error))
+
+
+def leave(code: int) -> None:
+    """End this process, whatever its threads are doing."""
+    scratch = os.environ.get(SCRATCH)
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(code)
+
+
+def main() -> None:
+    """Take over the pipes that this process was started with, and serve."""
+    # What a library prints must not come between the messages.
+    source = os.fdopen(os.dup(0), "rb")
+    target = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal, meant for the viewer
+    limit = os.environ.get(LIMIT)
+    child = Child(Channel(source, target), int(limit) if limit else None)
+    threading.Thread(target=child.listen, name="mambaseg-listens", daemon=True).start()
+    try:
+        child.work()
+    except ChannelClosed:
+        leave(0)
+
+
+if __name__ == "__main__":
+    main()

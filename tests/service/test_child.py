@@ -1,0 +1,299 @@
+"""The process that computes: kill, crash, memory, orphans, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+from listening import Listener
+from models import VOLUMES, model_of, random_clip, random_volume, small_model
+
+from mambaseg.inference import Engine
+from mambaseg.service import (
+    ChildProcessService,
+    Failed,
+    FramesDone,
+    MemoryUse,
+    Request,
+    Started,
+    Stopped,
+    Succeeded,
+)
+from mambaseg.types.errors import EngineLostError, OutOfMemoryError, UnreadableImageError
+from mambaseg.types.trained_model import TrainedModel
+
+SHARED = Path("/dev/shm")  # noqa: S108
+
+
+def left_behind() -> set[str]:
+    """Shared memory that has a name, and folders for temporary files."""
+    memory = {path.name for path in SHARED.glob("psm_*")} if SHARED.is_dir() else set()
+    folder = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108
+    return memory | {path.name for path in folder.glob("mambaseg-service-*")}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process does anything still; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    return small_model(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def service() -> Iterator[ChildProcessService]:
+    before = left_behind()
+    made = ChildProcessService()
+    yield made
+    pid = made.pid
+    start = time.monotonic()
+    made.close()
+    assert time.monotonic() - start < 0.1, "close waits for nothing"
+    if pid is not None:
+        wait_for(lambda: not runs(pid), 5)
+    wait_for(lambda: not left_behind() - before, 5)
+
+
+class Film:
+    """A film that is read frame by frame, and says which ones were."""
+
+    def __init__(self, array: np.ndarray, broken: int = -1) -> None:
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+        self._array, self._broken = array, broken
+        self.read: list[int] = []
+
+    def __getitem__(self, key: Any) -> Any:
+        frames = range(self.shape[1])[key[1]] if isinstance(key, tuple) else range(self.shape[1])
+        self.read += frames
+        if self._broken in frames:
+            raise UnreadableImageError(f"Frame {self._broken} of film.mp4 is damaged.")
+        return self._array[key]
+
+
+def labels_of(events: list[Any]) -> np.ndarray:
+    return np.concatenate([event.labels for event in events if isinstance(event, FramesDone)])
+
+
+def test_a_lazy_film_is_read_once_and_frame_by_frame(
+    service: ChildProcessService, model: TrainedModel
+) -> None:
+    clip = random_clip(60)
+    film = Film(np.asarray(clip.array))
+    listener = Listener()
+    service.submit(Request(replace(clip, array=film), model, "cpu"), listener)
+    events = listener.wait()
+    assert isinstance(events[-1], Succeeded), events[-1]
+    np.testing.assert_array_equal(labels_of(events), Engine("cpu").segment(clip, model).labels)
+    assert film.read == list(range(60))
+
+
+def test_a_frame_that_cannot_be_read_ends_the_job_with_its_sentence(
+    service: ChildProcessService, model: TrainedModel
+) -> None:
+    clip = random_clip(30)
+    film = Film(np.asarray(clip.array), broken=20)
+    listener = Listener()
+    service.submit(Request(replace(clip, array=film), model, "cpu"), listener)
+    last = listener.wait()[-1]
+    assert isinstance(last, Failed)
+    assert isinstance(last.error, UnreadableImageError)
+    assert str(last.error) == "Frame 20 of film.mp4 is damaged."
+    assert labels_of(listener.events).shape[0] >= 9
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 2, 0), (0, 3, 2, 1)])
+def test_a_volume_in_any_order_of_memory_gives_the_same_labels(
+    service: ChildProcessService, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    model = model_of(tmp_path, "volumes", VOLUMES)
+    volume = random_volume()
+    array = np.ascontiguousarray(volume.array.transpose(order)).transpose(np.argsort(order))
+    image = replace(volume, array=array)
+    listener = Listener()
+    service.submit(Request(image, model, "cpu"), listener)
+    expected = Engine("cpu").segment(image, model).labels
+    np.testing.assert_array_equal(labels_of(listener.wait()), expected)
+
+
+def test_a_killed_process_costs_its_job_alone(
+    service: ChildProcessService, model: TrainedModel
+) -> None:
+    clip = random_clip(200)
+
+    def kill(event: Any) -> None:
+        if isinstance(event, FramesDone) and event.start >= 12:
+            os.kill(service.pid or 0, signal.SIGKILL)
+
+    first, second = Listener(kill), Listener()
+    service.submit(Request(clip, model, "cpu"), first)
+    service.submit(Request(random_clip(9), model, "cpu"), second)
+    last = first.wait()[-1]
+    assert isinstance(last, Failed)
+    assert isinstance(last.error, EngineLostError)
+    assert "ended by the system" in str(last.error)
+    assert "Press Run" in str(last.error)
+    kept = labels_of(first.events)
+    assert 12 <= len(kept) < 200
+    whole = Engine("cpu").segment(clip, model).labels
+    np.testing.assert_array_equal(kept, whole[: len(kept)])
+    events = second.wait()
+    assert isinstance(events[-1], Succeeded), "the queue goes on"
+    np.testing.assert_array_equal(
+        labels_of(events), Engine("cpu").segment(random_clip(9), model).labels
+    )
+
+
+def test_kills_at_any_time_leave_a_service_that_works(
+    service: ChildProcessService, model: TrainedModel
+) -> None:
+    randomly = np.random.default_rng(0)
+    for _ in range(4):
+        listener = Listener()
+        service.submit(Request(random_clip(300), model, "cpu"), listener)
+        wait_for(lambda: service.pid)
+        time.sleep(randomly.uniform(0, 4))
+        if (pid := service.pid) is not None:
+            os.kill(pid, signal.SIGKILL)
+        assert isinstance(listener.wait()[-1], Failed | Succeeded)
+    listener = Listener()
+    service.submit(Request(random_clip(4), model, "cpu"), listener)
+    assert isinstance(listener.wait()[-1], Succeeded)
+
+
+def test_cancelling_at_every_tenth_percent_leaves_a_service_that_works(
+    service: ChildProcessService, model: TrainedModel
+) -> None:
+    clip = random_clip(50)
+    whole = Engine("cpu").segment(clip, model).labels
+    for percent in range(0, 100, 10):
+        asked = Event()
+
+        def cancel(event: Any, percent: int = percent, asked: Event = asked) -> None:
+            if isinstance(event, Started | FramesDone):
+                done = event.done if isinstance(event, FramesDone) else 0
+                if 100 * done >= percent * 50:
+                    asked.set()
+
+        listener = Listener(cancel)
+        job = service.submit(Request(clip, model, "cpu"), listener)
+        assert asked.wait(60)
+        job.cancel()
+        last = listener.wait()[-1]
+        assert isinstance(last, Stopped | Succeeded)
+        done = [event for event in listener.events if isinstance(event, FramesDone)]
+        if done:
+            kept = labels_of(listener.events)
+            np.testing.assert_array_equal(kept, whole[: len(kept)])
+    listener = Listener()
+    service.submit(Request(clip, model, "cpu"), listener)
+    np.testing.assert_array_equal(labels_of(listener.wait()), whole)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_out_of_memory_ends_the_job_and_says_so(model: TrainedModel) -> None:
+    service = ChildProcessService(memory_limit=1)  # that is, little more than it holds
+    big, small = Listener(), Listener()
+    try:
+        clip = random_clip(1, (6144, 8192))
+        service.submit(Request(clip, model, "cpu"), big)
+        service.submit(Request(random_clip(4), model, "cpu"), small)
+        last = big.wait(120)[-1]
+        assert isinstance(last, Failed)
+        assert isinstance(last.error, OutOfMemoryError)
+        assert isinstance(small.wait(120)[-1], Succeeded), "the queue goes on"
+        told = SimpleQueue[MemoryUse]()
+        service.memory(told.put)
+        use = told.get(timeout=20)
+        assert 2**29 < (use.limit_bytes or 0) < 2**31
+        assert use.used_bytes < (use.limit_bytes or 0)
+    finally:
+        service.close()
+
+
+VIEWER = """
+import sys, threading, time
+sys.path[:0] = {paths!r}
+from models import random_clip
+from mambaseg.service import ChildProcessService, FramesDone, Request
+from mambaseg.zoo import load_model
+assert "torch" not in sys.modules or "models" in sys.modules
+service = ChildProcessService()
+def listen(event):
+    if isinstance(event, FramesDone):
+        print(service.pid, flush=True)
+service.submit(Request(random_clip(100000), load_model({model!r}), "cpu"), listen)
+time.sleep(600)
+"""
+
+
+def test_no_orphan_and_nothing_left_when_the_viewer_is_killed(model: TrainedModel) -> None:
+    before = left_behind()
+    code = VIEWER.format(paths=sys.path, model=str(model.path))
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as viewer:
+        assert viewer.stdout is not None
+        pid = int(viewer.stdout.readline())
+        assert runs(pid)
+        viewer.kill()
+        wait_for(lambda: not runs(pid), 3)
+        _, told = viewer.communicate(timeout=20)
+    assert told == ""
+    wait_for(lambda: not left_behind() - before, 5)
+
+
+def test_the_viewers_process_never_loads_torch(model: TrainedModel) -> None:
+    code = f"""
+import sys, threading
+import numpy as np
+from mambaseg.service import Failed, Request, Stopped, Succeeded
+from mambaseg.session import Session, choose_models, describe_image
+from mambaseg.types import MedicalImage
+from mambaseg.zoo import load_model
+image = MedicalImage(np.zeros((3, 6, 32, 40), np.uint8), "CTYX", channel_names=tuple("rgb"))
+model = load_model({str(model.path)!r})
+choose_models([model], image), describe_image(image)
+session = Session()
+session.prepare()
+done = threading.Event()
+def listen(event):
+    if isinstance(event, (Succeeded, Failed)):
+        print(type(event).__name__)
+        done.set()
+session.service.submit(Request(image, model, "cpu"), listen)
+assert done.wait(60)
+session.close()
+print("torch" in sys.modules)
+"""
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-W", "error::UserWarning", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["Succeeded", "False"]
+    assert "resource_tracker" not in run.stderr
