@@ -1,6 +1,43 @@
-"""Masks that a person has verified, kept as data to learn from."""
+"""Work on masks that is never lost: journals of every change, and stores of verified masks."""
 
-from mambaseg.corrections.library import corrections_folder, find_store
+from mambaseg.corrections.history import Change, Event, History, Piece
+from mambaseg.corrections.image_key import image_key
+from mambaseg.corrections.journal import Journal
+from mambaseg.corrections.journal_file import Kept, read_journal
+from mambaseg.corrections.journal_head import JournalHead
+from mambaseg.corrections.journals import (
+    KeptWork,
+    journals_folder,
+    list_kept_work,
+    purge_journals,
+    remove_old_journals,
+)
+from mambaseg.corrections.library import find_store
+from mambaseg.corrections.planes import MASK_DTYPES, Planes, as_planes
+from mambaseg.corrections.settings import KeepingSettings, corrections_folder
 from mambaseg.corrections.store import FrameState, Store
 
-__all__ = ["FrameState", "Store", "corrections_folder", "find_store"]
+__all__ = [
+    "MASK_DTYPES",
+    "Change",
+    "Event",
+    "FrameState",
+    "History",
+    "Journal",
+    "JournalHead",
+    "KeepingSettings",
+    "Kept",
+    "KeptWork",
+    "Piece",
+    "Planes",
+    "Store",
+    "as_planes",
+    "corrections_folder",
+    "find_store",
+    "image_key",
+    "journals_folder",
+    "list_kept_work",
+    "purge_journals",
+    "read_journal",
+    "remove_old_journals",
+]

@@ -6,24 +6,15 @@ import os
 import re
 from pathlib import Path
 
-from platformdirs import user_data_path
-
+from mambaseg.corrections.settings import corrections_folder
 from mambaseg.corrections.store import Store
 from mambaseg.types.errors import MambasegError
 from mambaseg.types.labels import LabelSet
 
-__all__ = ["corrections_folder", "find_store"]
+__all__ = ["find_store"]
 
 _FIRST_NUMBER = 501  # nnU-Net leaves the lower ones to published data sets
 _NAME = re.compile(r"Dataset(\d{3})_(.*)")
-
-
-def corrections_folder() -> Path:
-    """Folder in which a user's stores lie; it may not exist yet.
-
-    nnU-Net uses them where its variable nnUNet_raw names this folder.
-    """
-    return user_data_path("mambaseg", appauthor=False) / "corrections"
 
 
 def find_store(
