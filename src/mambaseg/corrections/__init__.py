@@ -12,9 +12,10 @@ from mambaseg.corrections.journals import (
     purge_journals,
     remove_old_journals,
 )
-from mambaseg.corrections.library import find_store
+from mambaseg.corrections.library import find_store, find_store_cases
 from mambaseg.corrections.planes import MASK_DTYPES, Planes, as_planes
-from mambaseg.corrections.settings import KeepingSettings, corrections_folder
+from mambaseg.corrections.provenance import plain
+from mambaseg.corrections.settings import KeepingSettings, corrections_folder, default_folder
 from mambaseg.corrections.store import FrameState, Store
 
 __all__ = [
@@ -33,10 +34,13 @@ __all__ = [
     "Store",
     "as_planes",
     "corrections_folder",
+    "default_folder",
     "find_store",
+    "find_store_cases",
     "image_key",
     "journals_folder",
     "list_kept_work",
+    "plain",
     "purge_journals",
     "read_journal",
     "remove_old_journals",

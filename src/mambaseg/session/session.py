@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from mambaseg.session.events import Ready
 from mambaseg.session.importing import ImportChoices, open_model
+from mambaseg.session.journal_thread import JournalThread
 from mambaseg.session.service import InProcessService, SegmentationService
 from mambaseg.session.worker import Deliver, Worker, call_at_once
 from mambaseg.types.trained_model import TrainedModel
@@ -43,6 +44,8 @@ class Session:
         Writes and measures what takes long.
     corrections : Worker
         Reads and writes verified masks, in the order in which it was asked to.
+    journals : JournalThread
+        Writes down what happens to masks; it alone ends only once all is written.
     models : list of TrainedModel or None
         Those that are known; None until they were read.
     ready : Ready or None
@@ -67,6 +70,7 @@ class Session:
         self.files = Worker("mambaseg-files", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
+        self.journals = JournalThread(while_open)
         self.models: list[TrainedModel] | None = None
         self.ready: Ready | None = None
         self._asked = False
@@ -142,6 +146,7 @@ class Session:
         self.files.close()
         self.exports.close()
         self.corrections.close()
+        self.journals.close()
 
     def _set_models(self, models: list[TrainedModel]) -> None:
         self.models = models
