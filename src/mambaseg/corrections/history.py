@@ -14,6 +14,9 @@ from mambaseg.types.errors import StoreError
 __all__ = ["Change", "Event", "History", "Patch", "Piece", "apply"]
 
 
+_MOST_MOVED = 200  # twice as many changes as napari can undo steps
+
+
 class Piece(NamedTuple):
     """What a part of a plane holds now: `values` (Y, X) from row `top` and column `left` on."""
 
@@ -174,19 +177,38 @@ class History:
         return pieces
 
     def same_move(self, patches: Sequence[Patch]) -> int | None:
-        """Position of one undo or redo that makes exactly these changes; None if neither does."""
-        wanted = {patch.plane: patch for patch in patches}
-        for target in (self.undo_target(), self.redo_target()):
-            step = self.patches_to(target)
-            if step and {patch.plane for patch in step} == set(wanted):
-                last = {patch.plane: patch.after for patch in step}
-                first = {patch.plane: patch.before for patch in reversed(step)}
-                if all(
-                    (first[plane], last[plane]) == (patch.before, patch.after)
-                    for plane, patch in wanted.items()
-                ):
-                    return target
+        """Position where undoing or redoing makes exactly these changes, if there is one.
+
+        Parameters
+        ----------
+        patches : sequence of Patch
+            What `difference` gave; `planes` hold it already.
+        """
+        wanted = {patch.plane: patch.after for patch in patches}
+        before = {patch.plane: patch.before for patch in patches}
+        here = self.position
+        back = range(here - 1, max(-1, here - _MOST_MOVED - 1), -1)
+        forth = range(here, min(len(self.changes), here + _MOST_MOVED))
+        for places, undoing in ((back, True), (forth, False)):
+            held: dict[int, int] = {}  # by the planes that differ from what they hold here
+            first: dict[int, int] = {}
+            for place in places:
+                change = self.changes[place]
+                for patch in change.patches:
+                    start, end = (patch.after, patch.before)[:: 1 if undoing else -1]
+                    first.setdefault(patch.plane, start)
+                    held[patch.plane] = end
+                    if held[patch.plane] == first[patch.plane]:
+                        del held[patch.plane]
+                target = place if undoing else place + 1
+                if held == wanted and self._between_steps(target):
+                    return target if all(first[n] == before[n] for n in wanted) else None
         return None
+
+    def _between_steps(self, position: int) -> bool:
+        if not 0 < position < len(self.changes):
+            return True
+        return self.changes[position - 1].step != self.changes[position].step
 
     def trim(self, most_bytes: int, most: int) -> None:
         """Forget the oldest steps, so that all take at most this much."""

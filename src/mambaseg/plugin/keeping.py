@@ -175,7 +175,24 @@ class Keeping:
                 self._begin(layer, image)
         for problem in findings.problems:
             self._failed(problem)
+        self._tell(image, findings)
         self.changed.emit()
+
+    def _tell(self, image: Image, findings: Findings) -> None:
+        ours = {recorder.journal.status.path for recorder in self._recorders.values()}
+        others = [work for work in findings.elsewhere if str(work.path) not in ours]
+        if others:
+            head = others[0].head
+            show_warning(
+                f"Another viewer has a mask of {image.name} open ({head.user or 'somebody'}, "
+                f"process {head.process} on {head.machine or 'this machine'}). What you draw here "
+                "is kept apart from it, as a branch of its own."
+            )
+        if findings.work:
+            from mambaseg.plugin.correct_panel import show_correct_panel
+
+            show_correct_panel(self._viewer)
+            show_info(f"Earlier work on {image.name} can be restored: see the Correct panel.")
 
     def _begin(self, layer: Labels, image: Image) -> None:
         recorder = self._recorders[layer]

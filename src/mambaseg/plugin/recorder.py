@@ -66,9 +66,10 @@ class Recorder:
         self._shape, self._dtype = layer.data.shape, layer.data.dtype
         self._parts: list[Part] = []
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
+        self._ending = False
         self._run = object()
         self._moving = 0  # undo and redo that are on their way
-        self._point: tuple[float, ...] = ()
+        self._point = tuple(viewer.dims.point)
         self._label_set = layer.metadata.get("label_set")
         self._soon = _timer(_STROKE_MS, self.capture)
         self._sweep_soon = _timer(_SWEEP_MS, self._sweep)
@@ -107,13 +108,17 @@ class Recorder:
     # What napari tells
 
     def _painted(self, event: Any) -> None:
+        self._end_stroke()  # of the stroke before, if it is still to come
         self._parts += parts_of(self._shape, event.value)
         # Some of napari's ways to draw tell of it before the labels have changed.
+        self._ending = True
         QTimer.singleShot(0, self._end_stroke)
 
     def _end_stroke(self) -> None:
-        self.capture()
-        self._stroke = object()
+        if self._ending:
+            self._ending = False
+            self.capture()
+            self._stroke = object()
 
     def _being_painted(self, event: Any) -> None:
         layer = self.layer
