@@ -121,6 +121,7 @@ class Recorder:
             self._stroke = object()
 
     def _being_painted(self, event: Any) -> None:
+        self._end_stroke()  # one that has just ended, for this is another
         layer = self.layer
         if layer is None:
             return
