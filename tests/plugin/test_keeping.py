@@ -98,6 +98,7 @@ def test_strokes_fills_polygons_and_erasing_with_the_mouse_and_the_way_back(desk
 
     def done() -> None:
         assert not np.array_equal(mask.data, states[-1]), "the mouse has drawn nothing"
+        desk.qtbot.wait(20)  # nobody lifts the pen and draws on without time passing
         on_disk(desk, recorder, mask)
         states.append(np.array(mask.data))
 

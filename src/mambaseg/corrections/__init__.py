@@ -1,5 +1,6 @@
 """Work on masks that is never lost: journals of every change, and stores of verified masks."""
 
+from mambaseg.corrections.archive import export_store, import_store
 from mambaseg.corrections.history import Change, Event, History, Piece
 from mambaseg.corrections.image_key import image_key
 from mambaseg.corrections.journal import Journal
@@ -13,6 +14,7 @@ from mambaseg.corrections.journals import (
     remove_old_journals,
 )
 from mambaseg.corrections.library import find_store, find_store_cases
+from mambaseg.corrections.merging import Merge, merge_stores
 from mambaseg.corrections.planes import MASK_DTYPES, Planes, as_planes
 from mambaseg.corrections.provenance import plain
 from mambaseg.corrections.settings import KeepingSettings, corrections_folder, default_folder
@@ -29,17 +31,21 @@ __all__ = [
     "KeepingSettings",
     "Kept",
     "KeptWork",
+    "Merge",
     "Piece",
     "Planes",
     "Store",
     "as_planes",
     "corrections_folder",
     "default_folder",
+    "export_store",
     "find_store",
     "find_store_cases",
     "image_key",
+    "import_store",
     "journals_folder",
     "list_kept_work",
+    "merge_stores",
     "plain",
     "purge_journals",
     "read_journal",

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -34,6 +35,7 @@ _ROOM = 1 << 20  # a file may have this much beyond thrice what it had to hold w
 _RETRY_S = 5.0
 
 
+@cache
 def user_name() -> str:
     """Name of who sits here, as far as the system knows it."""
     with suppress(OSError, KeyError, ImportError):

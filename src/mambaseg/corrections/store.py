@@ -13,6 +13,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mambaseg.corrections.channels import ChannelFiles, content_sha256, write_channels
 from mambaseg.corrections.dataset_file import DatasetFile, image_names, label_name
@@ -223,6 +224,19 @@ class Store:
             labels[chosen] = content.ignore
             self._write_labels(case, replace(before, labels=labels))
             append_line(self.path, Line(action="unverified", case=case, frames=tuple(chosen)))
+
+    def replace_labels(self, case: str, labels: NDArray[np.uint8]) -> None:
+        """Replace the masks of a case; for who holds the store's lock.
+
+        Parameters
+        ----------
+        case : str
+        labels : ndarray of uint8, shape (T, Y, X) or (Z, Y, X)
+            The label set's own values; `label_set.ignore` where nothing is verified.
+        """
+        content = self._content(case)
+        before = read_segmentation(self.path / label_name(case))
+        self._write_labels(case, replace(before, labels=content.to_disk(labels)))
 
     def remove(self, case: str) -> None:
         """Remove a case with its images; raises as `unverify`."""

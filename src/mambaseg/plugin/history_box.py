@@ -56,7 +56,10 @@ class HistoryBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(self.timeline)
-        layout.addLayout(row(self.undo, self.redo, self.back))
+        ways = row(self.undo, self.redo, self.back)
+        for place in range(ways.count()):
+            ways.setStretch(place, 1)
+        layout.addLayout(ways)
         layout.addWidget(self.note)
         layout.addWidget(self.keep)
 
@@ -66,6 +69,8 @@ class HistoryBox(QWidget):
             self._recorder.journal.changed.disconnect(self._changed)
         self._recorder = recorder
         self.timeline.show_moments([])
+        for part in (self.timeline, self.undo, self.redo, self.back):
+            part.setVisible(recorder is not None)
         if recorder is not None:
             recorder.journal.changed.connect(self._changed)
             self._watch.start()

@@ -80,9 +80,11 @@ class KeptDialog(QDialog):
         layout.addWidget(
             Note("What lies in the old folder stays there when you choose another one.")
         )
+        layout.addStretch(1)
         layout.addWidget(self.purge)
         layout.addWidget(buttons)
         self._show()
+        self.resize(520, 300)
 
     def _show(self) -> None:
         settings = KeepingSettings()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor, QFont, QPalette
+from qtpy.QtGui import QColor, QFont
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
 from mambaseg.session import Moment
@@ -16,12 +16,13 @@ __all__ = ["Timeline"]
 
 _COLUMNS = ("When", "What", "Frame", "By")
 _HEIGHT = 150
+_PALE = "#8a8f98"  # to be read in the dark theme and in the light one
 
 
 class Timeline(QTreeView):
     """The moments of a mask's journal.
 
-    Moments that were undone are shown pale; the one that the mask is at, bold.
+    Moments that were undone are struck out; the one that the mask is at, bold.
     """
 
     frame_chosen = Signal(int)
@@ -93,12 +94,11 @@ class _Moments(QAbstractTableModel):
             when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment.time))
             return f"{when}: {moment.text}" + ("" if moment.in_force else " (undone)")
         if role == Qt.ItemDataRole.ForegroundRole and not moment.in_force:
-            color = QColor(QPalette().color(QPalette.ColorRole.WindowText))
-            color.setAlpha(110)
-            return color
-        if role == Qt.ItemDataRole.FontRole and moment is self._at:
+            return QColor(_PALE)
+        if role == Qt.ItemDataRole.FontRole:
             font = QFont()
-            font.setBold(True)
+            font.setBold(moment is self._at)
+            font.setStrikeOut(not moment.in_force)
             return font
         return None
 
