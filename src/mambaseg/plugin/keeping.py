@@ -54,9 +54,10 @@ def keep_masks(viewer: napari.Viewer) -> None:
     keeping_of(viewer)
 
 
-def hand_over(viewer: napari.Viewer, old: Labels, new: Labels) -> None:
+def hand_over(viewer: napari.Viewer, old: Labels, new: Labels | None) -> None:
     """Have a mask that replaces another go on with its journal: undo leads back to the old one."""
-    keeping_of(viewer).hand_over(old, new)
+    if new is not None:
+        keeping_of(viewer).hand_over(old, new)
 
 
 class Keeping:

@@ -13,6 +13,7 @@ from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
 from mambaseg.plugin.correction import Correction, correction_of, known_correction
+from mambaseg.plugin.keeping import hand_over
 from mambaseg.plugin.layers import inherited, labels_layer
 from mambaseg.plugin.notices import report
 from mambaseg.session import (
@@ -251,6 +252,7 @@ class Run:
             layers.remove(new)
         if old is not None and old in layers:
             if worth and replace:
+                hand_over(self._viewer, old, new)
                 layers.remove(old)
             else:
                 old.visible = True
