@@ -1,6 +1,53 @@
-"""Masks that a person has verified, kept as data to learn from."""
+"""Work on masks that is never lost: journals of every change, and stores of verified masks."""
 
-from mambaseg.corrections.library import corrections_folder, find_store
+from mambaseg.corrections.archive import export_store, import_store
+from mambaseg.corrections.history import Change, Event, History, Piece
+from mambaseg.corrections.image_key import image_key
+from mambaseg.corrections.journal import Journal
+from mambaseg.corrections.journal_file import Kept, read_journal
+from mambaseg.corrections.journal_head import JournalHead
+from mambaseg.corrections.journals import (
+    KeptWork,
+    journals_folder,
+    list_kept_work,
+    purge_journals,
+    remove_old_journals,
+)
+from mambaseg.corrections.library import find_store, find_store_cases
+from mambaseg.corrections.merging import Merge, merge_stores
+from mambaseg.corrections.planes import MASK_DTYPES, Planes, as_planes
+from mambaseg.corrections.provenance import plain
+from mambaseg.corrections.settings import KeepingSettings, corrections_folder, default_folder
 from mambaseg.corrections.store import FrameState, Store
 
-__all__ = ["FrameState", "Store", "corrections_folder", "find_store"]
+__all__ = [
+    "MASK_DTYPES",
+    "Change",
+    "Event",
+    "FrameState",
+    "History",
+    "Journal",
+    "JournalHead",
+    "KeepingSettings",
+    "Kept",
+    "KeptWork",
+    "Merge",
+    "Piece",
+    "Planes",
+    "Store",
+    "as_planes",
+    "corrections_folder",
+    "default_folder",
+    "export_store",
+    "find_store",
+    "find_store_cases",
+    "image_key",
+    "import_store",
+    "journals_folder",
+    "list_kept_work",
+    "merge_stores",
+    "plain",
+    "purge_journals",
+    "read_journal",
+    "remove_old_journals",
+]

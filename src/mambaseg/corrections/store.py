@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mambaseg.corrections.channels import ChannelFiles, content_sha256, write_channels
 from mambaseg.corrections.dataset_file import DatasetFile, image_names, label_name
-from mambaseg.data import base_name, read_segmentation, write_segmentation
-from mambaseg.data.segmentation_record import label_block
-from mambaseg.types.errors import OutputError, StoreError, UnreadableImageError
+from mambaseg.corrections.provenance import Line, append_line, plain
+from mambaseg.corrections.store_checks import check_masks, check_same, existing, slug
+from mambaseg.corrections.store_lock import writing
+from mambaseg.data import read_segmentation, write_segmentation
+from mambaseg.types.errors import StoreError, UnreadableImageError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.labels import LabelSet
 from mambaseg.types.segmentation import Provenance, Segmentation
@@ -138,7 +138,13 @@ class Store:
         values = content.from_disk(labels)
         return image, replace(stored, labels=values, label_set=content.label_set)
 
-    def verify(self, image: MedicalImage, segmentation: Segmentation, frames: Iterable[int]) -> str:
+    def verify(
+        self,
+        image: MedicalImage,
+        segmentation: Segmentation,
+        frames: Iterable[int],
+        edits: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
         """Keep the masks of some frames as verified; other frames stay as they were.
 
         Parameters
@@ -151,6 +157,8 @@ class Store:
             annotated. Only `frames` are read.
         frames : iterable of int
             Frames (or slices) that a person vouches for.
+        edits : sequence of dict
+            How their masks came about, for `provenance.jsonl`.
 
         Returns
         -------
@@ -165,12 +173,12 @@ class Store:
         OutputError
             If the store cannot be written; it stays as it was.
         """
-        chosen, masks = _checked(image, segmentation, frames)
-        with self._writing():
+        chosen, masks = check_masks(image, segmentation, frames)
+        with writing(self.path):
             wanted = DatasetFile(segmentation.label_set, image.channel_names)
             content = DatasetFile.read(self.path) or wanted
-            self._check_same(content, wanted)
-            case = self.case_of(image) or f"{_slug(image.source)}_{self._digest(image)}"
+            check_same(self.path, content, wanted)
+            case = self.case_of(image) or f"{slug(image.source)}_{self._digest(image)}"
             if case in content.cases:
                 before = read_segmentation(self.path / label_name(case))
                 labels, geometry = np.array(before.labels), before.geometry
@@ -186,6 +194,16 @@ class Store:
             if case not in content.cases:
                 cases = tuple(sorted((*content.cases, case)))
                 replace(content, cases=cases).write(self.path)
+            append_line(
+                self.path,
+                Line(
+                    action="verified",
+                    case=case,
+                    frames=tuple(chosen),
+                    provenance=plain(asdict(segmentation.provenance)),
+                    edits=tuple(map(plain, edits)),
+                ),
+            )
         return case
 
     def unverify(self, case: str, frames: Iterable[int]) -> None:
@@ -198,22 +216,38 @@ class Store:
         OutputError
             If the store cannot be written; it stays as it was.
         """
-        with self._writing():
+        with writing(self.path):
             content = self._content(case)
             before = read_segmentation(self.path / label_name(case))
             labels = np.array(before.labels)
-            labels[_existing(frames, len(labels))] = content.ignore
+            chosen = existing(frames, len(labels))
+            labels[chosen] = content.ignore
             self._write_labels(case, replace(before, labels=labels))
+            append_line(self.path, Line(action="unverified", case=case, frames=tuple(chosen)))
+
+    def replace_labels(self, case: str, labels: NDArray[np.uint8]) -> None:
+        """Replace the masks of a case; for who holds the store's lock.
+
+        Parameters
+        ----------
+        case : str
+        labels : ndarray of uint8, shape (T, Y, X) or (Z, Y, X)
+            The label set's own values; `label_set.ignore` where nothing is verified.
+        """
+        content = self._content(case)
+        before = read_segmentation(self.path / label_name(case))
+        self._write_labels(case, replace(before, labels=content.to_disk(labels)))
 
     def remove(self, case: str) -> None:
         """Remove a case with its images; raises as `unverify`."""
-        with self._writing():
+        with writing(self.path):
             content = self._content(case)
             cases = tuple(other for other in content.cases if other != case)
             replace(content, cases=cases).write(self.path)
             for name in (label_name(case), *image_names(case, content.channel_names)):
                 with suppress(OSError):  # what dataset.json does not list is no part of the store
                     (self.path / name).unlink()
+            append_line(self.path, Line(action="removed", case=case))
 
     def _content(self, case: str) -> DatasetFile:
         content = DatasetFile.read(self.path)
@@ -243,94 +277,9 @@ class Store:
             return self._verified[case][1:]
         raise UnreadableImageError(f"{path} is missing. Remove the case and verify it again.")
 
-    def _check_same(self, content: DatasetFile, wanted: DatasetFile) -> None:
-        if content.label_set.names != wanted.label_set.names:
-            raise StoreError(
-                f"{self.path} holds the classes {content.label_set.names}, but these masks have "
-                f"{wanted.label_set.names}: keep them in another folder."
-            )
-        if content.channel_names != wanted.channel_names:
-            raise StoreError(
-                f"{self.path} holds images with the channels {content.channel_names}, but this one "
-                f"has {wanted.channel_names}: keep it in another folder."
-            )
-
     def _write_labels(self, case: str, segmentation: Segmentation) -> None:
         made = Provenance(
             versions={"mambaseg": version("mambaseg")},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_segmentation(replace(segmentation, provenance=made), self.path / label_name(case))
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Keep other processes from writing, and clear away what killed ones left."""
-        lock = FileLock(self.path / ".lock", timeout=_PATIENCE_S)
-        try:
-            for name in ("imagesTr", "labelsTr"):
-                (self.path / name).mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise OutputError(
-                f"Another program has been writing to {self.path} for {_PATIENCE_S:.0f} s: "
-                "wait for it, or close it, and try again."
-            ) from error
-        except OSError as error:
-            raise OutputError(
-                f"Cannot write into {self.path}: {error.strerror or error}. Choose a folder that "
-                "you may write to."
-            ) from error
-        try:
-            for leftover in self.path.glob("**/.partial-*"):
-                leftover.unlink(missing_ok=True)
-            yield
-        finally:
-            lock.release()
-
-
-def _slug(source: str) -> str:
-    name = re.sub("[^A-Za-z0-9]+", "-", base_name(source) if source else "").strip("-")
-    return name[:40].strip("-") or "clip"
-
-
-def _existing(frames: Iterable[int], n_frames: int) -> list[int]:
-    chosen = sorted(set(frames))
-    if not chosen or chosen[0] < 0 or chosen[-1] >= n_frames:
-        raise StoreError(
-            f"Frames {chosen} were asked for, but the clip has the frames 0 to {n_frames - 1}: "
-            "choose from them."
-        )
-    return chosen
-
-
-def _checked(
-    image: MedicalImage, segmentation: Segmentation, frames: Iterable[int]
-) -> tuple[list[int], NDArray[np.uint8]]:
-    """Frames to verify and their labels, once they are known to fit."""
-    what = image.source or "the image"
-    if image.axes not in ("CTYX", "CZYX"):
-        raise StoreError(
-            f"A store of corrections keeps clips (CTYX) and volumes (CZYX), but {what} is "
-            f"{image.axes}: a still image is kept as a clip of one frame."
-        )
-    if segmentation.axes != image.axes[1:] or segmentation.labels.shape != image.array.shape[1:]:
-        raise StoreError(
-            f"The masks have the shape {segmentation.labels.shape} ({segmentation.axes}), but "
-            f"{what} needs {image.array.shape[1:]} ({image.axes[1:]}): give the clip's own masks."
-        )
-    chosen = _existing(frames, image.array.shape[1])
-    masks = np.stack([label_block(segmentation.labels[i], Path(what)) for i in chosen])
-    classes = segmentation.label_set
-    for frame, mask in zip(chosen, masks, strict=True):
-        strange = set(np.unique(mask).tolist()) - {0, *classes.names, classes.ignore}
-        if strange:
-            raise StoreError(
-                f"The mask of frame {frame} of {what} holds the values {sorted(strange)}, which "
-                f"are none of the classes {classes.names}: repaint them."
-            )
-        if (mask == classes.ignore).all():
-            raise StoreError(
-                f"Frame {frame} of {what} is not annotated (its mask holds {classes.ignore} "
-                "everywhere): draw it, or leave it out."
-            )
-    return chosen, masks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import napari.viewer
@@ -12,12 +13,20 @@ from qtpy.QtWidgets import QLabel
 
 from mambaseg.plugin.correction import Correction, correction_of
 from mambaseg.plugin.frame_map import COLORS, WORDS, FrameMap
+from mambaseg.plugin.history_box import HistoryBox
+from mambaseg.plugin.keeping import keeping_of
+from mambaseg.plugin.kept_dialog import KeptDialog
 from mambaseg.plugin.layer_choice import LayerChoice
+from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button, form, row
+from mambaseg.plugin.restore_offer import RestoreOffer
 from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from mambaseg.corrections import KeptWork
     from mambaseg.plugin.correction import State
 
 __all__ = ["CorrectPanel", "show_correct_panel"]
@@ -45,6 +54,8 @@ class CorrectPanel(Panel):
         super().__init__(viewer)
         self._correction: Correction | None = None
         self._problem = ""
+        self._keeping = keeping_of(viewer)
+        self._offered: Image | None = None
         # Redrawn once per turn of Qt's loop, however much has changed.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -52,6 +63,7 @@ class CorrectPanel(Panel):
         self._soon.timeout.connect(self._show)
         self._make_fields()
         viewer.dims.events.current_step.connect(self._changed)
+        self._keeping.changed.connect(self._changed)
         self._mask_changed()
 
     def _make_fields(self) -> None:
@@ -82,6 +94,13 @@ class CorrectPanel(Panel):
             lambda: self._do("take_verified"),
         )
         self.note = Note()
+        self.offer = RestoreOffer()
+        self.offer.restore_asked.connect(lambda work: self._answer(self._keeping.restore, work))
+        self.offer.put_off.connect(lambda work: self._answer(self._keeping.forget, work))
+        self.history = HistoryBox()
+        self.history.frame_chosen.connect(lambda frame: self._do("go_to", frame))
+        self.history.settings_asked.connect(self._open_settings)
+        self.body.addWidget(self.offer)
         self.body.addLayout(form([("Mask", self.labels)]))
         for part in (self.count, self.map, self.legend):
             self.body.addWidget(part)
@@ -91,6 +110,7 @@ class CorrectPanel(Panel):
         self.body.addLayout(step)
         self.body.addWidget(self.take)
         self.body.addWidget(self.note)
+        self.body.addWidget(self.history)
 
     def _do(self, name: str, *arguments: Any) -> None:
         self._problem = ""
@@ -115,6 +135,7 @@ class CorrectPanel(Panel):
             self._correction.clip.failed.connect(self._failed)
         for part in (self.map, self.legend, self.verify, self.previous, self.next):
             part.setVisible(self._correction is not None)
+        self.history.watch(self._keeping.watch(layer) if layer is not None else None)
         self._show()
 
     def _changed(self, event: object = None) -> None:
@@ -126,7 +147,32 @@ class CorrectPanel(Panel):
             self._problem = str(error)
             self._changed()
 
+    # What earlier viewers left
+
+    def _answer(self, act: Callable[[Image, KeptWork], None], work: KeptWork) -> None:
+        if self._offered is not None:
+            act(self._offered, work)
+
+    def _show_offer(self) -> None:
+        offers = ((image, found.work) for image, found in self._keeping.offers.items())
+        self._offered, work = next((one for one in offers if one[1]), (None, []))
+        if work != self.offer.work:
+            self.offer.show_offer(self._offered.name if self._offered else "", work)
+
+    def _open_settings(self) -> None:
+        layer = self.labels.layer
+        image = clip_of(self._viewer, layer) if layer is not None else None
+        if image not in self._keeping.offers:
+            image = None
+        KeptDialog(
+            self,
+            image.name if image is not None else "",
+            lambda: self._keeping.purge(image),
+            self._keeping.move_to,
+        ).open()
+
     def _show(self) -> None:
+        self._show_offer()
         correction = self._correction
         self.note.setText(self._problem)
         if correction is None:

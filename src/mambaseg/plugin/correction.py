@@ -6,15 +6,16 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from napari.layers import Image
 from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
 from mambaseg.plugin.edits import Edits
 from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.keeping import keeping_of
+from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.sessions import session_of
-from mambaseg.session import ClipCorrections, mask_digest
+from mambaseg.session import ClipCorrections, event_now, mask_digest
 from mambaseg.types import LabelSet
 from mambaseg.types.errors import UnsupportedImageError
 
@@ -49,22 +50,6 @@ def correction_of(viewer: napari.Viewer, layer: Labels) -> Correction:
     return _known[layer]
 
 
-def clip_of(viewer: napari.Viewer, layer: Labels) -> Image | None:
-    """Find the image layer that a mask belongs to.
-
-    The one that was segmented, else the newest that has the mask's shape.
-    """
-    images = [one for one in reversed(viewer.layers) if isinstance(one, Image)]
-    for image in images:
-        if layer.metadata.get("segmented") == str(image.unique_id):
-            return image
-    for image in images:
-        shape = image.data.shape[: -1 if image.rgb else None]
-        if not image.multiscale and shape == layer.data.shape:
-            return image
-    return None
-
-
 class Correction:
     """The frames of one mask and their states; made by `correction_of`.
 
@@ -79,6 +64,8 @@ class Correction:
     ----------
     clip : ClipCorrections
         What is on disk, shared by all masks of a clip with the same classes.
+    recorder : Recorder or None
+        Keeps the mask's journal.
     """
 
     changed = Signal()
@@ -87,9 +74,15 @@ class Correction:
         self.clip = _corrections(viewer, layer)
         self._viewer, self._layer = viewer, weakref.ref(layer)
         self._compared: set[int] = set()
+        self._asked: set[int] = set()
+        self.recorder = keeping_of(viewer).watch(layer)
         self.edits = Edits(viewer, layer)
         self.edits.changed.connect(self.changed.emit)
+        self.edits.model_wrote.connect(self._model_wrote)
+        if self.recorder is not None:
+            self.recorder.moved.connect(self.edits.look)
         self.clip.changed.connect(self._stored)
+        self.clip.written.connect(self._written)
         for key, act in (
             ("V", Correction.toggle),
             ("N", Correction.go_to_next),
@@ -139,13 +132,22 @@ class Correction:
         if state == "saving":
             return
         if state == "verified":
+            self._asked.add(frame)
             self.clip.unverify(frame)
             return
         problem = self._problem(layer, frame)
         if problem:
             show_warning(problem)
             return
-        self.clip.verify(frame, np.asarray(layer.data[frame]))
+        self._asked.add(frame)
+        recorder = self.recorder
+        if recorder is None:
+            self.clip.verify(frame, np.asarray(layer.data[frame]))
+            return
+        recorder.capture()
+        self.clip.verify(
+            frame, np.asarray(layer.data[frame]), lambda: recorder.journal.account(frame)
+        )
 
     def _problem(self, layer: Labels, frame: int) -> str:
         if layer.data.shape != tuple(self.clip.image.array.shape[1:]):
@@ -207,6 +209,20 @@ class Correction:
 
         states = self.states()
         self.clip.masks([frame for frame, s in enumerate(states) if s == "changed"], put)
+
+    # What the journal is told
+
+    def _model_wrote(self, frames: list[int]) -> None:
+        layer = self.layer
+        if self.recorder is not None and layer is not None:
+            model = (layer.metadata.get("provenance") or {}).get("model", "")
+            self.recorder.written(frames, str(model))
+
+    def _written(self, kind: str, frame: int) -> None:
+        if frame in self._asked:  # else another mask of this clip was verified
+            self._asked.discard(frame)
+            if self.recorder is not None:
+                self.recorder.journal.note(event_now(kind, frame=frame))
 
     # What the store says
 

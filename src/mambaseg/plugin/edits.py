@@ -31,6 +31,7 @@ class Edits:
     """
 
     changed = Signal()
+    model_wrote = Signal(list)
 
     def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
         self._dims, self._layer = viewer.dims, weakref.ref(layer)
@@ -70,9 +71,17 @@ class Edits:
 
     def written(self, frames: Iterable[int]) -> None:
         """Take what frames hold now, which a model wrote, for no edit."""
-        for frame in frames:
+        told = list(frames)
+        for frame in told:
             self._first.pop(frame, None)
             self._now.pop(frame, None)
+            self._look(frame)
+        self.model_wrote.emit(told)
+        self.changed.emit()
+
+    def look(self, frames: Iterable[int]) -> None:
+        """Look at frames that have changed, though they may not be shown."""
+        for frame in frames:
             self._look(frame)
         self.changed.emit()
 

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from mambaseg.plugin.keeping import keep_masks
 from mambaseg.plugin.sessions import session_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Panel(QWidget):
         super().__init__()
         self._viewer = viewer
         self.session = session_of(viewer)
+        keep_masks(viewer)
         viewer.layers.events.removing.connect(self._hold_canvas)
         self._watched = self._placed = False
         content = QWidget()

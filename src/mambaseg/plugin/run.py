@@ -11,6 +11,7 @@ from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
 from mambaseg.plugin.correction import Correction, correction_of
+from mambaseg.plugin.keeping import hand_over
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.run_layer import layer_for
 from mambaseg.plugin.runs import begin, end, runs_of, verified_of
@@ -237,6 +238,7 @@ class Run:
             layers.remove(new)
         if old is not None and old in layers:
             if worth and replace:
+                hand_over(self._viewer, old, new)
                 layers.remove(old)
             else:
                 old.visible = True

@@ -24,10 +24,13 @@ from mambaseg.session.finding import find_images
 from mambaseg.session.fitting import ModelChoice, choose_models
 from mambaseg.session.importing import ImportChoices
 from mambaseg.session.inspecting import Glance, Inspection, glance, inspect, inspect_parts
+from mambaseg.session.journal_thread import JournalThread
 from mambaseg.session.learning_data import LearningData, list_learning_data
+from mambaseg.session.mask_journal import MaskJournal, event_now, plane_at
 from mambaseg.session.measuring import Comparison, Line, Measurement, measure
 from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
 from mambaseg.session.session import Session
+from mambaseg.session.timeline import Moment
 from mambaseg.session.tuning import Tuning, TuningState, open_runs, runs_folder, start_run
 from mambaseg.session.worker import Task, Worker
 
@@ -48,10 +51,13 @@ __all__ = [
     "Inspection",
     "Job",
     "JobEvent",
+    "JournalThread",
     "LearningData",
     "Line",
+    "MaskJournal",
     "Measurement",
     "ModelChoice",
+    "Moment",
     "Ready",
     "Request",
     "SegmentationService",
@@ -68,6 +74,7 @@ __all__ = [
     "describe_part",
     "draw_curves",
     "draw_run",
+    "event_now",
     "export",
     "find_images",
     "glance",
@@ -77,6 +84,7 @@ __all__ = [
     "mask_digest",
     "measure",
     "open_runs",
+    "plane_at",
     "runs_folder",
     "speed",
     "start_run",

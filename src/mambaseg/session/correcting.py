@@ -56,6 +56,7 @@ class ClipCorrections:
 
     changed = Signal()
     failed = Signal(object)
+    written = Signal(str, int)
 
     def __init__(self, worker: Worker, image: MedicalImage, label_set: LabelSet) -> None:
         self.image, self.label_set = image, label_set
@@ -71,8 +72,19 @@ class ClipCorrections:
         """Frames that no new segmentation may overwrite."""
         return frozenset(self.verified) | self.pending
 
-    def verify(self, frame: int, mask: Mask) -> None:
-        """Keep the mask of a frame, shape (Y, X), as verified; `changed` or `failed` tells."""
+    def verify(
+        self, frame: int, mask: Mask, account: Callable[[], list[dict[str, Any]]] = list
+    ) -> None:
+        """Keep the mask of a frame as verified; `changed` or `failed` tells.
+
+        Parameters
+        ----------
+        frame : int
+        mask : ndarray of int, shape (Y, X)
+            Copied.
+        account : callable
+            Says how the mask came about; called by the worker.
+        """
         mask = np.array(mask)
         segmentation = Segmentation(
             _OneFrame(mask, self.image.array.shape[1]),
@@ -83,7 +95,7 @@ class ClipCorrections:
         digest = mask_digest(mask)
 
         def work(task: Task) -> int | None:
-            self._open().verify(self.image, segmentation, [frame])
+            self._open().verify(self.image, segmentation, [frame], edits=account())
             return digest
 
         self._write(frame, work)
@@ -146,6 +158,7 @@ class ClipCorrections:
                 self.verified.pop(frame, None)
             else:
                 self.verified[frame] = digest
+            self.written.emit("unverified" if digest is None else "verified", frame)
             self.changed.emit()
 
         def failed(error: Exception) -> None:

@@ -16,6 +16,7 @@ from mambaseg.service import (
     call_at_once,
 )
 from mambaseg.session.importing import ImportChoices, open_model
+from mambaseg.session.journal_thread import JournalThread
 from mambaseg.session.worker import Worker
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import list_models, load_model
@@ -48,6 +49,8 @@ class Session:
         Writes and measures what takes long.
     corrections : Worker
         Reads and writes verified masks, in the order in which it was asked to.
+    journals : JournalThread
+        Writes down what happens to masks; it alone ends only once all is written.
     models : list of TrainedModel or None
         Those that are known; None until they were read.
     ready : Ready or None
@@ -72,6 +75,7 @@ class Session:
         self.files = Worker("mambaseg-files", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
+        self.journals = JournalThread(while_open)
         self.models: list[TrainedModel] | None = None
         self.ready: Ready | None = None
         self._listed = self._asked = False
@@ -153,6 +157,7 @@ class Session:
         self.files.close()
         self.exports.close()
         self.corrections.close()
+        self.journals.close()
 
     def _set_models(self, models: list[TrainedModel]) -> None:
         self.models = models

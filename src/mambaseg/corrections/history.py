@@ -1,0 +1,272 @@
+"""What was done to a mask, as differences that lead both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mambaseg.corrections.planes import Mask, Planes, digest, pack, unpack
+from mambaseg.types.errors import StoreError
+
+__all__ = ["Change", "Event", "History", "Patch", "Piece", "apply"]
+
+
+_MOST_MOVED = 200  # twice as many changes as napari can undo steps
+
+
+class Piece(NamedTuple):
+    """What a part of a plane holds now: `values` (Y, X) from row `top` and column `left` on."""
+
+    plane: int
+    top: int
+    left: int
+    values: Mask
+
+
+class Patch(NamedTuple):
+    """The difference of a part of a plane: exclusive or, so that it leads forth and back.
+
+    `before` and `after` are digests of the whole plane.
+    """
+
+    plane: int
+    top: int
+    left: int
+    height: int
+    width: int
+    before: int
+    after: int
+    packed: bytes
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a mask.
+
+    Parameters
+    ----------
+    kind : str
+        "stroke", "run", "program", "restored", "verified", "unverified", "classes"...
+    time : float
+        Seconds since 1970.
+    user : str
+        Who sat there.
+    model : str
+        Name of the model, where one made the change.
+    frame : int or None
+        The plane that it concerns, where it is one.
+    text : str
+        What else there is to say.
+    """
+
+    kind: str
+    time: float
+    user: str = ""
+    model: str = ""
+    frame: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A part of a step that is undone as a whole.
+
+    Parameters
+    ----------
+    event : Event
+        What it was.
+    step : int
+        Changes of one step share it.
+    patches : tuple of Patch
+        At most one per plane.
+    """
+
+    event: Event
+    step: int
+    patches: tuple[Patch, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the differences."""
+        return sum(len(patch.packed) + 32 for patch in self.patches)
+
+
+@dataclass
+class History:
+    """The changes of a mask in order; those before `position` are in force.
+
+    Parameters
+    ----------
+    planes : Planes
+        What the mask holds at `position`.
+    changes : list of Change
+        Older ones first.
+    position : int
+        Number of changes that are in force.
+    events : list of Event
+        What else happened, which undo leaves alone.
+    """
+
+    planes: Planes
+    changes: list[Change] = field(default_factory=list)
+    position: int = 0
+    events: list[Event] = field(default_factory=list)
+
+    def difference(self, pieces: Iterable[Piece]) -> tuple[Patch, ...]:
+        """Say what pieces change, and take it over into `planes`."""
+        known: dict[int, Mask] = {}
+        now: dict[int, Mask] = {}
+        for plane, top, left, values in pieces:
+            if plane not in now:
+                known[plane] = self.planes[plane]
+                now[plane] = known[plane].copy()
+            height, width = values.shape
+            now[plane][top : top + height, left : left + width] = values
+        patches = []
+        for plane, elements in now.items():
+            found = _difference(known[plane], elements)
+            if found is not None:
+                before = self.planes.digest(plane)
+                self.planes[plane] = elements
+                top, left, values = found
+                after = self.planes.digest(plane)
+                height, width = values.shape
+                patches.append(Patch(plane, top, left, height, width, before, after, pack(values)))
+        return tuple(patches)
+
+    def add(self, change: Change) -> None:
+        """Note a change that `planes` hold already; what was undone before is forgotten."""
+        self.changes[self.position :] = [change]
+        self.position += 1
+
+    def undo_target(self) -> int:
+        """Position before the last step that is in force; the same if there is none."""
+        target = self.position
+        while target and self.changes[target - 1].step == self.changes[self.position - 1].step:
+            target -= 1
+        return target
+
+    def redo_target(self) -> int:
+        """Position after the next step that was undone; the same if there is none."""
+        target = self.position
+        while (
+            target < len(self.changes)
+            and self.changes[target].step == self.changes[self.position].step
+        ):
+            target += 1
+        return target
+
+    def patches_to(self, position: int) -> list[Patch]:
+        """Differences that lead from here to another position, in the order to apply them."""
+        if position >= self.position:
+            return [p for c in self.changes[self.position : position] for p in c.patches]
+        back = reversed(self.changes[position : self.position])
+        return [
+            patch._replace(before=patch.after, after=patch.before)
+            for change in back
+            for patch in change.patches
+        ]
+
+    def move(self, position: int) -> list[Piece]:
+        """Go to another position; gives what the parts that change hold then."""
+        pieces = apply(self.planes, self.patches_to(position))
+        self.position = position
+        return pieces
+
+    def same_move(self, patches: Sequence[Patch]) -> int | None:
+        """Position where undoing or redoing makes exactly these changes, if there is one.
+
+        Parameters
+        ----------
+        patches : sequence of Patch
+            What `difference` gave; `planes` hold it already.
+        """
+        wanted = {patch.plane: patch.after for patch in patches}
+        before = {patch.plane: patch.before for patch in patches}
+        here = self.position
+        back = range(here - 1, max(-1, here - _MOST_MOVED - 1), -1)
+        forth = range(here, min(len(self.changes), here + _MOST_MOVED))
+        for places, undoing in ((back, True), (forth, False)):
+            held: dict[int, int] = {}  # by the planes that differ from what they hold here
+            first: dict[int, int] = {}
+            for place in places:
+                change = self.changes[place]
+                for patch in change.patches:
+                    start, end = (patch.after, patch.before)[:: 1 if undoing else -1]
+                    first.setdefault(patch.plane, start)
+                    held[patch.plane] = end
+                    if held[patch.plane] == first[patch.plane]:
+                        del held[patch.plane]
+                target = place if undoing else place + 1
+                if held == wanted and self._between_steps(target):
+                    return target if all(first[n] == before[n] for n in wanted) else None
+        return None
+
+    def _between_steps(self, position: int) -> bool:
+        if not 0 < position < len(self.changes):
+            return True
+        return self.changes[position - 1].step != self.changes[position].step
+
+    def trim(self, most_bytes: int, most: int) -> None:
+        """Forget the oldest steps, so that all take at most this much."""
+        size, first = 0, len(self.changes)
+        while first and size <= most_bytes and len(self.changes) - first < most:
+            first -= 1
+            size += self.changes[first].n_bytes
+        while 0 < first < len(self.changes) and (
+            self.changes[first].step == self.changes[first - 1].step
+        ):
+            first += 1
+        first = min(first, self.position)
+        del self.changes[:first]
+        self.position -= first
+        del self.events[:-most]
+
+
+def apply(planes: Planes, patches: Iterable[Patch]) -> list[Piece]:
+    """Apply differences in order; gives what the planes' parts hold then, one piece per plane.
+
+    Raises
+    ------
+    StoreError
+        If a plane is then not what the last difference says; it is left as it was.
+    """
+    by_plane: dict[int, list[Patch]] = {}
+    for patch in patches:
+        by_plane.setdefault(patch.plane, []).append(patch)
+    pieces = []
+    for plane, several in by_plane.items():
+        elements = planes[plane]
+        bits = elements.view(_unsigned(elements.dtype))
+        for patch in several:
+            part = unpack(patch.packed, (patch.height, patch.width), bits.dtype)
+            bits[patch.top : patch.top + patch.height, patch.left : patch.left + patch.width] ^= (
+                part
+            )
+        if digest(elements) != several[-1].after:
+            raise StoreError("The journal does not fit its mask: a difference is damaged.")
+        planes[plane] = elements
+        top, left = min(p.top for p in several), min(p.left for p in several)
+        bottom = max(p.top + p.height for p in several)
+        right = max(p.left + p.width for p in several)
+        pieces.append(Piece(plane, top, left, elements[top:bottom, left:right]))
+    return pieces
+
+
+def _unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(f"<u{dtype.itemsize}")
+
+
+def _difference(before: Mask, after: Mask) -> tuple[int, int, Mask] | None:
+    """Exclusive or of two planes, cut to where it is not 0, and where that begins."""
+    kind = _unsigned(before.dtype)
+    bits = np.ascontiguousarray(before).view(kind) ^ np.ascontiguousarray(after).view(kind)
+    rows = np.flatnonzero(bits.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(bits.any(axis=0))
+    top, left = int(rows[0]), int(columns[0])
+    return top, left, bits[top : rows[-1] + 1, left : columns[-1] + 1]

@@ -1,0 +1,127 @@
+"""The journals of one user: which there are of an image, and how they go."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mambaseg.corrections.journal import is_open
+from mambaseg.corrections.journal_file import read_journal
+from mambaseg.corrections.journal_head import JournalHead
+from mambaseg.corrections.settings import corrections_folder
+from mambaseg.types.errors import MambasegError
+
+__all__ = [
+    "KeptWork",
+    "journals_folder",
+    "list_journals",
+    "list_kept_work",
+    "purge_journals",
+    "remove_old_journals",
+]
+
+_DAY_S = 86_400
+
+
+def journals_folder() -> Path:
+    """Folder in which a user's journals lie, one folder per image."""
+    return corrections_folder() / "journals"
+
+
+@dataclass(frozen=True)
+class KeptWork:
+    """A journal on disk, in a few words.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    head : JournalHead
+        Whose mask it is.
+    n_steps : int
+        Steps that can be undone.
+    changed : float
+        Time of the last change, in seconds since 1970.
+    n_bytes : int
+        Size of the file.
+    open : bool
+        Whether a viewer has it open.
+    removed : bool
+        Whether the mask's layer was removed on purpose.
+    """
+
+    path: Path
+    head: JournalHead
+    n_steps: int
+    changed: float
+    n_bytes: int
+    open: bool
+    removed: bool
+
+
+def list_journals(image: str | None = None, folder: Path | None = None) -> list[Path]:
+    """Files of the journals of an image, or of all, those changed last first."""
+    root = journals_folder() if folder is None else folder
+    found = root.glob(f"{image or '*'}/*.journal")
+    return sorted(found, key=_changed, reverse=True)
+
+
+def list_kept_work(
+    image: str | None = None, folder: Path | None = None
+) -> tuple[list[KeptWork], list[str]]:
+    """Read the journals of an image, or of all, for what they say of themselves.
+
+    Returns
+    -------
+    kept : list of KeptWork
+        Those that can be restored, the one that was changed last first.
+    problems : list of str
+        Why others cannot.
+    """
+    kept, problems = [], []
+    for path in list_journals(image, folder):
+        try:
+            content = read_journal(path, image)
+        except MambasegError as error:
+            problems.append(str(error))
+            continue
+        history = content.history
+        steps = {change.step for change in history.changes}
+        last = history.events[-1].kind if history.events else ""
+        size = path.stat().st_size if path.exists() else 0
+        work = KeptWork(
+            *(path, content.head, len(steps), _changed(path), size),
+            *(is_open(path), last == "removed"),
+        )
+        kept.append(work)
+    return kept, problems
+
+
+def purge_journals(image: str, folder: Path | None = None) -> int:
+    """Remove all journals of an image that no viewer has open; gives how many went."""
+    return sum(map(_remove, list_journals(image, folder)))
+
+
+def remove_old_journals(keep_days: int, folder: Path | None = None) -> int:
+    """Remove journals that were not changed for some days, 0 for none; gives how many went."""
+    limit = time.time() - keep_days * _DAY_S
+    old = (path for path in list_journals(folder=folder) if keep_days and _changed(path) < limit)
+    return sum(map(_remove, old))
+
+
+def _remove(path: Path) -> bool:
+    if is_open(path):
+        return False
+    with suppress(OSError):
+        path.unlink()
+        path.with_suffix(".lock").unlink(missing_ok=True)
+        path.parent.rmdir()  # if it was the last of its image
+    return not path.exists()
+
+
+def _changed(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0

@@ -1,0 +1,264 @@
+"""Every mask of a viewer has a journal, and what earlier viewers left can be restored."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_info, show_warning
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from mambaseg.corrections import (
+    MASK_DTYPES,
+    JournalHead,
+    Kept,
+    KeptWork,
+    journals_folder,
+    plain,
+)
+from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.mask_image import clip_of
+from mambaseg.plugin.notices import report
+from mambaseg.plugin.recorder import Recorder
+from mambaseg.plugin.restored_layer import restored_layer
+from mambaseg.plugin.sessions import session_of
+from mambaseg.session import MaskJournal, event_now
+from mambaseg.session.kept_work import Findings, find_kept_work, purge_image, read_kept
+from mambaseg.types import LabelSet
+from mambaseg.types.errors import UnsupportedImageError
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["Keeping", "hand_over", "keep_masks", "keeping_of"]
+
+_GONE_MS = 1500  # a layer that went longer ago than this, in a window still open, was removed
+
+_known: weakref.WeakKeyDictionary[Any, Keeping] = weakref.WeakKeyDictionary()
+
+
+def keeping_of(viewer: napari.Viewer) -> Keeping:
+    """Give what keeps the masks of a viewer; it begins with the first call."""
+    key = getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
+    if key not in _known:
+        _known[key] = Keeping(viewer)
+    return _known[key]
+
+
+def keep_masks(viewer: napari.Viewer) -> None:
+    """Keep a journal of every mask of a viewer from now on."""
+    keeping_of(viewer)
+
+
+def hand_over(viewer: napari.Viewer, old: Labels, new: Labels | None) -> None:
+    """Have a mask that replaces another go on with its journal: undo leads back to the old one."""
+    if new is not None:
+        keeping_of(viewer).hand_over(old, new)
+
+
+class Keeping:
+    """The journals of a viewer's masks, and offers to restore; made by `keeping_of`.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers.
+
+    Attributes
+    ----------
+    offers : dict of napari.layers.Image to Findings
+        What is kept of the images that are open.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self.session = session_of(viewer)
+        self.offers: weakref.WeakKeyDictionary[Image, Findings] = weakref.WeakKeyDictionary()
+        self._recorders: weakref.WeakKeyDictionary[Labels, Recorder] = weakref.WeakKeyDictionary()
+        self._looked: weakref.WeakSet[Image] = weakref.WeakSet()
+        viewer.layers.events.inserted.connect(self._inserted)
+        viewer.layers.events.removed.connect(self._removed)
+        for layer in list(viewer.layers):
+            self._look_at(layer)
+
+    def recorder(self, layer: Labels) -> Recorder | None:
+        """Give what watches a mask; None where there is no image that it belongs to."""
+        return self._recorders.get(layer)
+
+    def watch(self, layer: Labels) -> Recorder | None:
+        """Keep a journal of a mask, if it belongs to an image that is open."""
+        if layer in self._recorders or layer not in self._viewer.layers:
+            return self._recorders.get(layer)
+        image = clip_of(self._viewer, layer)
+        if image is None or layer.multiscale or layer.data.dtype.name not in MASK_DTYPES:
+            return None
+        journal = MaskJournal(self.session.journals)
+        self._recorders[layer] = Recorder(self._viewer, layer, journal)
+        journal.failed.connect(self._failed)
+        journal.read(layer.data)
+        if image in self.offers:
+            self._begin(layer, image)
+        else:
+            self._search(image)
+        self.changed.emit()
+        return self._recorders[layer]
+
+    # Layers that come and go
+
+    def _inserted(self, event: Any) -> None:
+        self._look_at(event.value)
+
+    def _look_at(self, layer: Any) -> None:
+        if isinstance(layer, Image):
+            self._search(layer)
+        elif isinstance(layer, Labels) and isinstance(layer.metadata.get("label_set"), LabelSet):
+            self.watch(layer)
+
+    def _removed(self, event: Any) -> None:
+        recorder = self._recorders.pop(event.value, None)
+        if recorder is None:
+            self.offers.pop(event.value, None)
+            self.changed.emit()
+            return
+        recorder.stop()
+        journal = recorder.journal
+
+        def gone() -> None:
+            if not self.session.closed:  # else it went with its window, and is offered again
+                journal.note(event_now("removed"))
+                journal.close()
+
+        if self.session.closed:
+            journal.close()
+        else:
+            QTimer.singleShot(_GONE_MS, gone)
+        self.changed.emit()
+
+    def hand_over(self, old: Labels, new: Labels) -> None:
+        """See the function of this name."""
+        before, after = self._recorders.get(old), self.watch(new)
+        if before is None or after is None:
+            return
+        before.capture()
+        after.capture()
+        model = str((new.metadata.get("provenance") or {}).get("model", ""))
+        after.journal.take_over(before.journal, new.data, event_now("run", model=model))
+
+    # What is kept of an image
+
+    def _search(self, layer: Image) -> None:
+        if layer in self._looked or layer.multiscale:
+            return
+        try:
+            image = image_of(layer)
+        except UnsupportedImageError:
+            return
+        self._looked.add(layer)
+        key = weakref.ref(layer)
+
+        def found(findings: Findings) -> None:
+            image_layer = key()
+            if image_layer is not None and image_layer in self._viewer.layers:
+                self._found(image_layer, findings)
+
+        find_kept_work(self.session.files, image, found, self._told)
+
+    def _found(self, image: Image, findings: Findings) -> None:
+        self.offers[image] = findings
+        for layer in list(self._viewer.layers):
+            if layer in self._recorders and clip_of(self._viewer, layer) is image:
+                self._begin(layer, image)
+        for problem in findings.problems:
+            self._failed(problem)
+        self._tell(image, findings)
+        self.changed.emit()
+
+    def _tell(self, image: Image, findings: Findings) -> None:
+        ours = {recorder.journal.status.path for recorder in self._recorders.values()}
+        others = [work for work in findings.elsewhere if str(work.path) not in ours]
+        if others:
+            head = others[0].head
+            show_warning(
+                f"Another viewer has a mask of {image.name} open ({head.user or 'somebody'}, "
+                f"process {head.process} on {head.machine or 'this machine'}). What you draw here "
+                "is kept apart from it, as a branch of its own."
+            )
+        if findings.work:
+            from mambaseg.plugin.correct_panel import show_correct_panel
+
+            show_correct_panel(self._viewer)
+            show_info(f"Earlier work on {image.name} can be restored: see the Correct panel.")
+
+    def _begin(self, layer: Labels, image: Image) -> None:
+        recorder = self._recorders[layer]
+        if not recorder.journal.begun:
+            recorder.journal.begin(journals_folder(), self._head(layer, image))
+
+    def _head(self, layer: Labels, image: Image) -> JournalHead:
+        label_set = layer.metadata.get("label_set")
+        return JournalHead(
+            image=self.offers[image].key,
+            image_name=image.name,
+            name=layer.name,
+            shape=layer.data.shape,
+            dtype=layer.data.dtype.name,
+            classes=label_set.classes if isinstance(label_set, LabelSet) else (),
+            provenance=plain(layer.metadata.get("provenance") or {}),
+            created=time.time(),
+        )
+
+    # Restoring
+
+    def restore(self, image: Image, work: KeptWork) -> None:
+        """Add a mask that was kept of an image, and go on with its journal."""
+
+        def read(kept: Kept) -> None:
+            if image in self._viewer.layers:
+                self._restored(image, work, kept)
+
+        self.forget(image, work)
+        read_kept(self.session.files, work, read, self._told)
+
+    def forget(self, image: Image, work: KeptWork) -> None:
+        """Offer it no more in this viewer."""
+        findings = self.offers.get(image)
+        if findings is not None and work in findings.work:
+            findings.work.remove(work)
+        self.changed.emit()
+
+    def _restored(self, image: Image, work: KeptWork, kept: Kept) -> None:
+        layer = restored_layer(image, kept)
+        journal = MaskJournal(self.session.journals)
+        journal.failed.connect(self._failed)
+        self._recorders[layer] = Recorder(self._viewer, layer, journal)
+        journal.resume(journals_folder(), work.path, kept)
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = layer
+        if kept.damage:
+            self._failed(kept.damage)
+        self.changed.emit()
+
+    def _told(self, error: Exception) -> None:
+        report(error)
+
+    # Where it lies
+
+    def move_to(self, folder: Path) -> None:
+        """Keep the journals of all masks that are open in another folder from now on."""
+        for recorder in self._recorders.values():
+            recorder.journal.move_to(folder / journals_folder().name)
+
+    def purge(self, image: Image) -> None:
+        """Remove all that is kept of an image, but for the journals of masks that are open."""
+        self.offers[image] = Findings(self.offers[image].key, [], [], [])
+        purge_image(self.session.corrections, image_of(image), show_info, self._told)
+        self.changed.emit()
+
+    def _failed(self, text: str) -> None:
+        show_warning(text)

@@ -1,0 +1,264 @@
+"""Watches a Labels layer, and tells its journal of every change."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from app_model.types import KeyCode, KeyMod
+from psygnal import Signal
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication
+
+from mambaseg.corrections import Piece, as_planes
+from mambaseg.plugin.stroke_parts import Part, copy_parts, parts_of
+from mambaseg.session import MaskJournal, event_now, plane_at
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Labels
+
+__all__ = ["Recorder", "forget_history"]
+
+_STROKE_MS = 250  # so often a stroke is kept that is still being drawn
+_SWEEP_MS = 300  # so soon after the mask was drawn anew, the rest of it is looked at
+_IDLE_MS = 5000  # so often it is looked at, where nothing tells of changes
+_STALLED_S = 5.0
+
+
+def forget_history(layer: Labels) -> None:
+    """Have napari forget its own undo history, which no longer fits what the layer holds.
+
+    Not being editable for a moment does that, and is public.
+    """
+    mode = layer.mode
+    layer.editable = False
+    layer.editable = True
+    layer.mode = mode
+
+
+class Recorder:
+    """Tells a journal what happens to a mask, whoever changes it and however.
+
+    Strokes, fills and polygons tell where they were. Undo, and programs that
+    redraw the layer, only tell that the layer was drawn anew: then, and every
+    few seconds, the journal compares all of it with what it knows. Ctrl+Z and
+    Ctrl+Shift+Z on the layer become the journal's.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layer stands.
+    layer : napari.layers.Labels
+        The mask.
+    journal : MaskJournal
+        Where it goes.
+    """
+
+    moved = Signal(set)
+
+    def __init__(self, viewer: napari.Viewer, layer: Labels, journal: MaskJournal) -> None:
+        self.journal = journal
+        self._viewer, self._layer = viewer, weakref.ref(layer)
+        self._shape, self._dtype = layer.data.shape, layer.data.dtype
+        self._parts: list[Part] = []
+        self._stroke = object()  # one per stroke; a new one once napari says that it is done
+        self._ending = False
+        self._run = object()
+        self._moving = 0  # undo and redo that are on their way
+        self._point = tuple(viewer.dims.point)
+        self._label_set = layer.metadata.get("label_set")
+        self._soon = _timer(_STROKE_MS, self.capture)
+        self._sweep_soon = _timer(_SWEEP_MS, self._sweep)
+        self._idle = _timer(_IDLE_MS, self._sweep, single=False)
+        layer.events.paint.connect(self._painted)
+        layer.events.labels_update.connect(self._being_painted)
+        layer.events.set_data.connect(self._redrawn)
+        layer.events.data.connect(self._replaced)
+        layer.bind_key(KeyMod.CtrlCmd | KeyCode.KeyZ, lambda _: self.undo(), overwrite=True)
+        layer.bind_key(
+            KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ, lambda _: self.redo(), overwrite=True
+        )
+        self._idle.start()
+
+    @property
+    def layer(self) -> Labels | None:
+        """The mask; None once it is gone."""
+        return self._layer()
+
+    def stop(self) -> None:
+        """Look at the layer no longer; what it holds now is still kept."""
+        self.capture()
+        for timer in (self._soon, self._sweep_soon, self._idle):
+            timer.stop()
+        layer = self.layer
+        if layer is not None:
+            for emitter, slot in (
+                (layer.events.paint, self._painted),
+                (layer.events.labels_update, self._being_painted),
+                (layer.events.set_data, self._redrawn),
+                (layer.events.data, self._replaced),
+            ):
+                with suppress(ValueError):
+                    emitter.disconnect(slot)
+
+    # What napari tells
+
+    def _painted(self, event: Any) -> None:
+        self._end_stroke()  # of the stroke before, if it is still to come
+        self._parts += parts_of(self._shape, event.value)
+        # Some of napari's ways to draw tell of it before the labels have changed.
+        self._ending = True
+        QTimer.singleShot(0, self._end_stroke)
+
+    def _end_stroke(self) -> None:
+        if self._ending:
+            self._ending = False
+            self.capture()
+            self._stroke = object()
+
+    def _being_painted(self, event: Any) -> None:
+        self._end_stroke()  # one that has just ended, for this is another
+        layer = self.layer
+        if layer is None:
+            return
+        if tuple(self._viewer.dims.displayed[-2:]) == self._last_axes and (
+            layer.n_edit_dimensions == 2 and self._viewer.dims.ndisplay == 2
+        ):
+            (top, left), (height, width) = event.offset, event.data.shape[:2]
+            self._parts.append(Part(self._shown, top, left, top + height, left + width))
+        else:  # it may reach into planes that are not shown
+            self._parts += [Part(n, 0, 0, *self._shape[-2:]) for n in self._near(layer)]
+        if not self._soon.isActive():
+            self._soon.start()
+
+    @property
+    def _last_axes(self) -> tuple[int, int]:
+        n_axes = self._viewer.dims.ndim
+        return n_axes - 2, n_axes - 1
+
+    def _near(self, layer: Labels) -> range:
+        n_planes, reach = as_planes(self._shape)[0], round(layer.brush_size) + 1
+        return range(max(0, self._shown - reach), min(n_planes, self._shown + reach + 1))
+
+    def _redrawn(self, event: object = None) -> None:
+        """Look at the mask where it was drawn anew without another frame being shown."""
+        point = tuple(self._viewer.dims.point)
+        if point == self._point and not self._sweep_soon.isActive():
+            self._sweep_soon.start()
+        self._point = point
+
+    def _replaced(self, event: object = None) -> None:
+        layer = self.layer
+        if layer is not None and (layer.data.shape, layer.data.dtype) == (self._shape, self._dtype):
+            # Else napari would undo an older mask's strokes in this one.
+            QTimer.singleShot(0, lambda: forget_history(layer))
+            self._sweep_soon.start()
+
+    # What goes to the journal
+
+    @property
+    def _shown(self) -> int:
+        layer = self.layer
+        if layer is None or layer.ndim < 3:
+            return 0
+        place = np.round(layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[:-2])
+        last = np.array(self._shape[:-2]) - 1
+        return int(np.ravel_multi_index(np.clip(place.astype(int), 0, last), self._shape[:-2]))
+
+    def _fits(self) -> bool:
+        layer = self.layer
+        return layer is not None and (layer.data.shape, layer.data.dtype) == (
+            self._shape,
+            self._dtype,
+        )
+
+    def capture(self) -> None:
+        """Tell the journal now what was drawn."""
+        layer = self.layer
+        if not self._parts or self._moving or layer is None or not self._fits():
+            return
+        parts, self._parts = self._parts, []
+        self.journal.record(copy_parts(layer, parts), event_now("stroke"), self._stroke)
+        self._look_at_classes(layer)
+
+    def written(self, frames: Iterable[int], model: str) -> None:
+        """Tell the journal that a model has written frames (or slices)."""
+        layer = self.layer
+        if layer is None or not self._fits() or layer.ndim != 3:
+            return
+        parts = [Part(frame, 0, 0, *self._shape[-2:]) for frame in frames]
+        self.journal.record(copy_parts(layer, parts), event_now("run", model=model), self._run)
+
+    def _sweep(self) -> None:
+        """Have all of the mask compared with what the journal knows."""
+        layer = self.layer
+        if layer is None or not self._fits() or self._moving or self.journal.behind_s:
+            return
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:  # a stroke: it tells by itself
+            return
+        self.capture()
+        # What is shown may be drawn on while the journal reads.
+        shown = copy_parts(layer, [Part(self._shown, 0, 0, *self._shape[-2:])])
+        self.journal.compare(layer.data, shown, event_now("program"))
+        self._look_at_classes(layer)
+
+    def _look_at_classes(self, layer: Labels) -> None:
+        label_set = layer.metadata.get("label_set")
+        if label_set is not self._label_set:
+            self._label_set = label_set
+            classes = label_set.classes if label_set is not None else ()
+            self.journal.describe(classes=classes)
+            words = ", ".join(one.name for one in classes)
+            self.journal.note(event_now("classes", text=words))
+
+    # The way back
+
+    def undo(self) -> None:
+        """Take the last step back, whoever made it and when."""
+        self._move(self.journal.undo, "undo")
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        self._move(self.journal.redo, "redo")
+
+    def go_to(self, position: int) -> None:
+        """Go back, or forth, to the state after a number of changes."""
+        self._move(lambda done: self.journal.go_to(position, done), "")
+
+    def _move(self, ask: Any, napari_has: str) -> None:
+        layer = self.layer
+        if layer is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return
+        if not self.journal.begun or self.journal.behind_s > _STALLED_S:
+            if napari_has:  # the drive does not answer: napari knows the last strokes too
+                getattr(layer, napari_has)()
+            return
+        self.capture()
+        self._moving += 1
+        ask(self._put)
+
+    def _put(self, pieces: list[Piece]) -> None:
+        self._moving -= 1
+        layer = self.layer
+        if layer is None or not self._fits():
+            return
+        for plane, top, left, values in pieces:
+            height, width = values.shape
+            place = (slice(top, top + height), slice(left, left + width))
+            layer.data[(*plane_at(self._shape, plane), *place)] = values
+        if pieces:
+            forget_history(layer)
+            layer.refresh()
+            self.moved.emit({plane for plane, *_ in pieces})
+
+
+def _timer(milliseconds: int, act: Any, *, single: bool = True) -> QTimer:
+    timer = QTimer()
+    timer.setSingleShot(single)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(act)
+    return timer

@@ -1,0 +1,54 @@
+"""A Labels layer out of what a journal has kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+
+from mambaseg.plugin.layers import inherited, labels_layer
+from mambaseg.types import Segmentation
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from mambaseg.corrections import Kept
+
+__all__ = ["restored_layer"]
+
+
+def restored_layer(image: Image, kept: Kept) -> Labels:
+    """Make the layer of a mask that was kept, in its image's place.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+        What the mask belongs to.
+    kept : Kept
+        What its journal holds.
+    """
+    head, label_set = kept.head, kept.head.label_set
+    metadata: dict[str, Any] = inherited(image) | {
+        "source": image.metadata.get("source", image.name),
+        "segmented": str(image.unique_id),
+        "provenance": head.provenance,
+    }
+    labels = kept.history.planes.array().reshape(head.shape)
+    look: dict[str, Any] = {}
+    if label_set is not None:
+        metadata["label_set"] = label_set
+        axes = {2: "YX", 3: "TYX", 4: "TZYX"}[labels.ndim]
+        options = labels_layer(Segmentation(labels, axes, label_set))[1]
+        look = {name: options[name] for name in ("colormap", "features")}
+    return Labels(
+        labels,
+        name=head.name,
+        opacity=0.5,
+        multiscale=False,
+        metadata=metadata,
+        **{
+            name: getattr(image, name)
+            for name in ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        },
+        **look,
+    )

@@ -1,0 +1,99 @@
+"""What there is to restore of an image, looked for in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mambaseg.corrections import (
+    KeepingSettings,
+    Kept,
+    KeptWork,
+    find_store_cases,
+    image_key,
+    journals_folder,
+    list_kept_work,
+    purge_journals,
+    read_journal,
+    remove_old_journals,
+)
+from mambaseg.session.worker import Task, Worker
+from mambaseg.types import MedicalImage
+
+__all__ = ["Findings", "find_kept_work", "purge_image", "read_kept"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is kept of an image.
+
+    Parameters
+    ----------
+    key : str
+        `image_key` of the image.
+    work : list of KeptWork
+        What can be restored, the newest first; none that was removed on purpose.
+    elsewhere : list of KeptWork
+        What other viewers have open now.
+    problems : list of str
+        Why other journals of it cannot be restored.
+    """
+
+    key: str
+    work: list[KeptWork]
+    elsewhere: list[KeptWork]
+    problems: list[str]
+
+
+def find_kept_work(
+    worker: Worker,
+    image: MedicalImage,
+    done: Callable[[Findings], None],
+    failed: Callable[[Exception], None],
+) -> None:
+    """Look for the journals of an image; one of the two is told."""
+
+    def work(task: Task) -> Findings:
+        key = image_key(image)
+        task.check()
+        remove_old_journals(KeepingSettings.read().keep_days)
+        kept, problems = list_kept_work(key)
+        return Findings(
+            key,
+            [one for one in kept if one.n_steps and not one.open and not one.removed],
+            [one for one in kept if one.open],
+            problems,
+        )
+
+    worker.submit(work, done, failed)
+
+
+def read_kept(
+    worker: Worker,
+    work: KeptWork,
+    done: Callable[[Kept], None],
+    failed: Callable[[Exception], None],
+) -> None:
+    """Read a journal to restore it; one of the two is told."""
+    worker.submit(lambda task: read_journal(work.path, work.head.image), done, failed)
+
+
+def purge_image(
+    worker: Worker,
+    image: MedicalImage,
+    done: Callable[[str], None],
+    failed: Callable[[Exception], None],
+) -> None:
+    """Remove all that is kept of an image: journals that are not open, and its cases in stores."""
+
+    def work(task: Task) -> str:
+        n_journals = purge_journals(image_key(image), journals_folder())
+        cases = find_store_cases(image)
+        for store, case in cases:
+            store.remove(case)
+        return (
+            f"Removed {n_journals} journal{'s' * (n_journals != 1)} and {len(cases)} verified "
+            f"clip{'s' * (len(cases) != 1)} of {image.source or 'this image'}."
+        )
+
+    worker.submit(work, done, failed)

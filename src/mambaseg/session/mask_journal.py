@@ -1,0 +1,352 @@
+"""The journal of one mask as the panels see it: told of changes, asked for the way back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from psygnal import Signal
+
+from mambaseg.corrections import Event, Journal, JournalHead, Kept, Piece, Planes, as_planes
+from mambaseg.corrections.journal import user_name
+from mambaseg.corrections.planes import digest
+from mambaseg.session.journal_thread import JournalThread
+from mambaseg.session.timeline import Moment, frame_account, moments
+from mambaseg.types.errors import MambasegError
+
+__all__ = ["MaskJournal", "event_now", "plane_at", "read_planes"]
+
+_PATIENCE_S = 2.0
+
+Act = Callable[[Journal], Callable[[], None] | None]
+
+
+def event_now(kind: str, **more: Any) -> Event:
+    """Give something that happens now, by who sits here."""
+    return Event(kind, time.time(), user_name(), **more)
+
+
+def plane_at(shape: Sequence[int], plane: int) -> tuple[int, ...]:
+    """Index of a plane in a mask of any number of axes."""
+    return tuple(int(one) for one in np.unravel_index(plane, shape[:-2])) if shape[:-2] else ()
+
+
+def read_planes(data: Any) -> Planes:
+    """Read a mask, one plane after another."""
+    planes = Planes(as_planes(data.shape), np.dtype(data.dtype))
+    for index in range(planes.shape[0]):
+        plane = np.asarray(data[plane_at(data.shape, index)])
+        if plane.any():
+            planes[index] = plane
+    return planes
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a journal stands.
+
+    Parameters
+    ----------
+    can_undo, can_redo : bool
+    path : str
+        Its file.
+    n_bytes : int
+        Size of the file.
+    problem : str
+        Why the last change is not on disk; empty if it is.
+    """
+
+    can_undo: bool = False
+    can_redo: bool = False
+    path: str = ""
+    n_bytes: int = 0
+    problem: str = ""
+
+
+class MaskJournal:
+    """Hands what happens to a mask to the thread that writes, in order.
+
+    Parameters
+    ----------
+    thread : JournalThread
+        Where all reading and writing is done.
+
+    Attributes
+    ----------
+    status : Status
+        As of the last `changed`.
+    """
+
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, thread: JournalThread) -> None:
+        self._thread = thread
+        self._journal: Journal | None = None  # only the thread uses it
+        self._base: Planes | None = None
+        self._steps: dict[Hashable, int] = {}
+        self._waiting: list[Act] | None = []  # until it is known where they go
+        self._ended = False
+        self.status = Status()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is known where the journal lies."""
+        return self._waiting is None
+
+    @property
+    def behind_s(self) -> float:
+        """How long changes have waited to be written, in seconds."""
+        return self._thread.behind_s
+
+    # How it begins
+
+    def read(self, data: Any) -> None:
+        """Have the mask read as it is now, before anything is recorded."""
+
+        def work() -> None:
+            self._base = read_planes(data)
+
+        self._thread.submit(work)
+
+    def begin(self, folder: Path, head: JournalHead) -> None:
+        """Keep the mask that was read, and what has happened to it meanwhile."""
+
+        def make() -> Journal:
+            assert self._base is not None  # noqa: S101 - `read` came before
+            base, self._base = self._base, None
+            return Journal.begin(folder, head, base)
+
+        self._open(make)
+
+    def resume(self, folder: Path, path: Path, kept: Kept) -> None:
+        """Go on with a journal that was read from a file."""
+        self._open(lambda: Journal.resume(folder, path, kept))
+
+    def _open(self, make: Callable[[], Journal]) -> None:
+        def work() -> Callable[[], None]:
+            self._journal = make()
+            return self._told()
+
+        self._thread.submit(work)
+        waiting, self._waiting = self._waiting or [], None
+        for act in waiting:
+            self._do(act)
+
+    # What happens to the mask
+
+    def record(self, pieces: list[Piece], event: Event, step: Hashable = None) -> None:
+        """Tell what parts of the mask hold now; those of one `step` are undone together."""
+
+        def act(journal: Journal) -> Callable[[], None] | None:
+            journal.retry()
+            if not journal.record(pieces, event, self._step(journal, step)):
+                return None
+            return self._told()
+
+        self._do(act)
+
+    def compare(self, data: Any, pieces: list[Piece], event: Event) -> None:
+        """Find what has changed where nobody said so, and record it as one step.
+
+        Parameters
+        ----------
+        data : array-like
+            The mask; read by the thread that writes.
+        pieces : list of Piece
+            Whole planes that were copied before, because they may change meanwhile.
+        event : Event
+            What to call it.
+        """
+
+        def act(journal: Journal) -> Callable[[], None] | None:
+            journal.retry()
+            planes, shape = journal.history.planes, data.shape
+            if as_planes(shape) != planes.shape:
+                return None
+            copied = {piece.plane for piece in pieces}
+            found = list(pieces)
+            for index in range(planes.shape[0]):
+                if index not in copied:
+                    plane = np.asarray(data[plane_at(shape, index)])
+                    if digest(plane) != planes.digest(index):
+                        found.append(Piece(index, 0, 0, plane))
+            return self._told() if journal.record(found, event) else None
+
+        self._do(act)
+
+    def note(self, event: Event) -> None:
+        """Keep what happened to the mask and changed no label."""
+
+        def act(journal: Journal) -> Callable[[], None]:
+            journal.note(event)
+            return self._told()
+
+        self._do(act)
+
+    def describe(self, **changes: object) -> None:
+        """Keep other words about the mask, as `Journal.describe`."""
+        self._do(lambda journal: journal.describe(**changes))
+
+    def take_over(self, other: MaskJournal, data: Any, event: Event) -> None:
+        """Go on with the journal of a mask that this one replaces, as one step of it."""
+
+        def act(journal: Journal) -> Callable[[], None] | None:
+            before = other._journal
+            if (
+                before is None
+                or before.closed
+                or before.history.planes.shape != as_planes(data.shape)
+            ):
+                return None
+            pieces = [Piece(n, 0, 0, plane) for n, plane in enumerate(journal.history.planes)]
+            before.record(pieces, event)
+            self._journal, other._journal = before, None
+            journal.discard()
+            self._steps.clear()
+            before.describe(name=journal.head.name, provenance=journal.head.provenance)
+            return self._told()
+
+        other._ended = True
+        self._do(act)
+
+    # The way back
+
+    def undo(self, done: Callable[[list[Piece]], None]) -> None:
+        """Take the last step back; `done` is told what the mask has to hold."""
+        self._move(Journal.undo, done)
+
+    def redo(self, done: Callable[[list[Piece]], None]) -> None:
+        """Do again what was undone last."""
+        self._move(Journal.redo, done)
+
+    def go_to(self, position: int, done: Callable[[list[Piece]], None]) -> None:
+        """Go to the state after a number of changes."""
+        self._move(lambda journal: journal.move(position), done)
+
+    def _move(
+        self, move: Callable[[Journal], list[Piece]], done: Callable[[list[Piece]], None]
+    ) -> None:
+        def act(journal: Journal) -> Callable[[], None]:
+            pieces: list[Piece] = []
+            try:
+                pieces = move(journal)
+            except MambasegError as error:
+                return self._failing(str(error), lambda: done([]))
+            told = self._told()
+
+            def tell() -> None:
+                done(pieces)
+                told()
+
+            return tell
+
+        self._do(act)
+
+    def ask(self, done: Callable[[tuple[Moment, ...]], None]) -> None:
+        """Tell what happened to the mask, older things first."""
+
+        def act(journal: Journal) -> Callable[[], None]:
+            found = moments(journal.history)
+            return lambda: done(found)
+
+        self._do(act)
+
+    def account(self, plane: int) -> list[dict[str, Any]]:
+        """Say how a plane of the mask came about; for other threads than that of the panels.
+
+        Returns
+        -------
+        list of dict
+            As `frame_account` gives it; empty where the drive does not answer.
+        """
+        answer: Future[list[dict[str, Any]]] = Future()
+        self._do(lambda journal: answer.set_result(frame_account(journal.history, plane)))
+        try:
+            return answer.result(_PATIENCE_S)
+        except TimeoutError:
+            return []
+
+    # Where it lies
+
+    def move_to(self, folder: Path) -> None:
+        """Go on in another folder."""
+
+        def act(journal: Journal) -> Callable[[], None]:
+            journal.move_to(folder)
+            return self._told()
+
+        self._do(act)
+
+    def close(self) -> None:
+        """Let others open it, once all is written."""
+        if not self._ended:
+            self._ended = True
+            self._thread.submit(self._close)
+
+    def discard(self, done: Callable[[], None]) -> None:
+        """Remove it from the disk."""
+        self._ended = True
+
+        def work() -> Callable[[], None]:
+            if self._journal is not None:
+                self._journal.discard()
+                self._journal = None
+            return done
+
+        self._thread.submit(work)
+
+    def _close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+
+    def _do(self, act: Act) -> None:
+        if self._waiting is not None:
+            self._waiting.append(act)
+            return
+
+        def work() -> Callable[[], None] | None:
+            journal = self._journal
+            return None if journal is None or journal.closed else act(journal)
+
+        self._thread.submit(work)
+
+    def _step(self, journal: Journal, step: Hashable) -> int:
+        if step is None:
+            return journal.new_step()
+        if step not in self._steps:
+            self._steps = {step: journal.new_step()}  # a new one ends those before
+        return self._steps[step]
+
+    def _told(self) -> Callable[[], None]:
+        """Look at the journal in its thread; what this gives tells of it in the other."""
+        journal = self._journal
+        assert journal is not None  # noqa: S101 - only asked when there is one
+        history = journal.history
+        status = Status(
+            history.position > 0,
+            history.position < len(history.changes),
+            str(journal.path),
+            journal.n_bytes,
+            journal.problem,
+        )
+
+        def tell() -> None:
+            before, self.status = self.status, status
+            if status.problem and status.problem != before.problem:
+                self.failed.emit(status.problem)
+            self.changed.emit()
+
+        return tell
+
+    def _failing(self, text: str, after: Callable[[], None]) -> Callable[[], None]:
+        def tell() -> None:
+            after()
+            self.failed.emit(text)
+
+        return tell

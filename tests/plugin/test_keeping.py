@@ -1,0 +1,404 @@
+"""Every way to change a mask in a real napari is in its journal, and comes back."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from mambaseg.corrections import (
+    KeepingSettings,
+    Kept,
+    journals_folder,
+    list_kept_work,
+    read_journal,
+)
+from mambaseg.plugin.keeping import hand_over, keeping_of
+from mambaseg.types import LabelSet
+
+pytestmark = pytest.mark.usefixtures("display")
+
+N_FRAMES = 6
+CLASSES = LabelSet.from_names({1: "nodule", 2: "vessel"})
+
+
+@pytest.fixture(autouse=True)
+def home(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def add_mask(desk: Any, data: Any = None, **options: Any) -> Any:
+    """A mask of a clip, as a model's run or a file would add it."""
+    if not any(layer.name == "blobs" for layer in desk.viewer.layers):
+        desk.add_clip(N_FRAMES)
+    data = np.zeros((N_FRAMES, 48, 60), np.uint8) if data is None else data
+    mask = desk.viewer.add_labels(data, metadata={"label_set": CLASSES}, **options)
+    desk.viewer.layers.selection.active = mask
+    desk.viewer.dims.set_current_step(0, 2)
+    return mask
+
+
+def correct(desk: Any) -> Any:
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    panel = desk.panel("Correct")
+    desk.wait(lambda: panel.verify.isEnabled())
+    return panel
+
+
+def watched(desk: Any, mask: Any) -> Any:
+    """The recorder of a mask, once its journal is on disk."""
+    recorder = keeping_of(desk.viewer).watch(mask)
+    desk.wait(lambda: bool(recorder.journal.status.path))
+    return recorder
+
+
+def kept(recorder: Any) -> Kept:
+    return read_journal(Path(recorder.journal.status.path))
+
+
+def on_disk(desk: Any, recorder: Any, mask: Any, seconds: float = 5) -> None:
+    """Wait until the file holds what the layer does; a busy machine gets some seconds more."""
+
+    def same() -> bool:
+        return np.array_equal(kept(recorder).history.planes.array(), np.asarray(mask.data))
+
+    desk.wait(same, seconds)
+
+
+def kinds(recorder: Any) -> list[str]:
+    return [change.event.kind for change in kept(recorder).history.changes]
+
+
+def drag(desk: Any, start: tuple[int, int], stop: tuple[int, int], button: Any = None) -> None:
+    """Draw over the canvas with the mouse."""
+    canvas = desk.viewer.window._qt_viewer.canvas.native
+    button = button or Qt.MouseButton.LeftButton
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    first, last = middle + QPoint(*start), middle + QPoint(*stop)
+    desk.qtbot.mousePress(canvas, button, pos=first)
+    for step in range(1, 6):
+        desk.qtbot.mouseMove(canvas, first + (last - first) * step / 5)
+        desk.qtbot.wait(10)
+    desk.qtbot.mouseRelease(canvas, button, pos=last)
+
+
+def press(desk: Any, key: Any, modifier: Any = Qt.KeyboardModifier.ControlModifier) -> None:
+    desk.qtbot.keyClick(desk.viewer.window._qt_viewer.canvas.native, key, modifier)
+
+
+def test_strokes_fills_polygons_and_erasing_with_the_mouse_and_the_way_back(desk: Any) -> None:
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    states = [np.array(mask.data)]
+
+    def done() -> None:
+        assert not np.array_equal(mask.data, states[-1]), "the mouse has drawn nothing"
+        desk.qtbot.wait(20)  # nobody lifts the pen and draws on without time passing
+        on_disk(desk, recorder, mask)
+        states.append(np.array(mask.data))
+
+    mask.mode, mask.brush_size = "paint", 8
+    drag(desk, (-60, -40), (60, 40))
+    done()
+    mask.mode = "erase"
+    drag(desk, (0, -40), (0, 40))
+    done()
+    desk.viewer.dims.set_current_step(0, 4)
+    mask.mode, mask.selected_label = "fill", 2
+    drag(desk, (0, 0), (0, 0))
+    done()
+    mask.paint_polygon(np.array([[4, 5, 5], [4, 5, 30], [4, 30, 20]]), 1)
+    done()
+    mask.data_setitem((np.array([1, 3]), np.array([7, 7]), np.array([9, 9])), 2)
+    done()
+    mask.n_edit_dimensions = 3
+    mask.paint((4, 20, 20), 1)
+    mask.n_edit_dimensions = 2
+    done()
+    assert set(kinds(recorder)) == {"stroke"}
+    assert len({change.step for change in kept(recorder).history.changes}) == 6
+    mask.mode = "paint"
+    for state in reversed(states[:-1]):
+        press(desk, Qt.Key.Key_Z)
+        desk.wait(lambda state=state: np.array_equal(mask.data, state), 10)
+    assert mask.mode == "paint"
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    for state in states[1:]:
+        press(desk, Qt.Key.Key_Z, both)
+        desk.wait(lambda state=state: np.array_equal(mask.data, state), 10)
+    on_disk(desk, recorder, mask)
+
+
+def test_a_stroke_that_goes_on_is_kept_meanwhile_and_undone_as_one(desk: Any) -> None:
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    mask.mode, mask.brush_size = "paint", 6
+    canvas = desk.viewer.window._qt_viewer.canvas.native
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    desk.qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+    for step in range(3):
+        desk.qtbot.mouseMove(canvas, middle + QPoint(25 * step + 10, 0))
+        on_disk(desk, recorder, mask)
+    assert len(kinds(recorder)) > 1
+    desk.qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle + QPoint(60, 0))
+    on_disk(desk, recorder, mask)
+    recorder.undo()
+    desk.wait(lambda: not mask.data.any())
+
+
+def test_undo_and_redo_of_napari_are_found_though_they_tell_nothing(desk: Any) -> None:
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    mask.paint((2, 20, 20), 1)
+    on_disk(desk, recorder, mask)
+    # Two frames that are not shown, and one that is, at once.
+    mask.data_setitem((np.array([1, 2, 5]), np.array([7, 7, 7]), np.array([9, 9, 9])), 2)
+    on_disk(desk, recorder, mask)
+    mask.undo()
+    on_disk(desk, recorder, mask)
+    assert kept(recorder).history.position == 1
+    mask.redo()
+    on_disk(desk, recorder, mask)
+    mask.undo()
+    mask.undo()
+    on_disk(desk, recorder, mask)
+    assert not mask.data.any()
+    assert kinds(recorder) == ["stroke", "stroke"]
+
+
+def test_data_that_is_assigned_or_written_to_is_found(desk: Any) -> None:
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    mask.paint((2, 20, 20), 1)
+    on_disk(desk, recorder, mask)
+    drawn = np.array(mask.data)
+    other = np.random.default_rng(0).integers(0, 3, mask.data.shape).astype(np.uint8)
+    mask.data = other.copy()
+    on_disk(desk, recorder, mask)
+    desk.qtbot.wait(50)
+    mask.undo()
+    np.testing.assert_array_equal(mask.data, other)  # napari's old strokes are forgotten
+    recorder.undo()
+    desk.wait(lambda: np.array_equal(mask.data, drawn))
+    mask.data[4, 3:9] = 2
+    mask.refresh()
+    on_disk(desk, recorder, mask)
+    mask.data[5, 3:9] = 2  # and nothing tells of it at all
+    on_disk(desk, recorder, mask, 15)
+
+
+def test_a_run_is_one_step_and_verifying_is_noted_with_its_history(desk: Any) -> None:
+    mask = desk.segmented(N_FRAMES)
+    recorder = watched(desk, mask)
+    on_disk(desk, recorder, mask)
+    history = kept(recorder).history
+    assert {change.event.kind for change in history.changes} == {"run"}
+    assert len({change.step for change in history.changes}) == 1
+    assert history.changes[0].event.model == "colour"
+    panel = correct(desk)
+    desk.viewer.dims.set_current_step(0, 2)
+    mask.paint((2, 20, 20), 1 - int(mask.data[2, 20, 20]))
+    desk.wait(lambda: "frame 2" in panel.verify.text())
+    desk.click(panel.verify)
+    desk.wait(lambda: panel.map.states[2] == "verified")
+    desk.wait(lambda: [event.kind for event in kept(recorder).history.events] == ["verified"])
+    lines = list(journals_folder().parent.glob("Dataset*/provenance.jsonl"))
+    text = lines[0].read_text()
+    assert '"kind": "run"' in text
+    assert '"model": "colour"' in text
+    assert '"kind": "stroke"' in text
+    recorder.undo()
+    recorder.undo()
+    desk.wait(lambda: not mask.data.any())
+
+
+def test_undo_leads_back_across_a_run_that_replaced_the_mask(desk: Any) -> None:
+    old = add_mask(desk)
+    old.paint((2, 20, 20), 1)
+    recorder = watched(desk, old)
+    on_disk(desk, recorder, old)
+    drawn = np.array(old.data)
+    new = add_mask(desk, np.full_like(drawn, 2))
+    path = recorder.journal.status.path
+    watched(desk, new)
+    hand_over(desk.viewer, old, new)
+    desk.viewer.layers.remove(old)
+    recorder = keeping_of(desk.viewer).recorder(new)
+    desk.wait(lambda: recorder.journal.status.path == path)
+    new.paint((3, 20, 20), 1)
+    on_disk(desk, recorder, new)
+    recorder.undo()
+    desk.wait(lambda: (new.data == 2).all())
+    recorder.undo()
+    desk.wait(lambda: np.array_equal(new.data, drawn))
+    assert len(list_kept_work()[0]) == 1, "one journal goes on, the other is gone"
+
+
+def test_undo_leads_back_across_a_run_of_the_panel(desk: Any) -> None:
+    from qtpy.QtWidgets import QMessageBox
+
+    mask = desk.segmented(N_FRAMES)
+    recorder = watched(desk, mask)
+    mask.paint((2, 20, 20), 1 - int(mask.data[2, 20, 20]))
+    on_disk(desk, recorder, mask)
+    drawn, path = np.array(mask.data), recorder.journal.status.path
+    segment = desk.panel("Segment")
+    desk.click(segment.run_button)
+    desk.wait(lambda: segment.findChild(QMessageBox) is not None)
+    box = segment.findChild(QMessageBox)
+    desk.click(next(one for one in box.buttons() if "Replace" in one.text()))
+    desk.wait(lambda: segment.run_button.isEnabled() and mask not in desk.viewer.layers)
+    new = desk.viewer.layers[-1]
+    recorder = keeping_of(desk.viewer).recorder(new)
+    desk.wait(lambda: recorder.journal.status.path == path)
+    on_disk(desk, recorder, new)
+    assert not np.array_equal(new.data, drawn)
+    recorder.undo()
+    desk.wait(lambda: np.array_equal(new.data, drawn))
+
+
+def test_work_is_offered_when_the_image_is_opened_again_and_undo_goes_on(
+    desk: Any, make_napari_viewer: Any, qtbot: Any
+) -> None:
+    mask = add_mask(desk, name="mine")
+    recorder = watched(desk, mask)
+    states = [np.array(mask.data)]
+    for row in (10, 20, 30):
+        mask.paint((2, row, 20), 1)
+        on_disk(desk, recorder, mask)
+        states.append(np.array(mask.data))
+    session = keeping_of(desk.viewer).session
+    session.close()  # as when its window closes
+    recorder.journal.close()
+    again = type(desk)(make_napari_viewer(show=True), qtbot)
+    keeping_of(again.viewer)
+    again.add_clip(N_FRAMES)
+    again.wait(lambda: "Correct (mambaseg)" in again.viewer.window.dock_widgets)
+    panel = again.panel("Correct")
+    again.wait(lambda: panel.offer.isVisible())
+    assert "mine: 3 steps, today" in panel.offer.choice.currentText()
+    again.click(panel.offer.restore)
+    again.wait(lambda: len(again.viewer.layers) == 2)
+    assert not panel.offer.isVisible()
+    new = again.viewer.layers[-1]
+    np.testing.assert_array_equal(new.data, states[3])
+    assert new.name == "mine"
+    assert new.metadata["label_set"].names == CLASSES.names
+    again.wait(lambda: panel.history.undo.isEnabled())
+    for state in states[2::-1]:
+        again.click(panel.history.undo)
+        again.wait(lambda state=state: np.array_equal(new.data, state), 10)
+    again.wait(lambda: not panel.history.undo.isEnabled())
+    again.wait(lambda: len(panel.history.timeline.moments) == 3)
+    # Jump to the newest step, by a click on its line.
+    timeline = panel.history.timeline
+    place = timeline.visualRect(timeline.model().index(0, 1)).center()
+    qtbot.mouseClick(timeline.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert again.viewer.dims.current_step[0] == 2
+    again.wait(lambda: panel.history.back.isEnabled())
+    again.click(panel.history.back)
+    again.wait(lambda: np.array_equal(new.data, states[3]))
+    on_disk(again, keeping_of(again.viewer).recorder(new), new)
+
+
+def test_the_second_viewer_of_an_image_is_told_and_gets_a_branch(
+    desk: Any, make_napari_viewer: Any, qtbot: Any, notices: list[str]
+) -> None:
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    mask.paint((2, 20, 20), 1)
+    on_disk(desk, recorder, mask)
+    again = type(desk)(make_napari_viewer(show=True), qtbot)
+    other = add_mask(again)
+    second = watched(again, other)
+    again.wait(lambda: any("branch of its own" in text for text in notices))
+    other.paint((3, 10, 10), 2)
+    on_disk(again, second, other)
+    on_disk(desk, recorder, mask)
+    assert second.journal.status.path != recorder.journal.status.path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_full_disk_is_said_at_once_and_another_folder_takes_it(
+    desk: Any, tmp_path: Path, notices: list[str]
+) -> None:
+    import resource
+
+    random_mask = np.random.default_rng(0).integers(0, 3, (N_FRAMES, 48, 60)).astype(np.uint8)
+    mask = add_mask(desk, random_mask)
+    panel = correct(desk)
+    recorder = watched(desk, mask)
+    # More than the notification that napari prints.
+    assert recorder.journal.status.n_bytes > 4000
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (recorder.journal.status.n_bytes, limits[1]))
+    try:
+        mask.paint((2, 20, 20), 1)
+        desk.wait(lambda: any("not on disk" in text for text in notices), 5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    desk.wait(lambda: "Your work goes on in memory" in panel.history.note.text())
+    mask.paint((3, 20, 20), 1)
+    keeping_of(desk.viewer).move_to(tmp_path / "other")
+    desk.wait(lambda: str(tmp_path / "other") in recorder.journal.status.path)
+    on_disk(desk, recorder, mask)
+
+
+def test_a_drive_that_stalls_never_stalls_the_viewer(desk: Any) -> None:
+    mask = add_mask(desk)
+    panel = correct(desk)
+    recorder = watched(desk, mask)
+    drive = threading.Event()
+    keeping_of(desk.viewer).session.journals.submit(drive.wait)
+    for row in range(5, 45, 5):
+        mask.paint((2, row, 20), 1)
+        desk.qtbot.wait(10)
+    assert recorder.journal.behind_s > 0, "all was drawn before the drive answered"
+    desk.wait(lambda: "has not answered" in panel.history.note.text())
+    drawn = np.array(mask.data)
+    desk.qtbot.wait(5000)
+    recorder.undo()  # napari's own takes its place
+    assert not np.array_equal(mask.data, drawn)
+    drive.set()
+    on_disk(desk, recorder, mask, 10)
+    desk.wait(lambda: "within a second" in panel.history.note.text())
+
+
+def test_settings_say_what_is_kept_and_purge_it(desk: Any, tmp_path: Path) -> None:
+    from qtpy.QtWidgets import QMessageBox
+
+    from mambaseg.plugin.kept_dialog import KeptDialog
+
+    mask = add_mask(desk)
+    panel = correct(desk)
+    recorder = watched(desk, mask)
+    desk.click(panel.verify)
+    desk.wait(lambda: panel.map.states[2] == "verified")
+    desk.click(panel.history.keep)
+    dialog = panel.findChild(KeptDialog)
+    desk.click(dialog.purge)
+    box = dialog.findChild(QMessageBox)
+    desk.click(next(one for one in box.buttons() if "Remove" in one.text()))
+    stores = journals_folder().parent
+    desk.wait(lambda: not list(stores.glob("Dataset*/imagesTr/*.nrrd")))
+    assert Path(recorder.journal.status.path).exists(), "the open mask's journal stays"
+    desk.type(dialog.folder.line, str(tmp_path / "mine"))
+    dialog.days.setValue(30)
+    dialog._save()
+    assert KeepingSettings.read() == KeepingSettings(folder=tmp_path / "mine", keep_days=30)
+    desk.wait(lambda: str(tmp_path / "mine") in recorder.journal.status.path)
+
+
+def test_a_layer_that_was_removed_on_purpose_is_not_offered(desk: Any) -> None:
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    mask.paint((2, 20, 20), 1)
+    on_disk(desk, recorder, mask)
+    desk.viewer.layers.remove(mask)
+    desk.wait(lambda: list_kept_work()[0][0].removed, 10)
+    desk.wait(lambda: not list_kept_work()[0][0].open, 10)
