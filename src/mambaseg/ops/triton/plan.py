@@ -1,0 +1,77 @@
+"""How a call is cut into programs, and orders as kernels read them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from mambaseg.ops.triton.pieces import TILE as _TILE
+
+__all__ = ["TILE", "Cut", "channel_block", "cut", "order_numbers", "span"]
+
+TILE: int = _TILE.value
+
+
+class Cut(NamedTuple):
+    """Into how many chunks (slots) a sequence is cut, and the steps of each."""
+
+    slots: int
+    chunk: int
+
+
+@functools.cache
+def processors(device: torch.device) -> int:
+    """Multiprocessors of a GPU; one for the interpreter."""
+    if device.type != "cuda":
+        return 1
+    return int(torch.cuda.get_device_properties(device).multi_processor_count)
+
+
+def cut(blocks: int, length: int, device: torch.device) -> Cut:
+    """Cut a sequence that `blocks` programs could scan whole.
+
+    The exponential unit of a multiprocessor is busy, and the way to memory hidden, from about
+    ten programs (of one warp) on. If whole sequences give so many, each is scanned in one go.
+    Otherwise they are cut, which computes all states twice: into as many chunks as give each
+    multiprocessor 16 programs, each of one or several tiles.
+    """
+    tiles = -(-length // TILE)
+    if blocks >= 10 * processors(device):
+        return Cut(1, tiles * TILE)
+    slots = min(tiles, -(-16 * processors(device) // blocks))
+    per_slot = -(-tiles // slots)
+    return Cut(-(-tiles // per_slot), per_slot * TILE)
+
+
+def channel_block(heads: int, states: int) -> int:
+    """Channels of a program: two per lane share a load of B and C, where that wastes no lanes."""
+    return 64 if states <= 16 and -(-heads // 32) % 2 == 0 else 32
+
+
+def span(states: int) -> int:
+    """Steps whose states a backward program holds in registers."""
+    return max(2, 16 * 16 // max(16, states))
+
+
+@functools.lru_cache(maxsize=256)
+def order_numbers(
+    chunks: tuple[int, ...], backwards: tuple[bool, ...], length: int
+) -> tuple[tuple[int, ...], ...]:
+    """Give, each for all directions: chunks, tokens of one, magic number, shift, backwards.
+
+    With s = ceil(log2 chunks) and m = 2^32 (2^s - chunks) // chunks + 1, t // chunks is
+    (high half of (t * m) + t) >> s for all t < 2^31 (Granlund and Montgomery 1994).
+    """
+    shifts = [(n - 1).bit_length() for n in chunks]
+    magic = [(1 << 32) * ((1 << s) - n) // n + 1 for n, s in zip(chunks, shifts, strict=True)]
+    signed = tuple(m - (1 << 32) if m >= 1 << 31 else m for m in magic)
+    per_chunk = tuple(length // n for n in chunks)
+    return chunks, per_chunk, signed, tuple(shifts), tuple(int(x) for x in backwards)
+
+
+def flat(strides: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Join the strides of several tensors."""
+    return tuple(s for some in strides for s in some)
