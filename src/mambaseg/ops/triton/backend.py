@@ -12,7 +12,6 @@ from mambaseg.ops.triton.backward import ungate
 from mambaseg.ops.triton.conv import conv_backward as conv_backward_kernel
 from mambaseg.ops.triton.conv import conv_forward, conv_slope
 from mambaseg.ops.triton.launches import (
-    BACKWARD_CHANNELS,
     TOKEN_BLOCK,
     Call,
     ready,
@@ -75,7 +74,7 @@ def scan_backward(
         if z is not None:
             gy, of_z = _through_gate(call, gy, z, kept)
         certain = torch.are_deterministic_algorithms_enabled()
-        parts = -(-call.heads // BACKWARD_CHANNELS) if certain else 1
+        parts = -(-call.heads // call.backward_block) if certain else 1
         found = call.backward(gy, kept, parts=parts)
         grads = [
             g.to(x.dtype)

@@ -6,9 +6,10 @@ The adjoint g of the state obeys the same recurrence from the end,
 
 so chunks are walked from the last to the first, with `forward.local_states` and `forward.carry`
 giving what enters each. `gradients` then takes a chunk's tiles, last first. The state ahead of a
-tile was kept; from it the kernel walks forward to the last `SPAN` steps, leaves their states in
-registers, and takes these steps back; then the `SPAN` steps before them. That computes a tile's
-states about one and a half times more, and needs no memory.
+tile was kept; from it the kernel walks forward, and holds the state at every `MARK` steps in
+registers. From the last mark it walks to the last `SPAN` steps, holds their states too, and takes
+these steps back; then the `SPAN` steps before them. That computes each state about three times, and
+needs no memory. Longer spans would compute less, but the compiler takes minutes over them.
 
 The gradients of u, delta and A sum over states, those of B and C over channels: numbers lie on
 4 x 8 lanes, states by channels, so that both sums are short. Tensors are (registers' states,
@@ -33,26 +34,66 @@ from mambaseg.ops.triton.pieces import (
 
 __all__ = ["gradients", "ungate"]
 
-_RUNTIME = ["length", "heads", "batch", "slots", "chunk", "orders", "strides", "grad_strides"]
+MARK = tl.constexpr(16)
+SPAN = tl.constexpr(4)
+
+_RUNTIME = ["length", "heads", "batch", "slots", "chunk", "orders", "strides", "part_stride", "one"]
 
 
 @triton.jit
-def _over_states(x):
-    return tl.sum(tl.sum(x, 0, keep_dims=True), 3, keep_dims=True)
+def _over_states(x, like):
+    return tl.broadcast_to(tl.sum(tl.sum(x, 0, keep_dims=True), 3, keep_dims=True), like.shape)
 
 
 @triton.jit
-def _over_channels(x):
-    return tl.sum(tl.sum(x, 1, keep_dims=True), 2, keep_dims=True)
+def _over_channels(x, like):
+    return tl.broadcast_to(tl.sum(tl.sum(x, 1, keep_dims=True), 2, keep_dims=True), like.shape)
 
 
 @triton.jit
-def _time_step(delta, row, stride, shift, inside, SOFTPLUS: tl.constexpr):
+def _store(place, x, mask):
+    tl.store(place, x.to(place.dtype.element_ty), mask)
+
+
+@triton.jit
+def _add(place, x, mask):
+    tl.atomic_add(place, x, mask, sem="relaxed")
+
+
+@triton.jit
+def _time_step(delta, shift, inside, SOFTPLUS: tl.constexpr):
     """Give dt and its slope."""
-    before = tl.load(delta + row * stride, inside, 0.0).to(tl.float32) + shift
+    before = tl.load(delta, inside, 0.0).to(tl.float32) + shift
     if SOFTPLUS:
         return softplus(before), sigmoid(before)
     return before, tl.full(before.shape, 1.0, tl.float32)
+
+
+@triton.jit
+def _advance(
+    h,
+    t,
+    u,
+    delta,
+    B,
+    strides,
+    order,
+    length,
+    d,
+    n,
+    rates,
+    shift,
+    inside,
+    real,
+    SOFTPLUS: tl.constexpr,
+):
+    """Give the state after step t. Beyond the sequence, where a span may end, no time passes."""
+    row = row_of(tl.minimum(t, length - 1), length, order)
+    dt, _ = _time_step(delta + row * strides[5] + d, shift, inside, SOFTPLUS)
+    dt = tl.where(t < length, dt, 0.0)
+    x = tl.load(u + row * strides[3] + d, inside, 0.0).to(tl.float32)
+    B_t = tl.load(B + row * strides[7] + n, real, 0.0).to(tl.float32)
+    return h * tl.exp2(rates * dt) + B_t * (x * dt)
 
 
 @triton.jit(do_not_specialize=_RUNTIME)
@@ -81,12 +122,12 @@ def gradients(
     batch,
     slots,
     chunk,
+    one,
     STATES: tl.constexpr,
     ROWS_N: tl.constexpr,
     ROWS_D: tl.constexpr,
     LANES_D: tl.constexpr,
     LANES_N: tl.constexpr,
-    SPAN: tl.constexpr,
     GROUPS: tl.constexpr,
     SOFTPLUS: tl.constexpr,
     SKIP: tl.constexpr,
@@ -105,103 +146,106 @@ def gradients(
     d = (tl.arange(0, ROWS_D) * LANES_D)[None, :, None, None]
     d += tl.arange(0, LANES_D)[None, None, :, None]
     d += (block % per_group) * BLOCK_D
+    d = tl.broadcast_to(d, [1, ROWS_D, LANES_D, LANES_N])
     inside = d < heads
-    d += group * heads
+    d = (d + group * heads) * one
     n = (tl.arange(0, ROWS_N) * LANES_N)[:, None, None, None]
     n += tl.arange(0, LANES_N)[None, None, None, :]
+    n = tl.broadcast_to(n, [ROWS_N, 1, LANES_D, LANES_N])
     real = n < STATES
+    n *= one
     both = real & inside
+    # After a sum all lanes along it hold the same; the first of them writes.
+    write_d = inside & (tl.arange(0, LANES_N) == 0)[None, None, None, :]
+    write_n = real & (tl.arange(0, LANES_D) == 0)[None, None, :, None]
     width = heads * GROUPS
 
-    rates = tl.load(A + (k * width + d) * STATES + n, both, 0.0).to(tl.float32) * LOG2_E
-    shift = tl.zeros([1, ROWS_D, LANES_D, 1], tl.float32)
-    skip = tl.zeros([1, ROWS_D, LANES_D, 1], tl.float32)
+    rates = tl.load(A + k * width * STATES + d * STATES + n, both, 0.0).to(tl.float32) * LOG2_E
+    shift = tl.zeros([1, ROWS_D, LANES_D, LANES_N], tl.float32)
+    skip = tl.zeros([1, ROWS_D, LANES_D, LANES_N], tl.float32)
     if BIAS:
         shift = tl.load(bias + k * width + d, inside, 0.0).to(tl.float32)
     if SKIP:
         skip = tl.load(D + k * width + d, inside, 0.0).to(tl.float32)
     order = pick_order(orders, k)
-    gy += b.to(tl.int64) * strides[0] + d
-    u = pick(u, k) + b.to(tl.int64) * strides[2] + d
-    delta = pick(delta, k) + b.to(tl.int64) * strides[4] + d
-    B = pick(B, k) + b.to(tl.int64) * strides[6] + group * strides[8] + n
-    C = pick(C, k) + b.to(tl.int64) * strides[9] + group * strides[11] + n
-    grad_u = pick(grad_u, k) + b.to(tl.int64) * length * width + d
-    grad_delta = pick(grad_delta, k) + b.to(tl.int64) * length * width + d
+    gy += b.to(tl.int64) * strides[0]
+    u = pick(u, k) + b.to(tl.int64) * strides[2]
+    delta = pick(delta, k) + b.to(tl.int64) * strides[4]
+    B = pick(B, k) + b.to(tl.int64) * strides[6] + group * strides[8]
+    C = pick(C, k) + b.to(tl.int64) * strides[9] + group * strides[11]
+    grad_u = pick(grad_u, k) + b.to(tl.int64) * length * width
+    grad_delta = pick(grad_delta, k) + b.to(tl.int64) * length * width
     projected = (block % per_group).to(tl.int64) * part_stride
-    projected += ((k * batch + b).to(tl.int64) * length * GROUPS + group) * STATES + n
+    projected += ((k * batch + b).to(tl.int64) * length * GROUPS + group) * STATES
     grad_B += projected
     grad_C += projected
 
-    kept += ((k * batch + b).to(tl.int64) * tl.cdiv(length, TILE)) * STATES * width + n * width + d
+    kept_place = (k * batch + b).to(tl.int64) * tl.cdiv(length, TILE)
+    cells = n * width + d
     slot += (k * batch + b).to(tl.int64) * slots
-    states += (slot * STATES + n) * width + d
+    states += slot * STATES * width
     g = tl.zeros([ROWS_N, ROWS_D, LANES_D, LANES_N], tl.float32)
     if CARRIED:
-        g = tl.load(states, both, 0.0)
+        g = tl.load(states + cells, both, 0.0)
     of_A = tl.zeros([ROWS_N, ROWS_D, LANES_D, LANES_N], tl.float32)
-    of_D = tl.zeros([1, ROWS_D, LANES_D, 1], tl.float32)
-    of_bias = tl.zeros([1, ROWS_D, LANES_D, 1], tl.float32)
+    of_D = tl.zeros([1, ROWS_D, LANES_D, LANES_N], tl.float32)
+    of_bias = tl.zeros([1, ROWS_D, LANES_D, LANES_N], tl.float32)
 
-    spans = tl.cdiv(tl.minimum(chunk, length - first_step), SPAN)
-    for back in range(0, spans):
-        start = first_step + (spans - 1 - back) * SPAN
-        tile = start // TILE
-        h = tl.load(kept + tile.to(tl.int64) * STATES * width, both, 0.0)
-        for t in range(tile * TILE, start):
-            row = row_of(t, length, order)
-            dt, _ = _time_step(delta, row, strides[5], shift, inside, SOFTPLUS)
-            x = tl.load(u + row * strides[3], inside, 0.0).to(tl.float32)
-            B_t = tl.load(B + row * strides[7], real, 0.0).to(tl.float32)
-            h = h * tl.exp2(rates * dt) + B_t * (x * dt)
-        before = (h,)
-        for i in tl.static_range(SPAN):
-            # The last span may reach beyond the sequence: no time passes there.
-            live = start + i < length
-            row = row_of(tl.minimum(start + i, length - 1), length, order)
-            dt, _ = _time_step(delta, row, strides[5], shift, inside, SOFTPLUS)
-            dt = tl.where(live, dt, 0.0)
-            x = tl.load(u + row * strides[3], inside, 0.0).to(tl.float32)
-            B_t = tl.load(B + row * strides[7], real, 0.0).to(tl.float32)
-            h = h * tl.exp2(rates * dt) + B_t * (x * dt)
-            before = before + (h,)
-        for j in tl.static_range(SPAN):
-            i: tl.constexpr = SPAN - 1 - j
-            live = start + i < length
-            row = row_of(tl.minimum(start + i, length - 1), length, order)
-            dt, slope = _time_step(delta, row, strides[5], shift, inside, SOFTPLUS)
-            dt = tl.where(live, dt, 0.0)
-            x = tl.load(u + row * strides[3], inside, 0.0).to(tl.float32)
-            B_t = tl.load(B + row * strides[7], real, 0.0).to(tl.float32)
-            C_t = tl.load(C + row * strides[10], real, 0.0).to(tl.float32)
-            gy_t = tl.load(gy + row * strides[1], inside & live, 0.0).to(tl.float32)
-            g += C_t * gy_t
-            of_C = _over_channels(before[i + 1] * gy_t)
-            of_B = _over_channels(g * (dt * x))
-            of_drive = _over_states(g * B_t)
-            g = g * tl.exp2(rates * dt)
-            through_decay = g * before[i]
-            of_A += through_decay * dt
-            of_delta = (of_drive * x + _over_states(through_decay * rates) * LOG_2) * slope
-            of_delta = tl.where(live, of_delta, 0.0)
-            of_bias += of_delta
-            of_D += gy_t * x
-            tl.store(
-                grad_u + row * width,
-                (of_drive * dt + gy_t * skip).to(grad_u.dtype.element_ty),
-                inside & live,
-            )
-            tl.store(
-                grad_delta + row * width,
-                of_delta.to(grad_delta.dtype.element_ty),
-                inside & live,
-            )
-            place = row * (GROUPS * STATES)
-            tl.atomic_add(grad_B + place, of_B, real & live, sem="relaxed")
-            tl.atomic_add(grad_C + place, of_C, real & live, sem="relaxed")
-    tl.store(states, of_A, both)
-    tl.store(grad_D + slot * width + d, of_D, inside)
-    tl.store(grad_bias + slot * width + d, of_bias, inside)
+    last_step = tl.minimum(first_step + chunk, length)
+    for back in range(0, tl.cdiv(last_step - first_step, TILE)):
+        tile = first_step + (tl.cdiv(last_step - first_step, TILE) - 1 - back) * TILE
+        end = tl.minimum(tile + TILE, length)
+        kept_tile = kept + (kept_place + tile // TILE) * STATES * width
+        h = tl.load(kept_tile + cells, both, 0.0)
+        marks = (h,)
+        for mark in tl.static_range(MARK, TILE, MARK):
+            for t in range(tile + mark - MARK, tl.minimum(tile + mark, end)):
+                h = _advance(h, t, u, delta, B, strides, order, length, d, n, rates, shift, inside, real, SOFTPLUS)
+            marks = marks + (h,)
+        spans = tl.cdiv(end - tile, SPAN)
+        for span in range(0, spans):
+            start = tile + (spans - 1 - span) * SPAN
+            latest = (start - tile) // MARK
+            h = pick(marks, latest)
+            for t in range(tile + latest * MARK, start):
+                h = _advance(h, t, u, delta, B, strides, order, length, d, n, rates, shift, inside, real, SOFTPLUS)
+            before = (h,)
+            for i in tl.static_range(SPAN):
+                h = _advance(h, start + i, u, delta, B, strides, order, length, d, n, rates, shift, inside, real, SOFTPLUS)
+                before = before + (h,)
+            # Else the compiler would keep all the addresses of the way forward for the way back.
+            start += one - 1
+            for j in tl.static_range(SPAN):
+                t = start + (SPAN - 1 - j)
+                live = t < length
+                row = row_of(tl.minimum(t, length - 1), length, order)
+                dt, slope = _time_step(delta + row * strides[5] + d, shift, inside, SOFTPLUS)
+                dt = tl.where(live, dt, 0.0)
+                x = tl.load(u + row * strides[3] + d, inside, 0.0).to(tl.float32)
+                B_t = tl.load(B + row * strides[7] + n, real, 0.0).to(tl.float32)
+                C_t = tl.load(C + row * strides[10] + n, real, 0.0).to(tl.float32)
+                gy_t = tl.load(gy + row * strides[1] + d, inside & live, 0.0).to(tl.float32)
+                g += C_t * gy_t
+                of_C = _over_channels(before[SPAN - j] * gy_t, n)
+                of_B = _over_channels(g * (dt * x), n)
+                of_drive = _over_states(g * B_t, d)
+                g = g * tl.exp2(rates * dt)
+                through_decay = g * before[SPAN - 1 - j]
+                of_A += through_decay * dt
+                of_delta = (of_drive * x + _over_states(through_decay * rates, d) * LOG_2) * slope
+                of_delta = tl.where(live, of_delta, 0.0)
+                of_bias += of_delta
+                of_D += gy_t * x
+                place = row * width + d
+                of_u = of_drive * dt + gy_t * skip
+                _store(grad_u + place, of_u, write_d & live)
+                _store(grad_delta + place, of_delta, write_d & live)
+                place = row * (GROUPS * STATES) + n
+                _add(grad_B + place, of_B, write_n & live)
+                _add(grad_C + place, of_C, write_n & live)
+    tl.store(states + cells, of_A, both)
+    _store(grad_D + slot * width + d, of_D, write_d)
+    _store(grad_bias + slot * width + d, of_bias, write_d)
 
 
 @triton.jit(do_not_specialize=["tokens", "length", "width", "strides"])

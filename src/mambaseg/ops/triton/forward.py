@@ -31,7 +31,7 @@ from mambaseg.ops.triton.pieces import (
 
 __all__ = ["carry", "combine", "local_states", "scan"]
 
-_RUNTIME = ["length", "heads", "batch", "slots", "chunk", "orders", "strides"]
+_RUNTIME = ["length", "heads", "batch", "slots", "chunk", "orders", "strides", "one"]
 
 
 @triton.jit(do_not_specialize=_RUNTIME)
@@ -50,6 +50,7 @@ def local_states(
     batch,
     slots,
     chunk,
+    one,
     STATES: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_D: tl.constexpr,
@@ -67,20 +68,22 @@ def local_states(
     group = block // per_group
     d = (block % per_group) * BLOCK_D + tl.arange(0, BLOCK_D)
     inside = d < heads
-    d += group * heads
+    d = d + group * heads
     width = heads * GROUPS
     n = tl.arange(0, BLOCK_N)
-    both = (n < STATES)[:, None] & inside[None, :]
+    real = n < STATES
+    both = real[:, None] & inside[None, :]
+    cells = (n * width)[:, None] + d[None, :]
 
-    rates = tl.load(A + (k * width + d)[None, :] * STATES + n[:, None], both, 0.0)
+    rates = tl.load(A + k * width * STATES + d[None, :] * (one * STATES) + (n * one)[:, None], both, 0.0)
     rates = rates.to(tl.float32) * LOG2_E
     shift = tl.zeros([BLOCK_D], tl.float32)
     if BIAS:
         shift = tl.load(bias + k * width + d, inside, 0.0).to(tl.float32)
     order = pick_order(orders, k)
-    x = pick(x, k) + b.to(tl.int64) * strides[0] + d
-    delta = pick(delta, k) + b.to(tl.int64) * strides[2] + d
-    P = pick(P, k) + b.to(tl.int64) * strides[4] + group * strides[6] + n
+    x = pick(x, k) + b.to(tl.int64) * strides[0]
+    delta = pick(delta, k) + b.to(tl.int64) * strides[2]
+    P = pick(P, k) + b.to(tl.int64) * strides[4] + group * strides[6]
 
     h = tl.zeros([BLOCK_N, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_D], tl.float32)
@@ -94,11 +97,11 @@ def local_states(
         if ADJOINT:
             t = start + count - 1 - i
         row = row_of(t, length, order)
-        dt = tl.load(delta + row * strides[3], inside, 0.0).to(tl.float32) + shift
+        dt = tl.load(delta + row * strides[3] + d, inside, 0.0).to(tl.float32) + shift
         if SOFTPLUS:
             dt = softplus(dt)
-        drive = tl.load(x + row * strides[1], inside, 0.0).to(tl.float32)
-        p = tl.load(P + row * strides[5], n < STATES, 0.0).to(tl.float32)
+        drive = tl.load(x + row * strides[1] + d, inside, 0.0).to(tl.float32)
+        p = tl.load(P + row * strides[5] + n, real, 0.0).to(tl.float32)
         decay = tl.exp2(rates * dt[None, :])
         if ADJOINT:
             h = (h + p[:, None] * drive[None, :]) * decay
@@ -106,7 +109,7 @@ def local_states(
             h = h * decay + p[:, None] * (drive * dt)[None, :]
         total += dt
     slot = (k * batch + b).to(tl.int64) * slots + slot + 1
-    tl.store(states + (slot * STATES + n[:, None]) * width + d[None, :], h, both)
+    tl.store(states + slot * (STATES * width) + cells, h, both)
     tl.store(steps + slot * width + d, total, inside)
 
 
@@ -169,6 +172,7 @@ def scan(
     batch,
     slots,
     chunk,
+    one,
     STATES: tl.constexpr,
     BLOCK_N: tl.constexpr,
     BLOCK_D: tl.constexpr,
@@ -190,12 +194,14 @@ def scan(
     group = block // per_group
     d = (block % per_group) * BLOCK_D + tl.arange(0, BLOCK_D)
     inside = d < heads
-    d += group * heads
+    d = d + group * heads
     width = heads * GROUPS
     n = tl.arange(0, BLOCK_N)
-    both = (n < STATES)[:, None] & inside[None, :]
+    real = n < STATES
+    both = real[:, None] & inside[None, :]
+    cells = (n * width)[:, None] + d[None, :]
 
-    rates = tl.load(A + (k * width + d)[None, :] * STATES + n[:, None], both, 0.0)
+    rates = tl.load(A + k * width * STATES + d[None, :] * (one * STATES) + (n * one)[:, None], both, 0.0)
     rates = rates.to(tl.float32) * LOG2_E
     shift = tl.zeros([BLOCK_D], tl.float32)
     skip = tl.zeros([BLOCK_D], tl.float32)
@@ -204,42 +210,41 @@ def scan(
     if SKIP:
         skip = tl.load(D + k * width + d, inside, 0.0).to(tl.float32)
     order = pick_order(orders, k)
-    u = pick(u, k) + b.to(tl.int64) * strides[0] + d
-    delta = pick(delta, k) + b.to(tl.int64) * strides[2] + d
-    B = pick(B, k) + b.to(tl.int64) * strides[4] + group * strides[6] + n
-    C = pick(C, k) + b.to(tl.int64) * strides[7] + group * strides[9] + n
-    z += b.to(tl.int64) * strides[10] + d
-    y += (k * batch + b).to(tl.int64) * length * width + d
+    u = pick(u, k) + b.to(tl.int64) * strides[0]
+    delta = pick(delta, k) + b.to(tl.int64) * strides[2]
+    B = pick(B, k) + b.to(tl.int64) * strides[4] + group * strides[6]
+    C = pick(C, k) + b.to(tl.int64) * strides[7] + group * strides[9]
+    z += b.to(tl.int64) * strides[10]
+    y += (k * batch + b).to(tl.int64) * length * width
 
     start = slot * chunk
     end = tl.minimum(start + chunk, length)
-    kept += n[:, None] * width + d[None, :]
     place = (k * batch + b).to(tl.int64) * tl.cdiv(length, TILE) + start // TILE
     place *= STATES * width
     h = tl.zeros([BLOCK_N, BLOCK_D], tl.float32)
     if CARRIED:
         slot = (k * batch + b).to(tl.int64) * slots + slot
-        h = tl.load(states + (slot * STATES + n[:, None]) * width + d[None, :], both, 0.0)
+        h = tl.load(states + slot * (STATES * width) + cells, both, 0.0)
     if FROM_KEPT:
-        h = tl.load(kept + place, both, 0.0)
+        h = tl.load(kept + place + cells, both, 0.0)
     for tile in range(start, end, TILE):
         if KEEP:
-            tl.store(kept + place, h, both)
+            tl.store(kept + place + cells, h, both)
             place += STATES * width
         for t in range(tile, tl.minimum(tile + TILE, end)):
             row = row_of(t, length, order)
-            dt = tl.load(delta + row * strides[3], inside, 0.0).to(tl.float32) + shift
-            x = tl.load(u + row * strides[1], inside, 0.0).to(tl.float32)
-            B_t = tl.load(B + row * strides[5], n < STATES, 0.0).to(tl.float32)
-            C_t = tl.load(C + row * strides[8], n < STATES, 0.0).to(tl.float32)
+            dt = tl.load(delta + row * strides[3] + d, inside, 0.0).to(tl.float32) + shift
+            x = tl.load(u + row * strides[1] + d, inside, 0.0).to(tl.float32)
+            B_t = tl.load(B + row * strides[5] + n, real, 0.0).to(tl.float32)
+            C_t = tl.load(C + row * strides[8] + n, real, 0.0).to(tl.float32)
             if SOFTPLUS:
                 dt = softplus(dt)
             h = h * tl.exp2(rates * dt[None, :]) + B_t[:, None] * (x * dt)[None, :]
             out = tl.sum(h * C_t[:, None], 0) + skip * x
             if GATE:
-                gate = tl.load(z + row * strides[11], inside, 0.0).to(tl.float32)
+                gate = tl.load(z + row * strides[11] + d, inside, 0.0).to(tl.float32)
                 out = out * gate * sigmoid(gate)
-            tl.store(y + row * width, out.to(y.dtype.element_ty), inside)
+            tl.store(y + row * width + d, out.to(y.dtype.element_ty), inside)
 
 
 @triton.jit(do_not_specialize=["tokens", "length", "width", "strides"])

@@ -16,10 +16,6 @@ from mambaseg.ops.triton.plan import TILE, flat
 
 __all__ = ["Call", "ready"]
 
-BACKWARD_CHANNELS = 16
-"""Channels of a backward program: two per lane, and all its steps' states fit in registers."""
-
-
 def ready(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Give tensors with neighbouring last entries and common strides, copied only if need be."""
     strides = tensors[0].stride()
@@ -61,7 +57,8 @@ class Call:
         self.orders = plan.order_numbers(tuple(chunks), tuple(backwards), self.length)
         self.flags = {"SOFTPLUS": softplus, "BIAS": delta_bias is not None}
         self.skip = D is not None
-        self.block = plan.channel_block(self.heads, self.states)
+        self.block = plan.channel_block(self.heads, self.states, self.device)
+        self.backward_block = plan.backward_block(self.heads, self.device)
         self.sizes = {"BLOCK_N": triton.next_power_of_2(self.states), "BLOCK_D": self.block}
 
     def cut(self, block: int) -> plan.Cut:
@@ -80,6 +77,7 @@ class Call:
             "slots": cut.slots,
             "chunk": cut.chunk,
             "orders": self.orders,
+            "one": 1,
             "STATES": self.states,
             "GROUPS": self.groups,
             **self.flags,
@@ -123,7 +121,7 @@ class Call:
             cut.slots,
             self.batch,
             STATES=self.states,
-            BLOCK_S=64,
+            BLOCK_S=min(64, triton.next_power_of_2(cut.slots)),
             BLOCK_E=block,
             num_warps=4,
         )
@@ -196,7 +194,7 @@ class Call:
 
         Of `parts` for B and C: into so many buffers the programs of different channels add.
         """
-        cut = self.cut(BACKWARD_CHANNELS)
+        cut = self.cut(self.backward_block)
         states = self._new(self.directions, self.batch, cut.slots, self.states, self.width)
         self.entering(cut, [gy] * self.directions, states)
         of_u, of_delta = (
@@ -212,7 +210,7 @@ class Call:
         )
         lanes = min(4, self.sizes["BLOCK_N"])
         tokens = ([gy], self.u, self.delta, self.B, self.C)
-        gradients[self.grid(cut.slots, BACKWARD_CHANNELS)](
+        gradients[self.grid(cut.slots, self.backward_block)](
             gy,
             tuple(self.u),
             tuple(self.delta),
@@ -233,10 +231,9 @@ class Call:
             part_stride=of_B[0].numel() if parts > 1 else 0,
             **self._numbers(cut),
             ROWS_N=self.sizes["BLOCK_N"] // lanes,
-            ROWS_D=BACKWARD_CHANNELS // 8,
+            ROWS_D=self.backward_block // 8,
             LANES_D=8,
             LANES_N=lanes,
-            SPAN=plan.span(self.states),
             SKIP=self.skip,
             CARRIED=cut.slots > 1,
             num_warps=1,

@@ -1,8 +1,9 @@
 """What the kernels share: where a step's token stands, softplus, and a choice of pointers.
 
-Directions come as tuples, one entry each, so that one launch runs them all. Strides and sizes
-are not specialised: the compiler then takes channels one by one over the lanes of a warp, in
-every load alike, and never moves numbers between lanes to make a load wider.
+Directions come as tuples, one entry each, so that one launch runs them all. Sizes and strides are
+not specialised, nor is `one`, the distance of neighbouring channels or states: the compiler, which
+does not know that it is 1, lays all tensors out in one way, and never moves numbers between lanes
+to make a load wider.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import torch
 
 from mambaseg.ops.triton.pieces import TILE as _TILE
 
-__all__ = ["TILE", "Cut", "channel_block", "cut", "order_numbers", "span"]
+__all__ = ["TILE", "Cut", "backward_block", "channel_block", "cut", "flat", "order_numbers"]
 
 TILE: int = _TILE.value
 
@@ -46,14 +46,16 @@ def cut(blocks: int, length: int, device: torch.device) -> Cut:
     return Cut(-(-tiles // per_slot), per_slot * TILE)
 
 
-def channel_block(heads: int, states: int) -> int:
+def channel_block(heads: int, states: int, device: torch.device) -> int:
     """Channels of a program: two per lane share a load of B and C, where that wastes no lanes."""
+    if device.type != "cuda":  # the interpreter takes any number at once
+        return 1 << (heads - 1).bit_length()
     return 64 if states <= 16 and -(-heads // 32) % 2 == 0 else 32
 
 
-def span(states: int) -> int:
-    """Steps whose states a backward program holds in registers."""
-    return max(2, 16 * 16 // max(16, states))
+def backward_block(heads: int, device: torch.device) -> int:
+    """Channels of a backward program: two per lane, so that all it holds fits in registers."""
+    return 16 if device.type == "cuda" else max(8, channel_block(heads, 0, device))
 
 
 @functools.lru_cache(maxsize=256)
