@@ -144,11 +144,11 @@ def choose(
     wish = backend or os.environ.get(ENVIRONMENT_VARIABLE)
     # By names alone, which a compiler can take for constants.
     name = _choose(device.type, str(dtype).removeprefix("torch."), wish)
-    if shape is not None and not wish and name in _MEASURED and not torch.compiler.is_compiling():
-        if _is_measured(device.type):
-            from mambaseg.ops.measure import fastest
+    free = not wish and dtype != torch.float64 and not torch.compiler.is_compiling()
+    if shape is not None and free and _is_measured(device.type):
+        from mambaseg.ops.measure import fastest
 
-            name = fastest(device, dtype, shape, {n: _loaded[n] for n in _MEASURED}) or name
+        name = fastest(device, dtype, shape, {n: _loaded[n] for n in _MEASURED}) or name
     return _loaded[name]
 
 

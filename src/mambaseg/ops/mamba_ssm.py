@@ -136,7 +136,7 @@ def _import(module: str, package: str, rebuild: str) -> ModuleType:
 def _function(
     module: ModuleType, name: str, expected: list[str], package: str, rebuild: str
 ) -> Callable[..., Any]:
-    function = getattr(module, name, None)
+    function: Callable[..., Any] | None = getattr(module, name, None)
     try:
         found = list(inspect.signature(function).parameters) if callable(function) else []
     except (TypeError, ValueError):

@@ -36,7 +36,8 @@ def _leave(x: Tensor, chunks: int, backwards: bool) -> Tensor:
     """(B, D, L) in an order -> (B, L, D)."""
     x = x.transpose(1, 2)
     x = x.flip(1) if backwards else x
-    return x.unflatten(1, (-1, chunks)).transpose(1, 2).flatten(1, 2)
+    back: Tensor = x.unflatten(1, (-1, chunks)).transpose(1, 2).flatten(1, 2)
+    return back
 
 
 def _run(

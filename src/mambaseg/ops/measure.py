@@ -56,8 +56,7 @@ def _times(
 
     def tokens(*rest: int) -> list[Tensor]:
         return [
-            torch.zeros(batch, length, *rest, device=device, dtype=dtype)
-            for _ in range(directions)
+            torch.zeros(batch, length, *rest, device=device, dtype=dtype) for _ in range(directions)
         ]
 
     arguments = (

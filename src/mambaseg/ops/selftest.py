@@ -50,9 +50,7 @@ def check(name: str, operators: Operators, reference: Operators, device: torch.d
         _log.info("the self-test's result cannot be remembered: %s", error)
 
 
-def compare(
-    operators: Operators, reference: Operators, device: torch.device | str = "cpu"
-) -> None:
+def compare(operators: Operators, reference: Operators, device: torch.device | str = "cpu") -> None:
     """Compare outputs and gradients on a small case with every feature.
 
     Raises

@@ -171,9 +171,7 @@ def conv_backward(
             **sizes,
         )
         grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        conv_backward_kernel[grid](
-            inner, weight.contiguous(), grad_x, order, *x.shape[1:], **sizes
-        )
+        conv_backward_kernel[grid](inner, weight.contiguous(), grad_x, order, *x.shape[1:], **sizes)
         return (
             grad_x,
             of_weight.sum(0).t().contiguous().to(weight.dtype),

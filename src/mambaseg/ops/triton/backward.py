@@ -70,24 +70,9 @@ def _time_step(delta, shift, inside, SOFTPLUS: tl.constexpr):
 
 
 @triton.jit
-def _advance(
-    h,
-    t,
-    u,
-    delta,
-    B,
-    strides,
-    order,
-    length,
-    d,
-    n,
-    rates,
-    shift,
-    inside,
-    real,
-    SOFTPLUS: tl.constexpr,
-):
+def _advance(h, t, given, SOFTPLUS: tl.constexpr):
     """Give the state after step t. Beyond the sequence, where a span may end, no time passes."""
+    u, delta, B, strides, order, length, d, n, rates, shift, inside, real = given
     row = row_of(tl.minimum(t, length - 1), length, order)
     dt, _ = _time_step(delta + row * strides[5] + d, shift, inside, SOFTPLUS)
     dt = tl.where(t < length, dt, 0.0)
@@ -191,27 +176,28 @@ def gradients(
     of_D = tl.zeros([1, ROWS_D, LANES_D, LANES_N], tl.float32)
     of_bias = tl.zeros([1, ROWS_D, LANES_D, LANES_N], tl.float32)
 
-    last_step = tl.minimum(first_step + chunk, length)
-    for back in range(0, tl.cdiv(last_step - first_step, TILE)):
-        tile = first_step + (tl.cdiv(last_step - first_step, TILE) - 1 - back) * TILE
+    given = (u, delta, B, strides, order, length, d, n, rates, shift, inside, real)
+    tiles = tl.cdiv(tl.minimum(chunk, length - first_step), TILE)
+    for back in range(tiles):
+        tile = first_step + (tiles - 1 - back) * TILE
         end = tl.minimum(tile + TILE, length)
         kept_tile = kept + (kept_place + tile // TILE) * STATES * width
         h = tl.load(kept_tile + cells, both, 0.0)
         marks = (h,)
         for mark in tl.static_range(MARK, TILE, MARK):
             for t in range(tile + mark - MARK, tl.minimum(tile + mark, end)):
-                h = _advance(h, t, u, delta, B, strides, order, length, d, n, rates, shift, inside, real, SOFTPLUS)
+                h = _advance(h, t, given, SOFTPLUS)
             marks = marks + (h,)
         spans = tl.cdiv(end - tile, SPAN)
-        for span in range(0, spans):
+        for span in range(spans):
             start = tile + (spans - 1 - span) * SPAN
             latest = (start - tile) // MARK
             h = pick(marks, latest)
             for t in range(tile + latest * MARK, start):
-                h = _advance(h, t, u, delta, B, strides, order, length, d, n, rates, shift, inside, real, SOFTPLUS)
+                h = _advance(h, t, given, SOFTPLUS)
             before = (h,)
             for i in tl.static_range(SPAN):
-                h = _advance(h, start + i, u, delta, B, strides, order, length, d, n, rates, shift, inside, real, SOFTPLUS)
+                h = _advance(h, start + i, given, SOFTPLUS)
                 before = before + (h,)
             # Else the compiler would keep all the addresses of the way forward for the way back.
             start += one - 1

@@ -75,7 +75,9 @@ def local_states(
     both = real[:, None] & inside[None, :]
     cells = (n * width)[:, None] + d[None, :]
 
-    rates = tl.load(A + k * width * STATES + d[None, :] * (one * STATES) + (n * one)[:, None], both, 0.0)
+    rates = tl.load(
+        A + k * width * STATES + d[None, :] * (one * STATES) + (n * one)[:, None], both, 0.0
+    )
     rates = rates.to(tl.float32) * LOG2_E
     shift = tl.zeros([BLOCK_D], tl.float32)
     if BIAS:
@@ -87,12 +89,9 @@ def local_states(
 
     h = tl.zeros([BLOCK_N, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_D], tl.float32)
-    if ADJOINT:
-        start = (slots - 1 - slot) * chunk
-    else:
-        start = slot * chunk
+    start = (slots - 1 - slot) * chunk if ADJOINT else slot * chunk
     count = tl.minimum(chunk, length - start)
-    for i in range(0, count):
+    for i in range(count):
         t = start + i
         if ADJOINT:
             t = start + count - 1 - i
@@ -201,7 +200,9 @@ def scan(
     both = real[:, None] & inside[None, :]
     cells = (n * width)[:, None] + d[None, :]
 
-    rates = tl.load(A + k * width * STATES + d[None, :] * (one * STATES) + (n * one)[:, None], both, 0.0)
+    rates = tl.load(
+        A + k * width * STATES + d[None, :] * (one * STATES) + (n * one)[:, None], both, 0.0
+    )
     rates = rates.to(tl.float32) * LOG2_E
     shift = tl.zeros([BLOCK_D], tl.float32)
     skip = tl.zeros([BLOCK_D], tl.float32)

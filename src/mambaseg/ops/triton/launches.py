@@ -16,6 +16,7 @@ from mambaseg.ops.triton.plan import TILE, flat
 
 __all__ = ["Call", "ready"]
 
+
 def ready(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Give tensors with neighbouring last entries and common strides, copied only if need be."""
     strides = tensors[0].stride()
@@ -67,6 +68,7 @@ class Call:
         return plan.cut(blocks, self.length, self.device)
 
     def grid(self, slots: int, block: int) -> tuple[int, int]:
+        """Programs: chunks by blocks of channels, and directions by samples."""
         return slots * self.groups * -(-self.heads // block), self.directions * self.batch
 
     def _numbers(self, cut: plan.Cut) -> dict[str, Any]:
@@ -141,9 +143,7 @@ class Call:
             if kept is not None and cut.chunk == TILE:  # then they are the same
                 states, keep = kept, False
             else:
-                states = self._new(
-                    self.directions, self.batch, cut.slots * self.states, self.width
-                )
+                states = self._new(self.directions, self.batch, cut.slots * self.states, self.width)
             self.entering(cut, None, states)
         gate = None if z is None else ready([z])[0]
         tokens = (self.u, self.delta, self.B, self.C)
@@ -202,9 +202,7 @@ class Call:
             for xs in (self.u, self.delta)
         )
         shape = (parts, self.directions, *self.B[0].shape)
-        of_B, of_C = (
-            torch.zeros(shape, dtype=torch.float32, device=self.device) for _ in range(2)
-        )
+        of_B, of_C = (torch.zeros(shape, dtype=torch.float32, device=self.device) for _ in range(2))
         of_D, of_bias = (
             self._new(self.directions, self.batch, cut.slots, self.width) for _ in range(2)
         )

@@ -15,6 +15,13 @@ __all__ = ["TILE", "Cut", "backward_block", "channel_block", "cut", "flat", "ord
 TILE: int = _TILE.value
 
 
+ENOUGH = 10
+"""Programs of one warp that keep a multiprocessor's exponential unit busy."""
+
+WANTED = 16
+"""Programs that a multiprocessor gets where sequences are cut: they hide the way to memory too."""
+
+
 class Cut(NamedTuple):
     """Into how many chunks (slots) a sequence is cut, and the steps of each."""
 
@@ -33,15 +40,13 @@ def processors(device: torch.device) -> int:
 def cut(blocks: int, length: int, device: torch.device) -> Cut:
     """Cut a sequence that `blocks` programs could scan whole.
 
-    The exponential unit of a multiprocessor is busy, and the way to memory hidden, from about
-    ten programs (of one warp) on. If whole sequences give so many, each is scanned in one go.
-    Otherwise they are cut, which computes all states twice: into as many chunks as give each
-    multiprocessor 16 programs, each of one or several tiles.
+    If there are enough of them, each scans its sequence in one go. Otherwise sequences are cut
+    into chunks of one or several tiles, which computes all states twice.
     """
     tiles = -(-length // TILE)
-    if blocks >= 10 * processors(device):
+    if blocks >= ENOUGH * processors(device):
         return Cut(1, tiles * TILE)
-    slots = min(tiles, -(-16 * processors(device) // blocks))
+    slots = min(tiles, -(-WANTED * processors(device) // blocks))
     per_slot = -(-tiles // slots)
     return Cut(-(-tiles // per_slot), per_slot * TILE)
 
