@@ -5,21 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scans import golden_arguments
 
 from golden import Golden, names, noise, sample
 from mambaseg.ops import available_backends, selective_scan
-
-
-def _inputs(meta: dict, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    tensors = {}
-    for name, entry in meta["inputs"].items():
-        x = noise(entry["seed"], entry["shape"]) * np.float32(entry["s"]) + np.float32(entry["b"])
-        if entry.get("then") == "abs":
-            x = np.abs(x)
-        elif entry.get("then"):
-            x = -np.exp(x)
-        tensors[name] = torch.from_numpy(x).to(dtype).requires_grad_()
-    return tensors
 
 
 @pytest.mark.parametrize("backend", available_backends())
@@ -28,7 +17,7 @@ def _inputs(meta: dict, dtype: torch.dtype) -> dict[str, torch.Tensor]:
 def test_scan_meets_the_authors_numbers(name: str, dtype: torch.dtype, backend: str) -> None:
     golden = Golden(name)
     meta, arrays = golden.meta, golden.arrays
-    x = _inputs(meta, dtype)
+    x = golden_arguments(meta, dtype)
     y = selective_scan(**x, delta_softplus=meta["delta_softplus"], backend=backend)
     assert list(y.shape) == meta["out"]["shape"]
     # The fixture was computed in float64 and rounded to float32.

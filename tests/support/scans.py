@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from golden import noise
 from mambaseg.ops import Order, selective_scan
 
 
@@ -98,3 +100,16 @@ def close(found: Tensor, expected: Tensor, tolerance: float) -> None:
     """Assert that no number is off by more than `tolerance` of the largest."""
     error = float((found.detach().double() - expected.double()).abs().max())
     assert error <= tolerance * max(float(expected.abs().max()), 1e-30)
+
+
+def golden_arguments(meta: dict, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Arguments of `selective_scan` as the authors' numbers were made with."""
+    tensors = {}
+    for name, entry in meta["inputs"].items():
+        x = noise(entry["seed"], entry["shape"]) * np.float32(entry["s"]) + np.float32(entry["b"])
+        if entry.get("then") == "abs":
+            x = np.abs(x)
+        elif entry.get("then"):
+            x = -np.exp(x)
+        tensors[name] = torch.from_numpy(x).to(dtype).requires_grad_()
+    return tensors

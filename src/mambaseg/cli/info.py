@@ -15,6 +15,9 @@ _PACKAGES = (
     "monai",
     "numpy",
     "numba",
+    "triton",
+    "mamba-ssm",
+    "causal-conv1d",
     "SimpleITK",
     "pydicom",
     "av",
@@ -85,7 +88,8 @@ def _report() -> None:
         except PackageNotFoundError:
             print(f"{package} is not installed")
     for name, works, reason in backend_status():
-        print(f"scan backend {name}: {'works' if works else f'does not run here ({reason})'}")
+        told = f" ({reason})" if reason else ""
+        print(f"scan backend {name}: {'works' if works else 'does not run here'}{told}")
     print("devices, the first is used unless told otherwise:")
     for device in map(torch.device, available_devices()):
         print(f"  {describe_device(device)}, scan backend {scan_backend(device)}")

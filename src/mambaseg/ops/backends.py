@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import torch
 
-from mambaseg.ops import selftest, torch_backend
+from mambaseg.ops import mamba_ssm, selftest, torch_backend
+from mambaseg.ops import triton as triton_backend
 from mambaseg.ops.operators import Operators, register
+from mambaseg.ops.unavailable import UnavailableError
 
 __all__ = ["BackendStatus", "available_backends", "backend_status", "choose", "default_backend"]
 
@@ -18,8 +20,9 @@ _log = logging.getLogger(__name__)
 
 ENVIRONMENT_VARIABLE = "MAMBASEG_SCAN"
 
-_NAMES = ("cpu", "torch")  # best first
-_DEVICES = {"cpu": "cpu"}  # the others run on any
+_NAMES = ("mamba_ssm", "triton", "cpu", "torch")  # best first
+_DEVICES = {"mamba_ssm": "cuda", "triton": "cuda", "cpu": "cpu"}  # the others run on any
+_MEASURED = ("mamba_ssm", "triton")  # which is faster depends on the shape
 
 
 class BackendStatus(NamedTuple):
@@ -30,7 +33,7 @@ class BackendStatus(NamedTuple):
     name : str
     works : bool
     reason : str
-        Why it does not; empty if it does.
+        Why it does not; or what of it another one does. Empty if all is well.
     """
 
     name: str
@@ -46,23 +49,45 @@ _loaded = {"torch": _TORCH}
 
 def load(name: str) -> Operators:
     """Operators of a backend; an ImportError says what it lacks."""
-    if name not in _loaded:
-        from mambaseg.ops.cpu import OPERATORS
+    return _load(name)[0]
 
-        _loaded["cpu"] = OPERATORS
-    return _loaded[name]
+
+def _load(name: str) -> tuple[Operators, str]:
+    note = ""
+    if name not in _loaded:
+        if name == "mamba_ssm":
+            _loaded[name], note = mamba_ssm.load()
+        elif name == "triton":
+            _loaded[name] = triton_backend.load()
+        else:
+            from mambaseg.ops.cpu import OPERATORS
+
+            _loaded[name] = OPERATORS
+    return _loaded[name], note
+
+
+def _device(name: str) -> str | None:
+    """Type of device on which a backend runs; None for any."""
+    if name == "triton" and triton_backend.interpreted():
+        return "cpu"
+    return _DEVICES.get(name)
 
 
 @functools.cache
 def _status(name: str) -> BackendStatus:
-    reason = ""
     try:
+        operators, note = _load(name)
         if name != "torch":
-            selftest.check(name, load(name), _TORCH)
+            selftest.check(name, operators, _TORCH, torch.device(_device(name) or "cpu"))
+        return BackendStatus(name, True, note)
+    except UnavailableError as error:  # nothing is wrong
+        _log.info("the scan's backend %r does not run on this machine: %s", name, error)
+        return BackendStatus(name, False, str(error))
     except Exception as error:  # whatever it is, the portable backend still runs
-        reason = f"{type(error).__name__}: {error}"
+        told = isinstance(error, ImportError) and name == "mamba_ssm"
+        reason = str(error) if told else f"{type(error).__name__}: {error}"
         _log.warning("the scan's backend %r is not used on this machine: %s", name, reason)
-    return BackendStatus(name, not reason, reason)
+        return BackendStatus(name, False, reason)
 
 
 def backend_status() -> list[BackendStatus]:
@@ -80,11 +105,23 @@ def available_backends() -> list[str]:
 
 
 def default_backend(device: torch.device | str) -> str:
-    """Name of the backend that computes on a device unless told otherwise."""
-    return _choose(torch.device(device).type, "float32", os.environ.get(ENVIRONMENT_VARIABLE))
+    """Name of the backend that computes on a device unless told otherwise.
+
+    Where two do, each the shapes for which it was measured to be faster, both are named.
+    """
+    kind = torch.device(device).type
+    wish = os.environ.get(ENVIRONMENT_VARIABLE)
+    if not wish and _is_measured(kind):
+        return " or ".join(_MEASURED)
+    return _choose(kind, "float32", wish)
 
 
-def choose(device: torch.device, dtype: torch.dtype, backend: str | None) -> Operators:
+def choose(
+    device: torch.device,
+    dtype: torch.dtype,
+    backend: str | None,
+    shape: tuple[int, ...] | None = None,
+) -> Operators:
     """Operators for a call.
 
     Parameters
@@ -95,6 +132,9 @@ def choose(device: torch.device, dtype: torch.dtype, backend: str | None) -> Ope
     backend : str, optional
         The caller's wish; without one that of the environment variable MAMBASEG_SCAN, and
         without that the best that runs on the device.
+    shape : tuple of int, optional
+        Directions, B, L and D of a scan. Where mamba-ssm and Triton both run, the first call of
+        its class on a device measures which is faster.
 
     Raises
     ------
@@ -103,7 +143,17 @@ def choose(device: torch.device, dtype: torch.dtype, backend: str | None) -> Ope
     """
     wish = backend or os.environ.get(ENVIRONMENT_VARIABLE)
     # By names alone, which a compiler can take for constants.
-    return _loaded[_choose(device.type, str(dtype).removeprefix("torch."), wish)]
+    name = _choose(device.type, str(dtype).removeprefix("torch."), wish)
+    free = not wish and dtype != torch.float64 and not torch.compiler.is_compiling()
+    if shape is not None and free and _is_measured(device.type):
+        from mambaseg.ops.measure import fastest
+
+        name = fastest(device, dtype, shape, {n: _loaded[n] for n in _MEASURED}) or name
+    return _loaded[name]
+
+
+def _is_measured(kind: str) -> bool:
+    return kind == "cuda" and all(_status(name).works for name in _MEASURED)
 
 
 def _choose(device: str, dtype: str, wish: str | None) -> str:
@@ -115,14 +165,17 @@ def _choose(device: str, dtype: str, wish: str | None) -> str:
             raise ValueError(
                 f"backend {wish!r} does not run here ({status.reason}); {available_backends()} do."
             )
-        if _DEVICES.get(wish, device) != device:
+        if (_device(wish) or device) != device:
             raise ValueError(
-                f"backend {wish!r} computes on {_DEVICES[wish]!r}; the input lies on {device!r}."
+                f"backend {wish!r} computes on {_device(wish)!r}; the input lies on {device!r}."
             )
     if dtype == "float64":
         return "torch"
     if wish:
         return wish
+    if mamba_ssm.installed():
+        _status("mamba_ssm")  # who installed it is told if it does not work, on any device
+    # The interpreter is for tests, which ask for it.
     fitting = (name for name in _NAMES if _DEVICES.get(name, device) == device)
     return next(name for name in fitting if _status(name).works)
 

@@ -167,7 +167,8 @@ def _run(
     orders: Sequence[Order],
     backend: str | None,
 ) -> Tensor:
-    operator = choose(u[0].device, u[0].dtype, backend).scan
+    shape = (len(u), *u[0].shape)
+    operator = choose(u[0].device, u[0].dtype, backend, shape).scan
     given = (*u, *delta, A, *B, *C, D, z, delta_bias)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in given)
     chunks, backwards = [o.chunks for o in orders], [o.reverse for o in orders]

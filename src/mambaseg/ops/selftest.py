@@ -18,6 +18,8 @@ __all__ = ["SelfTestError", "check"]
 
 _log = logging.getLogger(__name__)
 
+_PACKAGES = ("torch", "numba", "llvmlite", "numpy", "triton", "mamba-ssm", "causal-conv1d")
+
 TOLERANCE = 1e-4
 """Largest error allowed, relative to a tensor's largest number."""
 
@@ -26,21 +28,21 @@ class SelfTestError(RuntimeError):
     """A backend gave other numbers than the portable one."""
 
 
-def check(name: str, operators: Operators, reference: Operators) -> None:
-    """Compare a backend with the reference, unless it is known to have passed.
+def check(name: str, operators: Operators, reference: Operators, device: torch.device) -> None:
+    """Compare a backend on its device with the reference, unless it is known to have passed.
 
     Raises
     ------
     SelfTestError
         If an output or a gradient differs.
     """
-    passed = _marker(name)
+    passed = _marker(name, device)
     try:
         if passed.exists():
             return
     except OSError as error:
         _log.info("the self-test's result cannot be looked up: %s", error)
-    compare(operators, reference)
+    compare(operators, reference, device)
     try:
         passed.parent.mkdir(parents=True, exist_ok=True)
         passed.touch()
@@ -48,7 +50,7 @@ def check(name: str, operators: Operators, reference: Operators) -> None:
         _log.info("the self-test's result cannot be remembered: %s", error)
 
 
-def compare(operators: Operators, reference: Operators) -> None:
+def compare(operators: Operators, reference: Operators, device: torch.device | str = "cpu") -> None:
     """Compare outputs and gradients on a small case with every feature.
 
     Raises
@@ -58,20 +60,23 @@ def compare(operators: Operators, reference: Operators) -> None:
     """
     # Whatever mode the first scan of a process runs in, gradients are compared here.
     with torch.inference_mode(False), torch.enable_grad():
-        found, expected = _results(operators, torch.float32), _results(reference, torch.float64)
+        found = _results(operators, torch.float32, device)
+        expected = _results(reference, torch.float64, "cpu")
     for name, value in found.items():
         scale = float(expected[name].abs().max())
-        error = float((value.double() - expected[name]).abs().max())
+        error = float((value.cpu().double() - expected[name]).abs().max())
         if not error <= TOLERANCE * scale:  # so written, NaN fails
             raise SelfTestError(f"{name} is off by {error:.1e}, its largest number is {scale:.1e}")
 
 
-def _results(operators: Operators, dtype: torch.dtype) -> dict[str, Tensor]:
+def _results(
+    operators: Operators, dtype: torch.dtype, device: torch.device | str
+) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    batch, length, groups, width, states, taps = 2, 132, 2, 46, 11, 4
+    batch, length, groups, width, states, taps = 2, 68, 2, 46, 11, 4
 
     def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator).to(dtype).requires_grad_()
+        return torch.randn(shape, generator=generator).to(device, dtype).requires_grad_()
 
     tokens = {
         name: [normal(batch, length, *rest) for _ in range(2)]
@@ -93,20 +98,23 @@ def _results(operators: Operators, dtype: torch.dtype) -> dict[str, Tensor]:
     given |= {"weight": weight, "conv_bias": conv_bias}
     given |= {f"{name}[{k}]": v for name, vs in tokens.items() for k, v in enumerate(vs)}
     with torch.enable_grad():
-        weights = torch.randn(y.shape, generator=generator).to(dtype)
+        weights = torch.randn(y.shape, generator=generator).to(device, dtype)
         grads = torch.autograd.grad(y, list(given.values()), weights)
     results = {"the output": y.detach()}
     results |= {f"the gradient of {k}": g for k, g in zip(given, grads, strict=True)}
     return results
 
 
-def _marker(name: str) -> Path:
-    """Give the file that is there if the backend passed: with these versions and sources."""
+def _marker(name: str, device: torch.device) -> Path:
+    """Give the file that is there if the backend passed: here, with these versions and sources."""
     folder = Path(__file__).parent
     digest = hashlib.sha256(platform.processor().encode() + platform.node().encode())
+    if device.type == "cuda":
+        digest.update(f"{torch.cuda.get_device_properties(device)}".encode())
+        digest.update(f"{torch.version.cuda} {torch.version.hip}".encode())
     for source in sorted(folder.rglob("*.py")):
         digest.update(source.read_bytes())
-    for package in ("torch", "numba", "llvmlite", "numpy", "triton"):
+    for package in _PACKAGES:
         try:
             digest.update(f"{package} {version(package)};".encode())
         except PackageNotFoundError:

@@ -1,0 +1,150 @@
+"""The kernels of the packages mamba-ssm and causal-conv1d, where they are installed and work.
+
+Both are compiled for one version of torch and of CUDA, so what can be wrong with them is looked
+for one by one. Each finding is one sentence: what is wrong, what is used instead, how to mend it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import logging
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from mambaseg.ops.operators import Operators, register
+from mambaseg.ops.unavailable import UnavailableError
+
+__all__ = ["find_conv", "find_scan", "installed", "load"]
+
+_log = logging.getLogger(__name__)
+
+_INSTEAD = "mambaseg's own kernels are used instead"
+_REBUILD = (
+    "MAMBA_FORCE_BUILD=TRUE MAMBA_KEEP_CUDA_BUILD=TRUE "
+    "pip install --no-build-isolation --force-reinstall --no-deps mamba-ssm"
+)
+_REBUILD_CONV = (
+    "CAUSAL_CONV1D_FORCE_BUILD=TRUE "
+    "pip install --no-build-isolation --force-reinstall --no-deps causal-conv1d"
+)
+_SCAN_ARGUMENTS = ["u", "delta", "A", "B", "C", "D", "z", "delta_bias", "delta_softplus"]
+_CONV_ARGUMENTS = ["x", "weight", "bias", "activation"]
+
+
+class BrokenPackageError(ImportError):
+    """A package is installed and does not work."""
+
+
+def installed() -> bool:
+    """Whether mamba-ssm is there, working or not; nothing is imported."""
+    try:
+        return importlib.util.find_spec("mamba_ssm") is not None
+    except (ImportError, ValueError):
+        return True
+
+
+def find_scan() -> Callable[..., Any]:
+    """Give mamba-ssm's `selective_scan_fn`.
+
+    Raises
+    ------
+    UnavailableError
+        If mamba-ssm is not installed.
+    BrokenPackageError
+        If it does not work.
+    """
+    if not installed():
+        raise UnavailableError(
+            f"mamba-ssm is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
+        )
+    _import("selective_scan_cuda", "mamba-ssm", _REBUILD)
+    interface = _import("mamba_ssm.ops.selective_scan_interface", "mamba-ssm", _REBUILD)
+    return _function(interface, "selective_scan_fn", _SCAN_ARGUMENTS, "mamba-ssm", _REBUILD)
+
+
+def find_conv() -> Callable[..., Any]:
+    """Give causal-conv1d's `causal_conv1d_fn`; raises as `find_scan` does."""
+    if importlib.util.find_spec("causal_conv1d") is None:
+        raise UnavailableError(
+            f"causal-conv1d is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
+        )
+    _import("causal_conv1d_cuda", "causal-conv1d", _REBUILD_CONV)
+    package = _import("causal_conv1d", "causal-conv1d", _REBUILD_CONV)
+    name = "causal_conv1d_fn"
+    return _function(package, name, _CONV_ARGUMENTS, "causal-conv1d", _REBUILD_CONV)
+
+
+def load() -> tuple[Operators, str]:
+    """Make the operators; beside them, what of them is not these packages' own, or nothing.
+
+    Raises
+    ------
+    UnavailableError, BrokenPackageError
+        As `find_scan` does, or if there is no GPU.
+    """
+    from mambaseg.ops import mamba_ssm_backend
+
+    scan = find_scan()
+    note, conv = "", None
+    try:
+        conv = find_conv()
+    except ImportError as error:
+        note = str(error)
+        level = logging.INFO if isinstance(error, UnavailableError) else logging.WARNING
+        _log.log(level, "%s", note)
+    if not torch.cuda.is_available():
+        raise UnavailableError(f"mamba-ssm needs an NVIDIA GPU, and torch finds none; {_INSTEAD}")
+    mamba_ssm_backend.use(scan, conv)
+    return register("mamba_ssm", mamba_ssm_backend, keeps=False, device="cuda"), note
+
+
+def _said_version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return package
+
+
+def _import(module: str, package: str, rebuild: str) -> ModuleType:
+    """Import a module; whatever goes wrong is said in a sentence."""
+    named = _said_version(package)
+    mend = f"{_INSTEAD}; to mend it: {rebuild}"
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name == module and module.endswith("_cuda"):
+            what = "its Mamba-1 kernel" if package == "mamba-ssm" else "its kernel"
+            raise BrokenPackageError(
+                f"{named} was installed without {what} ({module} is missing); {mend}"
+            ) from error
+        raise BrokenPackageError(f"{named} lacks the module {error.name}; {mend}") from error
+    except Exception as error:  # what a broken extension raises is not known beforehand
+        found = " ".join(str(error).split()) or type(error).__name__
+        if "undefined symbol" in found:
+            raise BrokenPackageError(
+                f"{named} was built for another torch than {torch.__version__} ({found}); {mend}"
+            ) from error
+        raise BrokenPackageError(f"{named} cannot be loaded ({found}); {mend}") from error
+
+
+def _function(
+    module: ModuleType, name: str, expected: list[str], package: str, rebuild: str
+) -> Callable[..., Any]:
+    function: Callable[..., Any] | None = getattr(module, name, None)
+    try:
+        found = list(inspect.signature(function).parameters) if callable(function) else []
+    except (TypeError, ValueError):
+        found = []
+    if callable(function) and [x for x in found if x in expected] == expected:
+        return function
+    what = f"takes ({', '.join(found)})" if callable(function) else "is missing"
+    raise BrokenPackageError(
+        f"{_said_version(package)} is of a version that mambaseg does not know ({name} {what}, "
+        f"not {', '.join(expected)}); {_INSTEAD}; to mend it: {rebuild}"
+    )

@@ -1,0 +1,60 @@
+"""The scan as Triton kernels, for NVIDIA and AMD GPUs; under TRITON_INTERPRET=1 on a CPU too."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from mambaseg.ops.operators import Operators, register
+from mambaseg.ops.unavailable import UnavailableError
+
+__all__ = ["interpreted", "load"]
+
+OLDEST = (3, 3)
+"""First version of Triton whose kernels take tuples."""
+
+OLDEST_CARD = (7, 0)
+"""First compute capability for which Triton compiles."""
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter runs the kernels, on tensors of a CPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def load() -> Operators:
+    """Make the operators.
+
+    Raises
+    ------
+    UnavailableError
+        If there is no Triton or no GPU, or one that is too old.
+    """
+    try:
+        import triton
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            "Triton is not installed; torch's own builds for NVIDIA and AMD GPUs on Linux bring it"
+        ) from error
+    if tuple(int(part) for part in triton.__version__.split(".")[:2]) < OLDEST:
+        raise UnavailableError(
+            f"Triton {triton.__version__} is older than {OLDEST[0]}.{OLDEST[1]}; a newer torch "
+            "brings a newer one"
+        )
+    if not interpreted():
+        _check_card()
+    from mambaseg.ops.triton import backend
+
+    return register("triton", backend, keeps=True, device=None)
+
+
+def _check_card() -> None:
+    if not torch.cuda.is_available():
+        raise UnavailableError("torch finds no NVIDIA or AMD GPU here")
+    if torch.version.hip is None and torch.cuda.get_device_capability() < OLDEST_CARD:
+        major, minor = torch.cuda.get_device_capability()
+        raise UnavailableError(
+            f"{torch.cuda.get_device_name()} has compute capability {major}.{minor}, and Triton "
+            f"compiles for {OLDEST_CARD[0]}.{OLDEST_CARD[1]} and newer"
+        )
