@@ -10,6 +10,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ SHAPES = {  # width, groups, length; B1
     "c": (768, 4, 4096),
     "d": (128, 1, 20480),
 }
-TINY = {"tiny": (8, 2, 70)}
+TINY = {"tiny": (4, 2, 6)}
 NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, Any], str]] = {
     "vivim": ((1, 5, 3, 256, 256), {}, "paper: 35.33 frames per second"),
     "vm_unet_v2": ((1, 3, 256, 256), {}, ""),
@@ -134,11 +135,11 @@ def scans(clock: Clock, backends: list[str], bandwidth: float) -> str:
     for name, shape in shapes.items():
         for dtype in (torch.float32, torch.bfloat16):
             case = Case(shape, dtype, clock.device)
-            one = clock.medians({b: lambda b=b: case.scan(1, b) for b in backends})
-            three = clock.medians({b: lambda b=b: case.scan(3, b) for b in backends})
-            steps = clock.medians({b: lambda b=b: case.step(b) for b in backends})
+            one = clock.medians({b: partial(case.scan, 1, b) for b in backends})
+            three = clock.medians({b: partial(case.scan, 3, b) for b in backends})
+            steps = clock.medians({b: partial(case.step, b) for b in backends})
             for b in backends:
-                memory = clock.peak(lambda b=b: case.step(b))
+                memory = clock.peak(partial(case.step, b))
                 rate = case.moved / one[b] / 1e6
                 rows.append(
                     [
@@ -229,8 +230,8 @@ def main(name: str) -> None:
     record(
         "The scan on a GPU",
         "python benchmarks/scan.py --device cuda",
-        f"""{card}, copy bandwidth {bandwidth:.0f} GB/s. B1, N16, softplus, skip and gate; medians of
-{ROUNDS}, interleaved. "Of copy bandwidth": inputs and output of one direction, each moved once.
+        f"""{card}, copy bandwidth {bandwidth:.0f} GB/s. B1, N16, softplus, skip and gate; medians
+of {ROUNDS}, interleaved. "Of copy bandwidth": inputs and output of one direction, each moved once.
 
 {text}
 

@@ -94,7 +94,7 @@ def main(name: str) -> None:
     call(torch.float32, 1, bare=False)
     call(torch.bfloat16, 3, bare=True)
     for kernel, compiled in found.values():
-        print(kernel, spilt(compiled), compiled.metadata.shared)
+        sys.stdout.write(f"{kernel} {spilt(compiled)} {compiled.metadata.shared}\n")
 
 
 if __name__ == "__main__":
