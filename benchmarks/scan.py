@@ -1,6 +1,7 @@
 """Speed and memory of the scan on a CPU, beside what it is to be measured by.
 
     python benchmarks/scan.py
+    python benchmarks/scan.py --device cuda    # on a GPU: scan_gpu.py
 
 All that is compared runs interleaved in this process; figures are medians. Needs a C++ compiler,
 for the hand-written kernel of scan_c.cpp.
@@ -8,6 +9,7 @@ for the hand-written kernel of scan_c.cpp.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import multiprocessing
 import os
@@ -342,4 +344,12 @@ the cache.""",
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", help="measure Triton and mamba-ssm on this one")
+    device = parser.parse_args().device
+    if device is None:
+        main()
+    else:
+        import scan_gpu
+
+        scan_gpu.main(device)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from scans import ON_CPU
 from torch import Tensor, nn
 
 from mambaseg.networks.blocks.bimamba import BiMamba
-from mambaseg.ops import available_backends
 from mambaseg.ops.backends import load
 
-BACKENDS = pytest.mark.parametrize("backend", available_backends())
+BACKENDS = pytest.mark.parametrize("backend", ON_CPU)
 
 
 def scan_arguments(*, optional: bool) -> list[Any]:

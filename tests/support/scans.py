@@ -8,7 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from golden import noise
-from mambaseg.ops import Order, selective_scan
+from mambaseg.ops import Order, available_backends, selective_scan
+
+ON_CPU = [name for name in available_backends() if name in ("cpu", "torch")]
+"""Backends that compute on a CPU, whatever else this machine has."""
 
 
 def random_arguments(
