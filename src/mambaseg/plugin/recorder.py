@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from mambaseg.corrections import Piece, as_planes
+from mambaseg.plugin.napari_history import forget_history
 from mambaseg.plugin.stroke_parts import Part, copy_parts, parts_of
 from mambaseg.session import MaskJournal, event_now, plane_at
 
@@ -21,23 +22,12 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-__all__ = ["Recorder", "forget_history"]
+__all__ = ["Recorder"]
 
 _STROKE_MS = 250  # so often a stroke is kept that is still being drawn
 _SWEEP_MS = 300  # so soon after the mask was drawn anew, the rest of it is looked at
 _IDLE_MS = 5000  # so often it is looked at, where nothing tells of changes
 _STALLED_S = 5.0
-
-
-def forget_history(layer: Labels) -> None:
-    """Have napari forget its own undo history, which no longer fits what the layer holds.
-
-    Not being editable for a moment does that, and is public.
-    """
-    mode = layer.mode
-    layer.editable = False
-    layer.editable = True
-    layer.mode = mode
 
 
 class Recorder:
