@@ -55,6 +55,7 @@ class Recorder:
         self._viewer, self._layer = viewer, weakref.ref(layer)
         self._shape, self._dtype = layer.data.shape, layer.data.dtype
         self._parts: list[Part] = []
+        self._touched: set[int] = set()  # planes drawn on since the last look at all of them
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
         self._ending = False
         self._run = object()
@@ -100,7 +101,7 @@ class Recorder:
 
     def _painted(self, event: Any) -> None:
         self._end_stroke()  # of the stroke before, if it is still to come
-        self._parts += parts_of(self._shape, event.value)
+        self._note(parts_of(self._shape, event.value))
         # Some of napari's ways to draw tell of it before the labels have changed.
         self._ending = True
         QTimer.singleShot(0, self._end_stroke)
@@ -121,11 +122,15 @@ class Recorder:
         shown, flat = self._look_at_view()
         if flat and layer.n_edit_dimensions == 2:
             (top, left), (height, width) = event.offset, event.data.shape[:2]
-            self._parts.append(Part(shown, top, left, top + height, left + width))
+            self._note([Part(shown, top, left, top + height, left + width)])
         else:  # it may reach into planes that are not shown
-            self._parts += [Part(n, 0, 0, *self._shape[-2:]) for n in self._near(layer, shown)]
+            self._note([Part(n, 0, 0, *self._shape[-2:]) for n in self._near(layer, shown)])
         if not self._soon.isActive():
             self._soon.start()
+
+    def _note(self, parts: list[Part]) -> None:
+        self._parts += parts
+        self._touched.update(part.plane for part in parts)
 
     def _near(self, layer: Labels, shown: int) -> range:
         n_planes, reach = as_planes(self._shape)[0], round(layer.brush_size) + 1
@@ -186,6 +191,7 @@ class Recorder:
         if layer is None or not self._fits() or layer.ndim != 3:
             return
         parts = [Part(frame, 0, 0, *self._shape[-2:]) for frame in frames]
+        self._touched.update(part.plane for part in parts)
         self.journal.record(copy_parts(layer, parts), event_now("run", model=model), self._run)
 
     def _sweep(self) -> None:
@@ -198,7 +204,8 @@ class Recorder:
         self.capture()
         # What is shown may be drawn on while the journal reads.
         shown = copy_parts(layer, [Part(self._look_at_view()[0], 0, 0, *self._shape[-2:])])
-        self.journal.compare(layer.data, shown, event_now("program"))
+        self._touched = set()
+        self.journal.compare(layer.data, shown, event_now("program"), self._touched)
         self._look_at_classes(layer)
 
     def _look_at_classes(self, layer: Labels) -> None:

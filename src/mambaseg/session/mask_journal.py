@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,9 @@ class MaskJournal:
 
         self._do(act)
 
-    def compare(self, data: Any, pieces: list[Piece], event: Event) -> None:
+    def compare(
+        self, data: Any, pieces: list[Piece], event: Event, touched: Container[int] = ()
+    ) -> None:
         """Find what has changed where nobody said so, and record it as one step.
 
         Parameters
@@ -117,6 +119,8 @@ class MaskJournal:
             Whole planes that were copied before, because they may change meanwhile.
         event : Event
             What to call it.
+        touched : container of int
+            Planes that are drawn on from now on; they are left out.
         """
 
         def act(journal: Journal) -> Callable[[], None] | None:
@@ -124,7 +128,7 @@ class MaskJournal:
             planes = journal.history.planes
             if as_planes(data.shape) != planes.shape:
                 return None
-            found = changed_planes(planes, data, pieces)
+            found = changed_planes(planes, data, pieces, touched)
             return self._told() if journal.record(found, event) else None
 
         self._do(act)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,9 @@ def read_planes(data: Any) -> Planes:
     return planes
 
 
-def changed_planes(planes: Planes, data: Any, copied: Sequence[Piece]) -> list[Piece]:
+def changed_planes(
+    planes: Planes, data: Any, copied: Sequence[Piece], touched: Container[int]
+) -> list[Piece]:
     """Read those planes of a mask that are not what they were known to be.
 
     Parameters
@@ -46,12 +48,14 @@ def changed_planes(planes: Planes, data: Any, copied: Sequence[Piece]) -> list[P
         The mask, of the same shape.
     copied : sequence of Piece
         Whole planes that are not read, but taken from here.
+    touched : container of int
+        Planes that are drawn on meanwhile, which tells of itself; others may add to it.
     """
     have = {piece.plane for piece in copied}
-    found = list(copied)
+    found = []
     for index in range(planes.shape[0]):
         if index not in have:
             plane = np.asarray(data[plane_at(data.shape, index)])
             if digest(plane) != planes.digest(index):
                 found.append(Piece(index, 0, 0, plane))
-    return found
+    return [*copied, *(piece for piece in found if piece.plane not in touched)]
