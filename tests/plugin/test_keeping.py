@@ -354,7 +354,11 @@ def test_a_drive_that_stalls_never_stalls_the_viewer(desk: Any) -> None:
     panel = correct(desk)
     recorder = watched(desk, mask)
     drive = threading.Event()
-    keeping_of(desk.viewer).session.journals.submit(drive.wait)
+
+    def stall() -> None:
+        drive.wait()
+
+    keeping_of(desk.viewer).session.journals.submit(stall)
     for row in range(5, 45, 5):
         mask.paint((2, row, 20), 1)
         desk.qtbot.wait(10)

@@ -1,7 +1,8 @@
 """Work on masks that is never lost: journals of every change, and stores of verified masks."""
 
 from mambaseg.corrections.archive import export_store, import_store
-from mambaseg.corrections.history import Change, Event, History, Piece
+from mambaseg.corrections.differences import Piece
+from mambaseg.corrections.history import Change, Event, History
 from mambaseg.corrections.image_key import image_key
 from mambaseg.corrections.journal import Journal
 from mambaseg.corrections.journal_file import Kept, read_journal

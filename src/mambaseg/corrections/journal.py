@@ -15,7 +15,8 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from mambaseg.corrections.history import Change, Event, History, Piece
+from mambaseg.corrections.differences import Piece
+from mambaseg.corrections.history import Change, Event, History
 from mambaseg.corrections.journal_file import JournalFile, Kept
 from mambaseg.corrections.journal_head import JournalHead
 from mambaseg.corrections.journal_records import (

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from mambaseg.corrections.history import Change, Event, Patch
+from mambaseg.corrections.differences import Patch
+from mambaseg.corrections.history import Change, Event
 from mambaseg.types.errors import StoreError
 
 __all__ = [

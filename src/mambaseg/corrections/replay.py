@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mambaseg.corrections.history import Change, History, Patch, apply
+from mambaseg.corrections.differences import Patch, apply
+from mambaseg.corrections.history import Change, History
 from mambaseg.corrections.journal_head import JournalHead
 from mambaseg.corrections.journal_records import Kind, Record, change_of, event_of, snapshot_of
 from mambaseg.corrections.planes import Planes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +13,15 @@ from qtpy.QtCore import QTimer
 
 from mambaseg.corrections import (
     MASK_DTYPES,
-    JournalHead,
     Kept,
     KeptWork,
     journals_folder,
-    plain,
 )
 from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.kept_layer import head_of, restored_layer
 from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.recorder import Recorder
-from mambaseg.plugin.restored_layer import restored_layer
 from mambaseg.plugin.sessions import session_of
 from mambaseg.session import MaskJournal, event_now
 from mambaseg.session.kept_work import Findings, find_kept_work, purge_image, read_kept
@@ -198,20 +195,7 @@ class Keeping:
     def _begin(self, layer: Labels, image: Image) -> None:
         recorder = self._recorders[layer]
         if not recorder.journal.begun:
-            recorder.journal.begin(journals_folder(), self._head(layer, image))
-
-    def _head(self, layer: Labels, image: Image) -> JournalHead:
-        label_set = layer.metadata.get("label_set")
-        return JournalHead(
-            image=self.offers[image].key,
-            image_name=image.name,
-            name=layer.name,
-            shape=layer.data.shape,
-            dtype=layer.data.dtype.name,
-            classes=label_set.classes if isinstance(label_set, LabelSet) else (),
-            provenance=plain(layer.metadata.get("provenance") or {}),
-            created=time.time(),
-        )
+            recorder.journal.begin(journals_folder(), head_of(layer, image, self.offers[image].key))
 
     # Restoring
 

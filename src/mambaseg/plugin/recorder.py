@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from mambaseg.corrections import Piece, as_planes
+from mambaseg.plugin.napari_history import forget_history
 from mambaseg.plugin.stroke_parts import Part, copy_parts, parts_of
 from mambaseg.session import MaskJournal, event_now, plane_at
 
@@ -21,23 +22,12 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-__all__ = ["Recorder", "forget_history"]
+__all__ = ["Recorder"]
 
 _STROKE_MS = 250  # so often a stroke is kept that is still being drawn
 _SWEEP_MS = 300  # so soon after the mask was drawn anew, the rest of it is looked at
 _IDLE_MS = 5000  # so often it is looked at, where nothing tells of changes
 _STALLED_S = 5.0
-
-
-def forget_history(layer: Labels) -> None:
-    """Have napari forget its own undo history, which no longer fits what the layer holds.
-
-    Not being editable for a moment does that, and is public.
-    """
-    mode = layer.mode
-    layer.editable = False
-    layer.editable = True
-    layer.mode = mode
 
 
 class Recorder:
@@ -65,11 +55,13 @@ class Recorder:
         self._viewer, self._layer = viewer, weakref.ref(layer)
         self._shape, self._dtype = layer.data.shape, layer.data.dtype
         self._parts: list[Part] = []
+        self._touched: set[int] = set()  # planes drawn on since the last look at all of them
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
         self._ending = False
         self._run = object()
         self._moving = 0  # undo and redo that are on their way
         self._point = tuple(viewer.dims.point)
+        self._view: tuple[int, bool] | None = None
         self._label_set = layer.metadata.get("label_set")
         self._soon = _timer(_STROKE_MS, self.capture)
         self._sweep_soon = _timer(_SWEEP_MS, self._sweep)
@@ -109,7 +101,7 @@ class Recorder:
 
     def _painted(self, event: Any) -> None:
         self._end_stroke()  # of the stroke before, if it is still to come
-        self._parts += parts_of(self._shape, event.value)
+        self._note(parts_of(self._shape, event.value))
         # Some of napari's ways to draw tell of it before the labels have changed.
         self._ending = True
         QTimer.singleShot(0, self._end_stroke)
@@ -121,31 +113,32 @@ class Recorder:
             self._stroke = object()
 
     def _being_painted(self, event: Any) -> None:
-        self._end_stroke()  # one that has just ended, for this is another
         layer = self.layer
+        if self._ending:  # napari has told of all of it already
+            self._end_stroke()
+            return
         if layer is None:
             return
-        if tuple(self._viewer.dims.displayed[-2:]) == self._last_axes and (
-            layer.n_edit_dimensions == 2 and self._viewer.dims.ndisplay == 2
-        ):
+        shown, flat = self._look_at_view()
+        if flat and layer.n_edit_dimensions == 2:
             (top, left), (height, width) = event.offset, event.data.shape[:2]
-            self._parts.append(Part(self._shown, top, left, top + height, left + width))
+            self._note([Part(shown, top, left, top + height, left + width)])
         else:  # it may reach into planes that are not shown
-            self._parts += [Part(n, 0, 0, *self._shape[-2:]) for n in self._near(layer)]
+            self._note([Part(n, 0, 0, *self._shape[-2:]) for n in self._near(layer, shown)])
         if not self._soon.isActive():
             self._soon.start()
 
-    @property
-    def _last_axes(self) -> tuple[int, int]:
-        n_axes = self._viewer.dims.ndim
-        return n_axes - 2, n_axes - 1
+    def _note(self, parts: list[Part]) -> None:
+        self._parts += parts
+        self._touched.update(part.plane for part in parts)
 
-    def _near(self, layer: Labels) -> range:
+    def _near(self, layer: Labels, shown: int) -> range:
         n_planes, reach = as_planes(self._shape)[0], round(layer.brush_size) + 1
-        return range(max(0, self._shown - reach), min(n_planes, self._shown + reach + 1))
+        return range(max(0, shown - reach), min(n_planes, shown + reach + 1))
 
     def _redrawn(self, event: object = None) -> None:
         """Look at the mask where it was drawn anew without another frame being shown."""
+        self._view = None
         point = tuple(self._viewer.dims.point)
         if point == self._point and not self._sweep_soon.isActive():
             self._sweep_soon.start()
@@ -160,14 +153,21 @@ class Recorder:
 
     # What goes to the journal
 
-    @property
-    def _shown(self) -> int:
-        layer = self.layer
-        if layer is None or layer.ndim < 3:
-            return 0
-        place = np.round(layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[:-2])
-        last = np.array(self._shape[:-2]) - 1
-        return int(np.ravel_multi_index(np.clip(place.astype(int), 0, last), self._shape[:-2]))
+    def _look_at_view(self) -> tuple[int, bool]:
+        """Give the plane that is shown, and whether its rows and columns are those of the screen.
+
+        Known until the layer is drawn anew, for each dab of a brush asks.
+        """
+        if self._view is None:
+            layer, dims = self.layer, self._viewer.dims
+            shown = 0
+            if layer is not None and layer.ndim > 2:
+                place = np.round(layer.world_to_data(dims.point[-layer.ndim :])[:-2]).astype(int)
+                inside = np.clip(place, 0, np.array(self._shape[:-2]) - 1)
+                shown = int(np.ravel_multi_index(inside, self._shape[:-2]))
+            flat = tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
+            self._view = shown, flat
+        return self._view
 
     def _fits(self) -> bool:
         layer = self.layer
@@ -191,6 +191,7 @@ class Recorder:
         if layer is None or not self._fits() or layer.ndim != 3:
             return
         parts = [Part(frame, 0, 0, *self._shape[-2:]) for frame in frames]
+        self._touched.update(part.plane for part in parts)
         self.journal.record(copy_parts(layer, parts), event_now("run", model=model), self._run)
 
     def _sweep(self) -> None:
@@ -202,8 +203,9 @@ class Recorder:
             return
         self.capture()
         # What is shown may be drawn on while the journal reads.
-        shown = copy_parts(layer, [Part(self._shown, 0, 0, *self._shape[-2:])])
-        self.journal.compare(layer.data, shown, event_now("program"))
+        shown = copy_parts(layer, [Part(self._look_at_view()[0], 0, 0, *self._shape[-2:])])
+        self._touched = set()
+        self.journal.compare(layer.data, shown, event_now("program"), self._touched)
         self._look_at_classes(layer)
 
     def _look_at_classes(self, layer: Labels) -> None:

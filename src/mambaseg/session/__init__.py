@@ -26,7 +26,8 @@ from mambaseg.session.importing import ImportChoices
 from mambaseg.session.inspecting import Glance, Inspection, glance, inspect, inspect_parts
 from mambaseg.session.journal_thread import JournalThread
 from mambaseg.session.learning_data import LearningData, list_learning_data
-from mambaseg.session.mask_journal import MaskJournal, event_now, plane_at
+from mambaseg.session.mask_journal import MaskJournal
+from mambaseg.session.mask_reading import event_now, plane_at
 from mambaseg.session.measuring import Comparison, Line, Measurement, measure
 from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
 from mambaseg.session.session import Session

@@ -2,70 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from psygnal import Signal
 
 from mambaseg.corrections import Event, Journal, JournalHead, Kept, Piece, Planes, as_planes
-from mambaseg.corrections.journal import user_name
-from mambaseg.corrections.planes import digest
+from mambaseg.session.journal_status import Status, status_of
 from mambaseg.session.journal_thread import JournalThread
+from mambaseg.session.mask_reading import changed_planes, read_planes
 from mambaseg.session.timeline import Moment, frame_account, moments
 from mambaseg.types.errors import MambasegError
 
-__all__ = ["MaskJournal", "event_now", "plane_at", "read_planes"]
+__all__ = ["MaskJournal"]
 
 _PATIENCE_S = 2.0
 
 Act = Callable[[Journal], Callable[[], None] | None]
-
-
-def event_now(kind: str, **more: Any) -> Event:
-    """Give something that happens now, by who sits here."""
-    return Event(kind, time.time(), user_name(), **more)
-
-
-def plane_at(shape: Sequence[int], plane: int) -> tuple[int, ...]:
-    """Index of a plane in a mask of any number of axes."""
-    return tuple(int(one) for one in np.unravel_index(plane, shape[:-2])) if shape[:-2] else ()
-
-
-def read_planes(data: Any) -> Planes:
-    """Read a mask, one plane after another."""
-    planes = Planes(as_planes(data.shape), np.dtype(data.dtype))
-    for index in range(planes.shape[0]):
-        plane = np.asarray(data[plane_at(data.shape, index)])
-        if plane.any():
-            planes[index] = plane
-    return planes
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a journal stands.
-
-    Parameters
-    ----------
-    can_undo, can_redo : bool
-    path : str
-        Its file.
-    n_bytes : int
-        Size of the file.
-    problem : str
-        Why the last change is not on disk; empty if it is.
-    """
-
-    can_undo: bool = False
-    can_redo: bool = False
-    path: str = ""
-    n_bytes: int = 0
-    problem: str = ""
 
 
 class MaskJournal:
@@ -151,7 +106,9 @@ class MaskJournal:
 
         self._do(act)
 
-    def compare(self, data: Any, pieces: list[Piece], event: Event) -> None:
+    def compare(
+        self, data: Any, pieces: list[Piece], event: Event, touched: Container[int] = ()
+    ) -> None:
         """Find what has changed where nobody said so, and record it as one step.
 
         Parameters
@@ -162,20 +119,16 @@ class MaskJournal:
             Whole planes that were copied before, because they may change meanwhile.
         event : Event
             What to call it.
+        touched : container of int
+            Planes that are drawn on from now on; they are left out.
         """
 
         def act(journal: Journal) -> Callable[[], None] | None:
             journal.retry()
-            planes, shape = journal.history.planes, data.shape
-            if as_planes(shape) != planes.shape:
+            planes = journal.history.planes
+            if as_planes(data.shape) != planes.shape:
                 return None
-            copied = {piece.plane for piece in pieces}
-            found = list(pieces)
-            for index in range(planes.shape[0]):
-                if index not in copied:
-                    plane = np.asarray(data[plane_at(shape, index)])
-                    if digest(plane) != planes.digest(index):
-                        found.append(Piece(index, 0, 0, plane))
+            found = changed_planes(planes, data, pieces, touched)
             return self._told() if journal.record(found, event) else None
 
         self._do(act)
@@ -327,14 +280,7 @@ class MaskJournal:
         """Look at the journal in its thread; what this gives tells of it in the other."""
         journal = self._journal
         assert journal is not None  # noqa: S101 - only asked when there is one
-        history = journal.history
-        status = Status(
-            history.position > 0,
-            history.position < len(history.changes),
-            str(journal.path),
-            journal.n_bytes,
-            journal.problem,
-        )
+        status = status_of(journal)
 
         def tell() -> None:
             before, self.status = self.status, status

@@ -1,20 +1,47 @@
-"""A Labels layer out of what a journal has kept."""
+"""What a journal says of a Labels layer, and the layer made from it again."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
+from mambaseg.corrections import JournalHead, plain
 from mambaseg.plugin.layers import inherited, labels_layer
-from mambaseg.types import Segmentation
+from mambaseg.types import LabelSet, Segmentation
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from mambaseg.corrections import Kept
 
-__all__ = ["restored_layer"]
+__all__ = ["head_of", "restored_layer"]
+
+
+def head_of(layer: Labels, image: Image, key: str) -> JournalHead:
+    """Say of a mask's layer what is needed to make it again.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        The mask.
+    image : napari.layers.Image
+        What it belongs to.
+    key : str
+        `image_key` of that image.
+    """
+    label_set = layer.metadata.get("label_set")
+    return JournalHead(
+        image=key,
+        image_name=image.name,
+        name=layer.name,
+        shape=layer.data.shape,
+        dtype=layer.data.dtype.name,
+        classes=label_set.classes if isinstance(label_set, LabelSet) else (),
+        provenance=plain(layer.metadata.get("provenance") or {}),
+        created=time.time(),
+    )
 
 
 def restored_layer(image: Image, kept: Kept) -> Labels:
