@@ -88,6 +88,8 @@ class Run:
             if again:
                 self.ladder.settings = again.pop(0).settings
             until = again[0].start if again else self.plan.finals.stop
+            if self.stages and self.stages[-1].start == start:
+                self.stages.pop()  # nothing came of it
             self.stages.append(Stage(start, self.ladder.settings))
             try:
                 for step, final in self._steps(start):
