@@ -235,8 +235,6 @@ def test_a_run_that_gave_way_is_replayed_as_it_went(
     assert isinstance(again, Finished)
     np.testing.assert_array_equal(again.segmentation.labels, first.segmentation.labels)
     assert again.record.stages == first.record.stages
-    plain = finished(engine, image, model, precision="float32")
-    assert plain.record.stages != first.record.stages
 
 
 def test_a_replay_that_does_not_fit_any_more_gives_way(
