@@ -192,7 +192,9 @@ class Run:
 
     def choices(self) -> dict[str, Any]:
         """Give what was chosen at last, for the record."""
-        return {"batch": self.ladder.settings.batch, **self.plan.choices(self.ladder.settings)}
+        settings = self.ladder.settings
+        chosen = {"batch": settings.batch, **self.plan.choices(settings)}
+        return chosen | ({"windows": self.last.total} if self.plan.unit == "windows" else {})
 
 
 def _shortage(error: Exception) -> Shortage:
