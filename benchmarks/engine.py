@@ -183,7 +183,7 @@ def volume(shared: str) -> bool:
         "weights, a small SegMamba in float32, one thread, from the image's integers to labels. "
         f"Both give each class to the same number of voxels but for {1 - same:.1e} of them. "
         "Peak memory is the process's, and of that what came after interpreter, torch, image and "
-        "network were there. Most of that the network itself holds in one pass, the same in both.\n\n"
+        "network were there: most of that a pass of the network holds, the same in both.\n\n"
         + table(
             ["", "s", "peak (MiB)", "of that the segmentation (MiB)"],
             [
