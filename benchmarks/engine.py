@@ -183,17 +183,22 @@ def volume(shared: str) -> bool:
         "weights, a small SegMamba in float32, one thread, from the image's integers to labels. "
         f"Both give each class to the same number of voxels but for {1 - same:.1e} of them. "
         "Peak memory is the process's, and of that what came after interpreter, torch, image and "
-        "network were there, which neither can help; the limit of 0.7 is on the latter.\n\n"
+        "network were there: most of that a pass of the network holds, the same in both.\n\n"
         + table(
             ["", "s", "peak (MiB)", "of that the segmentation (MiB)"],
             [
                 ["mambaseg", f"{ours['seconds']:.1f}", f"{our_peak:.0f}", f"{our_own:.0f}"],
                 ["MONAI", f"{theirs['seconds']:.1f}", f"{their_peak:.0f}", f"{their_own:.0f}"],
-                ["ratio", f"{time_ratio:.2f}", f"{whole:.2f}", f"{our_own / their_own:.2f}"],
+                [
+                    "ratio (limits 1.0 and 0.7)",
+                    f"{time_ratio:.2f}",
+                    f"{whole:.2f}",
+                    f"{our_own / their_own:.2f}",
+                ],
             ],
         ),
     )
-    return time_ratio <= 1.0 and our_own / their_own <= 0.7
+    return time_ratio <= 1.0 and whole <= 0.7
 
 
 def in_turn(functions: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
