@@ -30,7 +30,7 @@ SHAPES = {  # width, groups, length; B1
 }
 TINY = {"tiny": (4, 2, 6)}
 NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, Any], str]] = {
-    "vivim": ((1, 5, 3, 256, 256), {}, "paper: 35.33 frames per second"),
+    "vivim": ((1, 5, 3, 256, 256), {}, ""),
     "vm_unet_v2": ((1, 3, 256, 256), {}, ""),
     "segmamba": ((1, 4, 128, 128, 128), {}, ""),
     "log_vmamba_2d": ((1, 3, 512, 512), {"image_size": (512, 512)}, ""),
