@@ -125,7 +125,8 @@ def main() -> int:
     child.close()
     header = ["", "in this process (s)", "child (s)", "child / this", "the same, CPU seconds"]
     text = f"""The least of {rounds} runs each, made in turn, for the machine has other
-work; its load at the end {os.getloadavg()[0]:.1f}. The labels are equal bit for bit. The limit is {LIMIT_PERCENT:.0f} %.
+work; its load at the end {os.getloadavg()[0]:.1f}. The labels are equal bit for bit. The
+limit is {LIMIT_PERCENT:.0f} %.
 
 {table(header, lines)}"""
     record("A process of its own", f"python benchmarks/service.py {rounds}", text)
