@@ -37,6 +37,7 @@ __all__ = ["ParentJob", "stub_of"]
 
 _MOST_PLANES = 16
 _PLANES_BYTES = 48 * 2**20
+_SLICES_BYTES = 4 * 2**20
 _LABELS_BYTES = 4 * 2**20
 
 
@@ -74,13 +75,16 @@ class ParentJob:
         # Here, so that a network's order of channels costs no second reading there.
         self._image = arranged(request.image, request.model.recipe.channels)
         array = self._image.array
-        plane = array.shape if array.ndim == 3 else (array.shape[0], *array.shape[2:])
-        n_planes = 1 if array.ndim == 3 else array.shape[1]
-        size = int(np.prod(plane)) * np.dtype(array.dtype).itemsize
-        count = min(n_planes, max(2, min(_MOST_PLANES, _PLANES_BYTES // max(size, 1))))
-        piece = min(_LABELS_BYTES, int(np.prod(array.shape[1:])))
+        shape, dtype = tuple(map(int, array.shape)), np.dtype(array.dtype)
+        length, rest = (1, shape[1:]) if len(shape) == 3 else (shape[1], shape[2:])
+        size = shape[0] * int(np.prod(rest)) * dtype.itemsize
+        depth = 1  # a film's frames come one by one, as they are decoded
+        if self._image.kind == "volume":
+            depth = max(1, min(length, _SLICES_BYTES // max(size, 1)))
+        most = max(2, min(_MOST_PLANES, _PLANES_BYTES // max(size * depth, 1)))
         self._planes, self._pieces = lay_out(
-            (count, tuple(plane), np.dtype(array.dtype)), (2, (piece,), np.dtype(np.uint8))
+            (min(most, -(-length // depth)), (shape[0], depth, *rest), dtype),
+            (2, (min(_LABELS_BYTES, int(np.prod(shape[1:]))),), np.dtype(np.uint8)),
         )
         self._block = SharedBlock(self._pieces.end)
         self._labels: NDArray[np.uint8] = np.zeros((0, 0, 0), np.uint8)
@@ -143,8 +147,14 @@ class ParentJob:
 
     def _read(self, plane: int, slot: int) -> None:
         problem: Exception | None = None
+        room = self._block.array(self._planes)[slot]
+        depth, image = room.shape[1], self._image
         try:
-            self._block.array(self._planes)[slot] = read_plane(self._image, plane)
+            if depth == 1:
+                room[:, 0] = read_plane(image, plane)
+            else:
+                part = np.asarray(image.array[:, plane * depth : (plane + 1) * depth])
+                room[:, : part.shape[1]] = part
         except Exception as error:
             problem = portable(error)
         self._channel.send(PlaneRead(self._number, plane, slot, problem))

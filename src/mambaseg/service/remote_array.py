@@ -22,15 +22,15 @@ _AHEAD = 4
 class RemoteArray:
     """Reads planes on demand into slots of shared memory, and a few of those that follow.
 
-    A plane is a frame or slice with all channels: an index of the second axis. A still
-    image is one plane. Planes stay in their slots until these are needed, so
-    that overlapping clips read none twice.
+    A plane is a frame with all channels, or some slices of a volume: one or more indices
+    of the second axis, which a still image counts as having, of length 1. Planes stay
+    in their slots until these are needed, so that overlapping clips read none twice.
 
     Parameters
     ----------
     stub : ArrayStub
         Shape, type and order of the array.
-    slots : ndarray, shape (count, C, ...)
+    slots : ndarray, shape (count, C, depth, ...)
         Where planes arrive.
     want : callable
         Asks for a plane, by its index, in a slot.
@@ -41,6 +41,8 @@ class RemoteArray:
     ) -> None:
         self.shape, self.dtype, self.ndim = stub.shape, stub.dtype, stub.ndim
         self._order = stub.order
+        self._length = 1 if self.ndim == 3 else self.shape[1]
+        self._depth = slots.shape[2]
         self._slots: NDArray[Any] | None = slots
         self._want = want
         self._one_user = threading.Lock()
@@ -61,13 +63,12 @@ class RemoteArray:
         keys = key if isinstance(key, tuple) else (key,)
         planes = keys[1] if len(keys) > 1 and self.ndim > 3 and Ellipsis not in keys[:2] else None
         if isinstance(planes, slice) and planes.step in (None, 1):
-            return self._read(range(self.shape[1])[planes])[keys[0], :, *keys[2:]]
+            return self._read(range(self._length)[planes])[keys[0], :, *keys[2:]]
         if isinstance(planes, int | np.integer):
-            index = range(self.shape[1])[planes]
+            index = range(self._length)[planes]
             return self._read(range(index, index + 1))[keys[0], 0, *keys[2:]]
-        if self.ndim > 3:
-            return self._read(range(self.shape[1]))[key]
-        return self._read(range(1))[:, 0][key]
+        whole = self._read(range(self._length))
+        return whole[key] if self.ndim > 3 else whole[:, 0][key]
 
     def arrived(self, plane: int, slot: int, error: Exception | None) -> None:
         """Take note that a plane lies in its slot; called in the thread that receives."""
@@ -86,22 +87,24 @@ class RemoteArray:
             self._slots = None
             self._news.notify_all()
 
-    def _read(self, planes: range) -> NDArray[Any]:
-        """Copy planes, shape (C, n, ...)."""
-        out = self._empty(len(planes))
+    def _read(self, indices: range) -> NDArray[Any]:
+        """Copy what lies at some indices of the second axis, shape (C, n, ...)."""
+        out, depth = self._empty(len(indices)), self._depth
         with self._one_user:
-            for place, plane in enumerate(planes):
-                out[:, place] = self._plane(plane, planes.stop)
+            for plane in range(indices.start // depth, -(-indices.stop // depth)):
+                first, last = plane * depth, (plane + 1) * depth
+                start, stop = max(first, indices.start), min(last, indices.stop)
+                place = slice(start - indices.start, stop - indices.start)
+                held = self._plane(plane, -(-indices.stop // depth))
+                out[:, place] = held[:, start - first : stop - first]
         return out
 
-    def _empty(self, n_planes: int) -> NDArray[Any]:
+    def _empty(self, length: int) -> NDArray[Any]:
         """Make room in the order of axes that the array has in memory."""
+        axes, shape = list(self._order), [self.shape[0], length, *self.shape[2:]]
         if self.ndim == 3:
-            axes = [axis + (axis > 0) for axis in self._order] + [1]
-            shape = (self.shape[0], 1, *self.shape[1:])
-        else:
-            axes = list(self._order)
-            shape = (self.shape[0], n_planes, *self.shape[2:])
+            axes, shape = [axis + (axis > 0) for axis in axes] + [1], [self.shape[0], length]
+            shape += self.shape[1:]
         room = np.empty([shape[axis] for axis in axes], self.dtype)
         return room.transpose(np.argsort(axes))
 
@@ -121,8 +124,7 @@ class RemoteArray:
 
     def _ask(self, plane: int, stop: int) -> None:
         """Have planes read from this one on, as far as there are slots."""
-        count = 1 if self.ndim == 3 else self.shape[1]
-        wanted = range(plane, min(stop + _AHEAD, count))
+        wanted = range(plane, min(stop + _AHEAD, -(-self._length // self._depth)))
         for one in wanted:
             if one in self._asked or one in self._there or one in self._failed:
                 continue
