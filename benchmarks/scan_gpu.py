@@ -29,12 +29,12 @@ SHAPES = {  # width, groups, length; B1
     "d": (128, 1, 20480),
 }
 TINY = {"tiny": (4, 2, 6)}
-NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, Any], str]] = {
-    "vivim": ((1, 5, 3, 256, 256), {}, ""),
-    "vm_unet_v2": ((1, 3, 256, 256), {}, ""),
-    "segmamba": ((1, 4, 128, 128, 128), {}, ""),
-    "log_vmamba_2d": ((1, 3, 512, 512), {"image_size": (512, 512)}, ""),
-    "log_vmamba_3d": ((1, 4, 128, 128, 128), {"image_size": (128, 128, 128)}, ""),
+NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "vivim": ((1, 5, 3, 256, 256), {}),
+    "vm_unet_v2": ((1, 3, 256, 256), {}),
+    "segmamba": ((1, 4, 128, 128, 128), {}),
+    "log_vmamba_2d": ((1, 3, 512, 512), {"image_size": (512, 512)}),
+    "log_vmamba_3d": ((1, 4, 128, 128, 128), {"image_size": (128, 128, 128)}),
 }
 
 
@@ -192,14 +192,14 @@ def networks(clock: Clock, backends: list[str]) -> str:
                 os.environ["MAMBASEG_SCAN"] = before
         return (x.shape[1] if x.ndim == 5 and x.shape[2] == 3 else 1) * 1e3 / per_call
 
-    for name, (size, arguments, note) in NETWORKS.items():
+    for name, (size, arguments) in NETWORKS.items():
         network = create_network(name, **arguments).to(clock.device).eval()
         x = torch.randn(size, device=clock.device)
         for dtype in (torch.float32, torch.bfloat16):
             values = [f"{rate(network, x, b, dtype):.1f}" for b in backends]
             shown = " x ".join(map(str, size[1:]))
             precision = str(dtype).removeprefix("torch.")
-            rows.append([f"{name}, {shown}, {precision} {note}".strip(), *values])
+            rows.append([f"{name}, {shown}, {precision}", *values])
     swin = SwinUNETR(4, 4, feature_size=48).to(clock.device).eval()
     x = torch.randn(1, 4, 128, 128, 128, device=clock.device)
     for dtype in (torch.float32, torch.bfloat16):
