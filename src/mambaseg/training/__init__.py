@@ -9,8 +9,9 @@ from mambaseg.training.split import FrameSplit, propose_held_out, split_frames
 from mambaseg.types.finetuning_config import FineTuningConfig
 
 if TYPE_CHECKING:
+    from mambaseg.training.configuration import read_config
     from mambaseg.training.finetuning import finetune
-    from mambaseg.training.fit import read_config, train
+    from mambaseg.training.trainer import resume, train
 
 __all__ = [
     "FineTuningConfig",
@@ -20,6 +21,7 @@ __all__ = [
     "finetune_command",
     "propose_held_out",
     "read_config",
+    "resume",
     "split_frames",
     "train",
 ]
@@ -31,8 +33,12 @@ def __getattr__(name: str) -> Any:
         from mambaseg.training.finetuning import finetune
 
         return finetune
-    if name in ("read_config", "train"):
-        from mambaseg.training import fit
+    if name == "read_config":
+        from mambaseg.training.configuration import read_config
 
-        return getattr(fit, name)
+        return read_config
+    if name in ("resume", "train"):
+        from mambaseg.training import trainer
+
+        return getattr(trainer, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

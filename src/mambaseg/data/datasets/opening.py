@@ -16,7 +16,7 @@ from mambaseg.data.datasets.nnunet import find_nnunet
 from mambaseg.data.datasets.paired import find_paired
 from mambaseg.types.errors import DataSetError
 
-__all__ = ["LAYOUTS", "open_dataset"]
+__all__ = ["LAYOUTS", "checked", "open_dataset"]
 
 LAYOUTS: dict[str, Callable[[Path], DataSet | str]] = {
     "nnU-Net": find_nnunet,
@@ -61,7 +61,7 @@ def open_dataset(path: str | os.PathLike[str]) -> DataSet:
                 "that you may read."
             ) from error
         if isinstance(found, DataSet):
-            return _checked(found)
+            return checked(found)
         reasons.append(f"not {name}, because {found}")
     raise DataSetError(
         f"{folder} is no data set of a known layout: {'; '.join(reasons)}. Arrange it as one of "
@@ -69,7 +69,8 @@ def open_dataset(path: str | os.PathLike[str]) -> DataSet:
     )
 
 
-def _checked(dataset: DataSet) -> DataSet:
+def checked(dataset: DataSet) -> DataSet:
+    """Give a data set back that has cases, each of a name of its own; raises DataSetError."""
     if not dataset.cases:
         why = f" ({dataset.incomplete[0]})" if dataset.incomplete else ""
         raise DataSetError(
