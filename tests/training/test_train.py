@@ -62,7 +62,7 @@ def test_a_short_run_learns_and_writes_a_model_with_its_score(tmp_path: Path) ->
     assert sorted(file.name for file in tmp_path.iterdir()) == ["tiny", "tiny.safetensors"]
     started, *progress, finished = Run(tmp_path / "tiny").training_events()[0]
     assert isinstance(started, TrainingStarted)
-    assert (started.training, started.resumed) == (("sample:echo 0 to 19",), False)
+    assert (started.training, started.resumed) == (("examples_ybr_color.dcm 0 to 19",), False)
     assert progress
     assert isinstance(finished, Finished)
     assert (finished.reason, finished.step) == ("steps", 120)

@@ -30,6 +30,7 @@ _COMMANDS = (
     "finetune",
     "evaluate",
     "train",
+    "data",
     "models",
     "import-checkpoint",
     "info",

@@ -11,6 +11,7 @@ from mambaseg.types.finetuning_config import FineTuningConfig
 if TYPE_CHECKING:
     from mambaseg.training.configuration import read_config
     from mambaseg.training.finetuning import finetune
+    from mambaseg.training.paper_recipe import list_recipes, recipe_config
     from mambaseg.training.trainer import resume, train
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "Run",
     "finetune",
     "finetune_command",
+    "list_recipes",
     "propose_held_out",
     "read_config",
+    "recipe_config",
     "resume",
     "split_frames",
     "train",
@@ -37,6 +40,10 @@ def __getattr__(name: str) -> Any:
         from mambaseg.training.configuration import read_config
 
         return read_config
+    if name in ("list_recipes", "recipe_config"):
+        from mambaseg.training import paper_recipe
+
+        return getattr(paper_recipe, name)
     if name in ("resume", "train"):
         from mambaseg.training import trainer
 

@@ -116,12 +116,12 @@ class OpenClip:
     @property
     def training_names(self) -> list[str]:
         """The frames that train."""
-        return [f"{self.image.source} {self.training.start} to {self.training.stop - 1}"]
+        return [f"{Path(self.image.source).name} {self.training.start} to {self.training.stop - 1}"]
 
     @property
     def held_out_names(self) -> list[str]:
         """The frames that are held out."""
-        return [f"{self.image.source} {self.held_out.start} to {self.held_out.stop - 1}"]
+        return [f"{Path(self.image.source).name} {self.held_out.start} to {self.held_out.stop - 1}"]
 
     @property
     def labelled_held_out(self) -> list[int]:
