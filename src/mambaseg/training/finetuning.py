@@ -40,7 +40,7 @@ from mambaseg.zoo import build_network, load_model, read_model
 
 __all__ = ["finetune"]
 
-_VALIDATIONS = 12
+_VALIDATIONS, _FIRST_VALIDATION_S = 12, 20.0
 Tell = Callable[[RunEvent], None]
 
 
@@ -134,6 +134,7 @@ def _finetune(
         tell=tell,
         begun=begun,
         seed=config.seed,
+        first_validation_s=_FIRST_VALIDATION_S,
     )
     samples = RandomClips(
         [tensors for clip in clips for tensors in clip.training_tensors(state.recipe)],

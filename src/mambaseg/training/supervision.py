@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -23,7 +24,6 @@ from mambaseg.types.optimization import Budget
 __all__ = ["Supervision"]
 
 _EVENT_S, _SAVE_S, _PAUSE_S = 1.0, 15.0, 0.2
-_FIRST_VALIDATION_S = 20.0
 _FIRST_ESTIMATE = 10
 """Steps after which it can be said how long the others will take."""
 
@@ -62,6 +62,8 @@ class Supervision(lightning.Callback, Generic[S]):
         `time.monotonic()` at which this process began with the run.
     seed : int
         Of what networks drop at random.
+    first_validation_s : float
+        Seconds of training after which the first one comes at the latest.
     """
 
     def __init__(
@@ -75,8 +77,9 @@ class Supervision(lightning.Callback, Generic[S]):
         tell: Callable[[Progress], None],
         begun: float,
         seed: int,
+        first_validation_s: float = math.inf,
     ) -> None:
-        self.seed = seed
+        self.seed, self._first_validation_s = seed, first_validation_s
         self.run, self.state, self._saved = run, saved.state, saved
         self.validate, self.tell, self.budget = validate, tell, budget
         self.reason: Reason = "steps"
@@ -188,7 +191,7 @@ class Supervision(lightning.Callback, Generic[S]):
         if self.run.stop_requested:
             reason = reason or "stopped"
         since = self.seconds - self._validated_at
-        first = not self._validation_cost and since >= _FIRST_VALIDATION_S
+        first = not self._validation_cost and since >= self._first_validation_s
         due = first or spent >= self._next_validation
         validate = reason is not None or (due and since >= 4 * self._validation_cost)
         return _Decision(spent, reason, validate, self.seconds >= self._next_save)

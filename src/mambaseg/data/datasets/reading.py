@@ -33,6 +33,11 @@ def open_case_image(case: Case, dataset: DataSet) -> MedicalImage:
         If it cannot be read, or its channels do not lie on one grid.
     """
     names = dataset.channels
+    if case.labels.lower().endswith(".nrrd") and case.images[0].lower().endswith(".nrrd"):
+        mask = read_segmentation(case.labels)
+        if mask.axes == "TYX":  # as our stores keep clips, which other programs take for volumes
+            image = open_channels(case.images, names)
+            return replace(image, axes="CTYX", geometry=mask.geometry)
     if len(case.images) > 1:
         return open_channels(case.images, names)
     path = case.images[0]
@@ -40,7 +45,10 @@ def open_case_image(case: Case, dataset: DataSet) -> MedicalImage:
     if image.axes == "CTZYX" and names and len(names) == image.array.shape[1] > 1:
         # The Decathlon keeps channels where NIfTI has time.
         array = np.asarray(image.array[:])[0]
-        return replace(image, array=array, axes="CZYX", channel_names=names)
+        geometry = replace(image.geometry, frame_times_s=None)
+        return replace(
+            image, array=array, axes="CZYX", geometry=geometry, channel_names=names, notes=()
+        )
     if names and len(names) == image.array.shape[0]:
         return replace(image, channel_names=names)
     return image
