@@ -153,8 +153,8 @@ class OpenClip:
         """Give none: a clip is no volume."""
         return []
 
-    def scored(self) -> Iterator[Scored]:
-        """Give what is held out, in one stretch."""
+    def scored(self, most: int | None = None) -> Iterator[Scored]:
+        """Give what is held out, in one stretch; it is one case."""
         labelled = self.labelled_held_out
         yield Scored(self.image, self.labels(labelled), self.held_out, labelled)
 

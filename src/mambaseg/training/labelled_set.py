@@ -130,9 +130,11 @@ class OpenSet:
         cases, held = self.dataset.cases, set(self.held_out)
         return [partial(self._volume, case) for n, case in enumerate(cases) if n not in held]
 
-    def scored(self) -> Iterator[Scored]:
-        """Give what is held out, one case after the other."""
-        for number in self.held_out:
+    def scored(self, most: int | None = None) -> Iterator[Scored]:
+        """Give what is held out, one case after the other; at most so many, evenly chosen."""
+        step = len(self.held_out) / most if most else 1.0
+        chosen = range(min(len(self.held_out), most or len(self.held_out)))
+        for number in [self.held_out[int(i * max(step, 1.0))] for i in chosen]:
             image, labels = self._read(self.dataset.cases[number])
             axes = image.axes[1:]
             known = np.where(labels == IGNORED, self.recipe.label_set.ignore, labels)

@@ -72,7 +72,8 @@ def structure_loss(logits: Tensor, target: Tensor) -> Tensor:
     logits, target : Tensor, shape (B, K, y, x) or (B, K, z, y, x)
     """
     pool = F.avg_pool2d if target.ndim == 4 else F.avg_pool3d
-    near = pool(target, _NEAR, stride=1, padding=_NEAR // 2)
+    sides = [min(_NEAR, length - (length + 1) % 2) for length in target.shape[2:]]  # odd ones
+    near = pool(target, sides, stride=1, padding=[side // 2 for side in sides])
     weight = 1 + 5 * (near - target).abs()
     probability = logits.sigmoid()
     dims = tuple(range(2, target.ndim))

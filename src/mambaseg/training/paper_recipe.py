@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from importlib.resources import files
@@ -213,10 +214,10 @@ def _size(
         ]
         middle.append(median(sides))
     side = chosen.side_of
-    return tuple(
-        min(limit, side * max(round(length / side + 0.49), 1))
-        for limit, length in zip(largest, middle, strict=True)
-    )
+    sides = [side * max(math.ceil(length / side), 1) for length in middle]
+    if max(sides) == side:  # the deepest map must be more than one voxel
+        sides[int(np.argmax(middle))] = 2 * side
+    return tuple(map(min, largest, sides))
 
 
 def _spacing(images: list[MedicalImage]) -> tuple[float, ...] | None:

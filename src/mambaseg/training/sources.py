@@ -67,10 +67,10 @@ class Sources:
         """What is scored: "frames", "images" or "volumes"."""
         return self.opened[0].unit
 
-    def scored(self) -> Iterator[Scored]:
-        """Give what is held out, one after the other."""
+    def scored(self, most: int | None = None) -> Iterator[Scored]:
+        """Give what is held out, one after the other; at most so many cases of each source."""
         for source in self.opened:
-            yield from source.scored()
+            yield from source.scored(most)
 
     def samples(self) -> Dataset[Any]:
         """Give the endless training samples.

@@ -33,7 +33,7 @@ class Budget(Schema):
     epochs : float or None
         Passes through the training cases.
     minutes : float or None
-        Time, scores on held-out data included.
+        Time; the scores on all that is held out come after it.
     """
 
     steps: int | None = Field(default=None, ge=1)
@@ -204,6 +204,8 @@ class Batches(Schema):
 
 class Validation(Schema):
     """How often held-out data are segmented, and what follows from it.
+
+    While a training goes on these are a few of the cases; in the end, all of them.
 
     Parameters
     ----------
