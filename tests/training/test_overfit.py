@@ -53,14 +53,14 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
             "arguments": {"depths": [1, 1, 1, 1], "widths": [8, 16, 16, 32], "hidden_width": 32},
             "channels": ("MRI",),
             "intensity": {"rule": "z_score"},
-            "input": {"kind": "volume", "patch_size": (16, 32, 32)},
+            "input": {"kind": "volume", "patch_size": layouts.SIZE},
             "output": {"form": "softmax"},
         },
     ),
     "log_vmamba_3d": (
         "decathlon",
         {
-            "arguments": {"widths": [8, 16, 16, 32, 32], "image_size": [32, 32, 64]},
+            "arguments": {"widths": [16, 16, 32, 32, 32], "image_size": [32, 32, 64]},
             "channels": ("MRI",),
             "intensity": {"rule": "z_score"},
             "input": {"kind": "volume", "patch_size": (32, 32, 64)},

@@ -56,12 +56,14 @@ def test_foreground_is_sampled_as_often_as_asked_for() -> None:
     assert 12 <= showing(0.5) <= 30
 
 
-def test_a_small_volume_is_padded_with_what_is_not_annotated() -> None:
+def test_a_small_volume_is_mirrored_and_that_is_not_annotated() -> None:
     image, mask = patches((64, 48, 64))[0]
     assert image.shape == (2, 64, 48, 64)
     known = mask[0] != IGNORED
     assert int(known.sum()) == 40 * 48 * 60
-    assert (image[:, ~known] == image.min()).all()
+    assert known[12:52, :, 2:62].all()
+    assert torch.equal(image[:, 11, :, 2:62], image[:, 12, :, 2:62])
+    assert torch.equal(image[:, 0, :, 2:62], image[:, 23, :, 2:62])
 
 
 def test_samples_depend_on_their_number_and_the_seed() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from importlib.resources import files
@@ -199,7 +198,7 @@ def _size(
 ) -> tuple[int, ...]:
     if not isinstance(known.input, VolumeInput):
         return chosen.small.size if small else known.input.size
-    largest = chosen.small.size if small else known.input.patch_size
+    largest: tuple[int, ...] = chosen.small.size if small else known.input.patch_size
     spacing = _spacing(images)
     middle = []
     for axis in range(3):
@@ -214,10 +213,11 @@ def _size(
         ]
         middle.append(median(sides))
     side = chosen.side_of
-    sides = [side * max(math.ceil(length / side), 1) for length in middle]
-    if max(sides) == side:  # the deepest map must be more than one voxel
-        sides[int(np.argmax(middle))] = 2 * side
-    return tuple(map(min, largest, sides))
+    # Not more than most volumes hold: windows are never padded in use.
+    fitted = [side * max(int(length) // side, 1) for length in middle]
+    if max(fitted) == side:  # the deepest map must be more than one voxel
+        fitted[int(np.argmax(middle))] = 2 * side
+    return tuple(min(limit, length) for limit, length in zip(largest, fitted, strict=True))
 
 
 def _spacing(images: list[MedicalImage]) -> tuple[float, ...] | None:

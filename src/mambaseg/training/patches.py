@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -66,8 +67,8 @@ class RandomPatches(Dataset[Volume]):
     ----------
     volumes : VolumeCache
     recipe : Recipe
-        Of a network for volumes; a volume that is smaller than its patch is padded with its
-        least intensity, which is not annotated.
+        Of a network for volumes; a volume that is smaller than its patch is mirrored at its
+        borders, and what that adds is not annotated.
     augmentation : Augmentation
     length : int
         Number of samples.
@@ -116,11 +117,14 @@ class RandomPatches(Dataset[Volume]):
 
     def _cut(self, x: Tensor, labels: Tensor, place: tuple[slice, ...]) -> Volume:
         x, labels = x[(slice(None), *place)], labels[(slice(None), *place)]
-        missing = [side - length for side, length in zip(self.size, x.shape[1:], strict=True)]
-        if any(missing):
-            pads = [pad for gap in reversed(missing) for pad in (gap // 2, gap - gap // 2)]
-            x = F.pad(x, pads, value=float(x.min()))
-            labels = F.pad(labels, pads, value=IGNORED)
+        for axis, side in enumerate(self.size, start=1):
+            gap = side - x.shape[axis]
+            if gap > 0:
+                before, after = gap // 2, gap - gap // 2
+                mirrored = np.pad(np.arange(x.shape[axis]), (before, after), "symmetric")
+                x = x.index_select(axis, torch.from_numpy(mirrored))
+                pads = [0, 0] * (3 - axis) + [before, after]
+                labels = F.pad(labels, pads, value=IGNORED)
         return x, labels
 
 
