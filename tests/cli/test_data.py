@@ -49,7 +49,7 @@ def test_training_by_a_recipe_and_a_folder(
     assert read_model(output).recipe.labels == {1: "class 1"}
     assert main([*asked, "-o", str(output), "--steps", "2"]) == 2
     assert "holds a training already: go on with it" in capsys.readouterr().err
-    assert main(["train", "--resume", str(tmp_path / "discs-run")]) == 2
+    assert main(["train", "--resume", str(tmp_path / "nowhere")]) == 2
     assert "holds no training to go on with" in capsys.readouterr().err
 
 

@@ -20,7 +20,7 @@ SIZE = (16, 20, 24)
 def ball(number: int, shape: tuple[int, ...] = SIZE) -> np.ndarray:
     """A ball or disc whose place depends on a number."""
     axes = np.meshgrid(*(np.arange(side) for side in shape), indexing="ij")
-    centre = [side / 2 + (number % 3) - 1 for side in shape]
+    centre = [side * (0.5 + ((3 + 2 * k) * number % 5 - 2) / 12) for k, side in enumerate(shape)]
     found = sum((axis - c) ** 2 for axis, c in zip(axes, centre, strict=True))
     return (found < (min(shape) / 3) ** 2).astype(np.uint8)
 

@@ -57,13 +57,14 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
         tmp_path, "two", "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29517"
     )
     one, two = (
-        load_state(tmp_path / n / "state.safetensors", TrainingState) for n in ("one", "two")
+        load_state(tmp_path / f"{n}.run" / "state.safetensors", TrainingState)
+        for n in ("one", "two")
     )
     assert one.state.step == two.state.step == 4
     for key, value in one.weights.items():
         torch.testing.assert_close(two.weights[key], value, rtol=1e-4, atol=1e-6, msg=key)
-    finished = Run(tmp_path / "two").outcome
+    finished = Run(tmp_path / "two.run").outcome
     assert isinstance(finished, Finished)
-    events = Run(tmp_path / "two").training_events()[0]
+    events = Run(tmp_path / "two.run").training_events()[0]
     assert sum(event.event == "training started" for event in events) == 1
     assert (tmp_path / "two.safetensors").exists()

@@ -62,16 +62,16 @@ def test_it_ends_where_the_one_that_was_not_cut_off_ends(tmp_path: Path) -> None
     whole = start(tmp_path, "whole")
     with pytest.raises(Cut):
         start(tmp_path, "cut", cut_at(4))
-    state = load_state(tmp_path / "cut" / "state.safetensors", TrainingState)
+    state = load_state(tmp_path / "cut.run" / "state.safetensors", TrainingState)
     assert state.state.step == 4
     assert state.average
     assert not (tmp_path / "cut.safetensors").exists()
-    model = resume(tmp_path / "cut", device="cpu")
+    model = resume(tmp_path / "cut.run", device="cpu")
     assert model.path == tmp_path / "cut.safetensors"
     first, second = (load_network(one).state_dict() for one in (whole, model))
     for key, value in first.items():
         torch.testing.assert_close(second[key], value, rtol=0, atol=0, msg=key)
-    events, _ = Run(tmp_path / "cut").training_events()
+    events, _ = Run(tmp_path / "cut.run").training_events()
     started = [event for event in events if isinstance(event, TrainingStarted)]
     assert [event.resumed for event in started] == [False, True]
     assert started[0].training == started[1].training
@@ -80,8 +80,8 @@ def test_it_ends_where_the_one_that_was_not_cut_off_ends(tmp_path: Path) -> None
 
 def test_a_run_that_has_ended_can_be_given_more(tmp_path: Path) -> None:
     start(tmp_path, "m", budget={"steps": 2})
-    resume(tmp_path / "m", budget=Budget(steps=3), device="cpu")
-    finished = Run(tmp_path / "m").outcome
+    resume(tmp_path / "m.run", budget=Budget(steps=3), device="cpu")
+    finished = Run(tmp_path / "m.run").outcome
     assert isinstance(finished, Finished)
     assert finished.step == 3
 
@@ -91,22 +91,22 @@ def test_other_data_than_before_are_refused(tmp_path: Path) -> None:
     for name in ("images", "masks"):
         (tmp_path / "discs" / name / "p5.png").unlink()
     with pytest.raises(TrainingError, match="have other cases now than when it began"):
-        resume(tmp_path / "m", budget=Budget(steps=3), device="cpu")
+        resume(tmp_path / "m.run", budget=Budget(steps=3), device="cpu")
 
 
 def test_it_stops_when_asked_to(tmp_path: Path) -> None:
     def listen(event: TrainingEvent) -> None:
         if isinstance(event, TrainingStarted):
-            Run(tmp_path / "m").request_stop()
+            Run(tmp_path / "m.run").request_stop()
 
     start(tmp_path, "m", listen, budget={"steps": 10**6})
-    finished = Run(tmp_path / "m").outcome
+    finished = Run(tmp_path / "m.run").outcome
     assert isinstance(finished, Finished)
     assert (finished.reason, finished.step) == ("stopped", 1)
 
 
 def test_it_waits_when_asked_to_and_its_budget_with_it(tmp_path: Path) -> None:
-    run, waited = Run(tmp_path / "m"), 1.5
+    run, waited = Run(tmp_path / "m.run"), 1.5
 
     def listen(event: TrainingEvent) -> None:
         if isinstance(event, TrainingStarted):
@@ -134,7 +134,7 @@ def test_it_ends_early_when_it_gets_no_better(tmp_path: Path) -> None:
         optimization={"learning_rate": 1e-20, "average_decay": 0.5},
         validation={"times": 40, "patience": 2, "keep": "best"},
     )
-    finished = Run(tmp_path / "m").outcome
+    finished = Run(tmp_path / "m.run").outcome
     assert isinstance(finished, Finished)
     assert finished.reason == "no better"
     assert finished.step < 40
@@ -142,7 +142,7 @@ def test_it_ends_early_when_it_gets_no_better(tmp_path: Path) -> None:
 
 def test_epochs_are_passes_through_the_training_cases(tmp_path: Path) -> None:
     start(tmp_path, "m", budget={"epochs": 2})
-    finished = Run(tmp_path / "m").outcome
+    finished = Run(tmp_path / "m.run").outcome
     assert isinstance(finished, Finished)
     assert finished.step == 3  # of 5 cases, 4 in a batch
 

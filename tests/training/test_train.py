@@ -59,8 +59,8 @@ def test_a_short_run_learns_and_writes_a_model_with_its_score(tmp_path: Path) ->
     assert name == "left ventricle: mean Dice on 10 held-out frames"
     assert dice > 0.5  # an untrained network or a constant answer stays under 0.2
     load_network(model)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["tiny", "tiny.safetensors"]
-    started, *progress, finished = Run(tmp_path / "tiny").training_events()[0]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["tiny.run", "tiny.safetensors"]
+    started, *progress, finished = Run(tmp_path / "tiny.run").training_events()[0]
     assert isinstance(started, TrainingStarted)
     assert (started.training, started.resumed) == (("examples_ybr_color.dcm 0 to 19",), False)
     assert progress
@@ -95,9 +95,9 @@ def test_divergence_stops_the_run_and_writes_no_model(tmp_path: Path) -> None:
             device="cpu",
         )
     assert not list(tmp_path.glob("*.safetensors"))
-    kept = load_state(tmp_path / "x" / "state.safetensors", TrainingState)
+    kept = load_state(tmp_path / "x.run" / "state.safetensors", TrainingState)
     assert all(torch.isfinite(weight).all() for weight in kept.weights.values())
-    outcome = Run(tmp_path / "x").outcome
+    outcome = Run(tmp_path / "x.run").outcome
     assert isinstance(outcome, Failed)
     assert "lower learning rate" in outcome.message
 

@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, help="the .safetensors file to write")
     parser.add_argument(
-        "--run", type=Path, dest="folder", help="folder of the run (default: OUTPUT's stem)"
+        "--run",
+        type=Path,
+        dest="folder",
+        help="folder of the run (default: OUTPUT with the suffix .run)",
     )
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with the training in this folder"

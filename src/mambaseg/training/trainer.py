@@ -65,7 +65,7 @@ def train(
         Folder that relative paths in `config` start from.
     run : path-like, optional
         The run's folder, a new one: `events.jsonl` there says how it goes, `control` is obeyed,
-        `state.safetensors` is all that `resume` needs. Unless given, `output` without its suffix.
+        `state.safetensors` is all that `resume` needs. Unless given, `output` with the suffix .run.
     device : str
         "auto" for the fastest, or a device such as "cuda", "mps" or "cpu".
     listen : callable, optional
@@ -91,7 +91,7 @@ def train(
             f"Cannot write a model as {target}: name a file that ends in .safetensors."
         )
     check_writable(target.parent)
-    home = Run(target.with_suffix("") if run is None else run)
+    home = Run(target.with_suffix(".run") if run is None else run)
     if home.state_file.exists():
         raise TrainingError(
             f"{home.path} holds a training already: go on with it (in the shell: mambaseg train "
