@@ -13,11 +13,12 @@ import torch
 from models import small_recipe
 
 from mambaseg.training.augmentation import clip_augmentation
-from mambaseg.training.dataset import RandomClips
+from mambaseg.training.clips import RandomClips
 from mambaseg.training.labelled_clip import OpenClip
+from mambaseg.types.augmentation import Augmentation
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.recipe import Recipe
-from mambaseg.types.training_config import Augmentation, LabelledClip
+from mambaseg.types.training_data import LabelledClip
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 ECHO = LabelledClip(
@@ -98,9 +99,9 @@ def test_labels_move_with_the_frames_and_time_does_not_blur() -> None:
     moved = 0
     for seed in range(8):
         augment.set_random_state(seed=seed)
-        sample = augment({"frames": square, "labels": square})
-        assert not sample["frames"][:, [0, 2, 3]].any()
-        assert ((sample["frames"] > 0.5) == (sample["labels"] > 0.5)).float().mean() > 0.98
+        sample = augment({"image": square, "labels": square})
+        assert not sample["image"][:, [0, 2, 3]].any()
+        assert ((sample["image"] > 0.5) == (sample["labels"] > 0.5)).float().mean() > 0.98
         moved += not torch.equal(sample["labels"], square)
     assert moved > 4
 

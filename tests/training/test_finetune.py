@@ -15,7 +15,6 @@ from mambaseg.corrections import Store
 from mambaseg.training import FineTuningConfig, Run, finetune
 from mambaseg.training.events import Failed, Progress, RunEvent, Started
 from mambaseg.training.run_state import load_state
-from mambaseg.training.timed_fit import rate_at
 from mambaseg.types import LabelSet, Segmentation
 from mambaseg.types.errors import (
     IncompatibleWeightsError,
@@ -24,6 +23,7 @@ from mambaseg.types.errors import (
     TrainingError,
     UnsupportedImageError,
 )
+from mambaseg.types.optimization import Cosine
 from mambaseg.zoo import load_network, read_model
 
 FRAMES = [2, 8, 14, 20, 26]
@@ -264,7 +264,7 @@ def test_a_run_that_was_cut_off_goes_on_even_without_its_parent(ready: Path) -> 
     with pytest.raises(Cut):
         finetune(config(ready, minutes=0.06), run, device="cpu", listen=cut)
     load_network(read_model(run / "model.safetensors"))
-    state, _, moments = load_state(run / "state.safetensors")
+    state, _, moments, _ = load_state(run / "state.safetensors")
     assert state.step >= 1
     assert moments[0]["exp_avg"].abs().sum() > 0
     (ready / "parent.safetensors").unlink()
@@ -347,5 +347,5 @@ def test_a_folder_that_cannot_be_written(ready: Path) -> None:
 
 
 def test_the_rate_rises_and_falls() -> None:
-    rates = [rate_at(x) for x in (0, 0.025, 0.05, 0.5, 1, 1.5)]
+    rates = [Cosine(warm_up=0.05, lowest=0.01).rate(x) for x in (0, 0.025, 0.05, 0.5, 1, 1.5)]
     assert rates == pytest.approx([0.01, 0.5, 1, 0.5459, 0.01, 0.01], abs=1e-3)

@@ -12,11 +12,13 @@ from models import small_recipe
 from verified import NODULE, disc_film, verified_store
 
 from mambaseg.corrections import Store
-from mambaseg.training.dataset import IGNORED, RandomClips
+from mambaseg.training.clips import RandomClips
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.split import split_frames
 from mambaseg.training.stored_clip import open_clips, windows_around
-from mambaseg.types.training_config import Augmentation, Optimization
+from mambaseg.training.targets import IGNORED, agreeing, one_hot
+from mambaseg.types.augmentation import Augmentation
+from mambaseg.types.optimization import Optimization
 from mambaseg.zoo import build_network
 
 RECIPE = small_recipe(clip_length=3, clip_overlap=1)
@@ -79,13 +81,14 @@ def test_ignored_pixels_and_frames_give_no_loss_and_no_gradient(output: str) -> 
     ignored = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
     ignored[:, :, :3] = True
     logits = torch.randn(2, channels, 8, 8, requires_grad=True)
-    kept, target = module.without_ignored(logits, labels.masked_fill(ignored, IGNORED), ignored)
+    labels = labels.masked_fill(ignored, IGNORED)
+    kept, target = agreeing(logits, labels, recipe)
     module.loss(kept, target).backward()
     assert logits.grad is not None
     assert not logits.grad[:, :, :3].any()
     assert logits.grad[:, :, 3:].abs().min() > 0
     other = torch.where(ignored, torch.randn_like(logits), logits.detach())
-    again, target = module.without_ignored(other, labels.masked_fill(ignored, IGNORED), ignored)
+    again, target = agreeing(other, labels, recipe)
     assert torch.equal(module.loss(again, target), module.loss(kept, target))
 
 
@@ -96,4 +99,4 @@ def test_a_frame_without_labels_changes_no_loss() -> None:
     labels[:, 1] = (torch.rand(1, 1, 32, 40) > 0.5).float()
     loss = module.training_step((frames, labels), 0)
     logits = module.network(frames)[:, 1]
-    assert torch.allclose(loss, module.loss(logits, module.one_hot(labels[:, 1])))
+    assert torch.allclose(loss, module.loss(logits, one_hot(labels[:, 1], RECIPE)))

@@ -12,17 +12,20 @@ from models import small_recipe
 from PIL import Image
 from pydantic import ValidationError
 
+from mambaseg.data.datasets.look_alikes import group_look_alikes
 from mambaseg.training import train
-from mambaseg.training.dataset import RandomClips
-from mambaseg.training.labelled_stills import OpenStills
-from mambaseg.training.look_alikes import group_look_alikes, hold_out_groups
+from mambaseg.training.clips import RandomClips
+from mambaseg.training.labelled_set import OpenSet
 from mambaseg.training.motion import moving_clip
-from mambaseg.types.errors import TrainingError, UnreadableImageError, UnsupportedImageError
+from mambaseg.training.splitting import hold_out_groups
+from mambaseg.types.augmentation import Augmentation
+from mambaseg.types.errors import DataSetError, TrainingError, UnsupportedImageError
 from mambaseg.types.recipe import Recipe
-from mambaseg.types.training_config import Augmentation, LabelledStills, TrainingConfig
+from mambaseg.types.training_config import TrainingConfig
+from mambaseg.types.training_data import LabelledSet
 
 SIZE = (40, 48)
-STILLS = LabelledStills(images="images", masks="masks", held_out=0.3, look_alike=0.9)
+STILLS = LabelledSet(path=".", held_out=0.3, look_alike=0.9)
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -56,21 +59,21 @@ def folder(tmp_path: Path) -> Path:
 def test_look_alikes_stay_on_one_side(folder: Path) -> None:
     sides = set()
     for seed in range(20):
-        held_out = set(OpenStills.open(STILLS, recipe(), folder, seed).held_out)
+        held_out = set(OpenSet.open(STILLS, recipe(), folder, seed).held_out)
         assert 1 <= len(held_out) <= 3
         for group in ({0, 1}, {2, 3, 4}):
             assert held_out.isdisjoint(group) or group <= held_out
         sides.add(frozenset(held_out))
     assert len(sides) > 5  # the seed decides
-    assert OpenStills.open(STILLS, recipe(), folder, 3).held_out == sorted(
-        OpenStills.open(STILLS, recipe(), folder, 3).held_out
+    assert OpenSet.open(STILLS, recipe(), folder, 3).held_out == tuple(
+        sorted(OpenSet.open(STILLS, recipe(), folder, 3).held_out)
     )
 
 
 def test_likeness_goes_through_others() -> None:
     """A is like B and B like C, so all three are one group, though A and C differ."""
     a, c = torch.rand(2, 1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    groups = group_look_alikes([a, (a + c) / 2, c, 1 - a], 0.6)
+    groups = group_look_alikes([x.flatten().numpy() for x in (a, (a + c) / 2, c, 1 - a)], 0.6)
     assert groups[0] == groups[1] == groups[2] != groups[3]
 
 
@@ -81,9 +84,9 @@ def test_no_more_is_held_out_than_asked_for() -> None:
 
 
 def test_training_and_scored_frames_share_nothing(folder: Path) -> None:
-    stills = OpenStills.open(STILLS, recipe(), folder, 0)
+    stills = OpenSet.open(STILLS, recipe(), folder, 0)
     tensors = stills.training_tensors()
-    scored = list(stills.scored_frames())
+    scored = list(stills.scored())
     assert len(tensors) + len(scored) == 10
     frames, labels = tensors[-1]
     assert frames.shape == labels.shape == (1, 1, *SIZE)
@@ -97,42 +100,41 @@ def test_training_and_scored_frames_share_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"masks": "nowhere"}, UnreadableImageError, "00.png cannot be read: it is missing"),
-        ({"images": "nowhere"}, TrainingError, "There is no folder .*nowhere"),
-        ({"images": "."}, TrainingError, "holds no images"),
-        ({"held_out": 0.01}, TrainingError, "None of the 10 images .* can be held out"),
+        ({"path": "nowhere"}, DataSetError, "There is no folder .*nowhere"),
+        ({"path": "images"}, DataSetError, "is no data set of a known layout: not nnU-Net"),
+        ({"held_out": 0.01}, TrainingError, "None of the 10 cases .* can be held out"),
     ],
-    ids=["masks", "folder", "empty", "split"],
+    ids=["folder", "empty", "split"],
 )
 def test_what_is_missing_is_named(
     folder: Path, change: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        OpenStills.open(STILLS.model_copy(update=change), recipe(), folder, 0)
+        OpenSet.open(STILLS.model_copy(update=change), recipe(), folder, 0)
 
 
 def test_masks_that_do_not_fit_are_refused(folder: Path) -> None:
     with pytest.raises(TrainingError, match=r"00.png holds the values \[1\], but the Recipe's"):
-        OpenStills.open(STILLS, recipe(labels={2: "other"}), folder, 0)
+        OpenSet.open(STILLS, recipe(labels={2: "other"}), folder, 0)
     Image.fromarray(disc(24)[:30]).save(folder / "masks" / "05.png")
-    with pytest.raises(UnreadableImageError, match="05.png .* 48 x 30 pixels; .* 48 x 40"):
-        OpenStills.open(STILLS, recipe(), folder, 0)
+    with pytest.raises(DataSetError, match="images/05.png is 40 x 48, but .*05.png is 30 x 48"):
+        OpenSet.open(STILLS, recipe(), folder, 0)
     Image.new("RGB", SIZE[::-1]).save(folder / "masks" / "05.png")
-    with pytest.raises(UnreadableImageError, match="05.png is an image of mode RGB"):
-        OpenStills.open(STILLS, recipe(), folder, 0)
+    with pytest.raises(UnsupportedImageError, match="05.png is an image of mode RGB"):
+        OpenSet.open(STILLS, recipe(), folder, 0)
 
 
 def test_images_that_do_not_fit_are_refused(folder: Path) -> None:
     with pytest.raises(UnsupportedImageError, match="channels"):
         four = recipe(channels=tuple("abcd"), mean=(0.5,) * 4, std=(1.0,) * 4)
         Image.new("RGB", SIZE[::-1]).save(folder / "images" / "00.png")
-        OpenStills.open(STILLS, four, folder, 0)
+        OpenSet.open(STILLS, four, folder, 0)
 
 
-@pytest.mark.parametrize("change", [{"held_out": 0}, {"look_alike": 1.5}, {"image": "x"}])
+@pytest.mark.parametrize("change", [{"held_out": 1}, {"look_alike": 1.5}, {"image": "x"}])
 def test_a_configuration_that_does_not_fit_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        LabelledStills.model_validate({**STILLS.model_dump(), **change})
+        LabelledSet.model_validate({**STILLS.model_dump(), **change})
 
 
 def test_motion_is_smooth_and_the_mask_goes_along() -> None:
@@ -156,7 +158,7 @@ def test_motion_is_smooth_and_the_mask_goes_along() -> None:
 
 def test_a_still_becomes_a_clip_that_moves(folder: Path) -> None:
     chosen = recipe(clip_length=4)
-    tensors = OpenStills.open(STILLS, chosen, folder, 0).training_tensors()
+    tensors = OpenSet.open(STILLS, chosen, folder, 0).training_tensors()
     nothing = Augmentation(
         rotation_deg=0, scale=0, translation=0, contrast=1, brightness=0, noise=0, blur=0,
         motion=0.1,
@@ -174,11 +176,11 @@ def test_training_on_stills_scores_the_held_out_images(folder: Path) -> None:
             "name": "discs",
             "recipe": recipe(clip_length=2, clip_overlap=0).model_dump(),
             "data": [STILLS.model_dump()],
-            "optimization": {"steps": 2},
+            "budget": {"steps": 2},
         }
     )
     model = train(config, folder / "discs.safetensors", folder=folder, device="cpu")
-    held_out = len(OpenStills.open(STILLS, config.recipe, folder, config.seed).held_out)
+    held_out = len(OpenSet.open(STILLS, config.recipe, folder, config.seed).held_out)
     ((name, value),) = model.card.scores.items()
     assert name == f"disc: mean Dice on {held_out} held-out images"
     assert 0 <= value <= 1

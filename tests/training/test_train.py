@@ -10,8 +10,11 @@ import torch
 import yaml
 from models import small_recipe
 
-from mambaseg.training import read_config, train
+from mambaseg.training import Run, read_config, train
+from mambaseg.training.events import Failed, Finished, TrainingStarted
 from mambaseg.training.module import SegmentationModule
+from mambaseg.training.run_state import TrainingState, load_state
+from mambaseg.training.targets import one_hot
 from mambaseg.types.errors import (
     InvalidConfigError,
     OutputError,
@@ -19,13 +22,14 @@ from mambaseg.types.errors import (
     UnsupportedImageError,
 )
 from mambaseg.types.network_input import VideoInput
-from mambaseg.types.training_config import Optimization, TrainingConfig
+from mambaseg.types.optimization import Optimization
+from mambaseg.types.training_config import TrainingConfig
 from mambaseg.zoo import build_network, load_network, read_model
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 
 
-def _config(**optimization: Any) -> TrainingConfig:
+def _config(steps: int = 2, **optimization: Any) -> TrainingConfig:
     return TrainingConfig.model_validate(
         {
             "name": "tiny",
@@ -40,12 +44,9 @@ def _config(**optimization: Any) -> TrainingConfig:
                     "held_out_frames": [20, 30],
                 }
             ],
-            "optimization": {
-                "batch_size": 2,
-                "learning_rate": 3e-3,
-                "average_decay": 0.9,
-                **optimization,
-            },
+            "budget": {"steps": steps},
+            "batches": {"size": 2},
+            "optimization": {"learning_rate": 3e-3, "average_decay": 0.9, **optimization},
         }
     )
 
@@ -58,7 +59,14 @@ def test_a_short_run_learns_and_writes_a_model_with_its_score(tmp_path: Path) ->
     assert name == "left ventricle: mean Dice on 10 held-out frames"
     assert dice > 0.5  # an untrained network or a constant answer stays under 0.2
     load_network(model)
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["tiny.run", "tiny.safetensors"]
+    started, *progress, finished = Run(tmp_path / "tiny.run").training_events()[0]
+    assert isinstance(started, TrainingStarted)
+    assert (started.training, started.resumed) == (("examples_ybr_color.dcm 0 to 19",), False)
+    assert progress
+    assert isinstance(finished, Finished)
+    assert (finished.reason, finished.step) == ("steps", 120)
+    assert finished.after == {"left ventricle": dice}
 
 
 def test_a_run_depends_on_its_seed_alone(tmp_path: Path) -> None:
@@ -72,21 +80,26 @@ def test_a_run_depends_on_its_seed_alone(tmp_path: Path) -> None:
         torch.testing.assert_close(value, weights[1][key], rtol=0, atol=0, msg=key)
 
 
-def test_divergence_stops_the_run_and_writes_nothing(tmp_path: Path) -> None:
+def test_divergence_stops_the_run_and_writes_no_model(tmp_path: Path) -> None:
     config = _config(steps=3)
     module = SegmentationModule(build_network(config.recipe), config.recipe, Optimization())
     with pytest.raises(TrainingError, match="not a number at step 0"):
         module.training_step(
             (torch.full((1, 3, 3, 48, 64), torch.nan), torch.zeros(1, 3, 1, 48, 64)), 0
         )
-    with pytest.raises(TrainingError, match="not a number at step"):
+    with pytest.raises(TrainingError, match="not a number at step [12]:"):
         train(
             _config(steps=20, learning_rate=1e30, gradient_clip=1e30),
             tmp_path / "x.safetensors",
             folder=SAMPLE_DATA,
             device="cpu",
         )
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("*.safetensors"))
+    kept = load_state(tmp_path / "x.run" / "state.safetensors", TrainingState)
+    assert all(torch.isfinite(weight).all() for weight in kept.weights.values())
+    outcome = Run(tmp_path / "x.run").outcome
+    assert isinstance(outcome, Failed)
+    assert "lower learning rate" in outcome.message
 
 
 def test_an_edge_head_does_not_stand_in_the_way(tmp_path: Path) -> None:
@@ -127,9 +140,8 @@ def test_recipes_that_do_not_fit_their_network(
 @pytest.mark.parametrize(("output", "channels"), [("sigmoid", 2), ("softmax", 3)])
 def test_targets_have_one_channel_per_class(output: str, channels: int) -> None:
     recipe = small_recipe(output=output, labels={2: "a", 7: "b"})
-    module = SegmentationModule(build_network(recipe), recipe, Optimization())
     labels = torch.tensor([[0.0, 2.0], [7.0, 7.0]])[None, None]
-    target = module.one_hot(labels)
+    target = one_hot(labels, recipe)
     assert target.shape == (1, channels, 2, 2)
     assert target[0, -2].tolist() == [[0, 1], [0, 0]]
     assert target[0, -1].tolist() == [[0, 0], [1, 1]]

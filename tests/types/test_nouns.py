@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from mambaseg.types import Geometry, LabelClass, LabelSet, MedicalImage, Segmentation
-from mambaseg.types.training_config import LabelledClip
+from mambaseg.types.training_data import LabelledClip
 
 
 @pytest.mark.parametrize(

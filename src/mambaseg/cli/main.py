@@ -30,6 +30,7 @@ _COMMANDS = (
     "finetune",
     "evaluate",
     "train",
+    "data",
     "models",
     "bench",
     "import-checkpoint",

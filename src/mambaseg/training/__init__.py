@@ -9,8 +9,10 @@ from mambaseg.training.split import FrameSplit, propose_held_out, split_frames
 from mambaseg.types.finetuning_config import FineTuningConfig
 
 if TYPE_CHECKING:
+    from mambaseg.training.configuration import read_config
     from mambaseg.training.finetuning import finetune
-    from mambaseg.training.fit import read_config, train
+    from mambaseg.training.paper_recipe import list_recipes, recipe_config
+    from mambaseg.training.trainer import resume, train
 
 __all__ = [
     "FineTuningConfig",
@@ -18,8 +20,11 @@ __all__ = [
     "Run",
     "finetune",
     "finetune_command",
+    "list_recipes",
     "propose_held_out",
     "read_config",
+    "recipe_config",
+    "resume",
     "split_frames",
     "train",
 ]
@@ -31,8 +36,16 @@ def __getattr__(name: str) -> Any:
         from mambaseg.training.finetuning import finetune
 
         return finetune
-    if name in ("read_config", "train"):
-        from mambaseg.training import fit
+    if name == "read_config":
+        from mambaseg.training.configuration import read_config
 
-        return getattr(fit, name)
+        return read_config
+    if name in ("list_recipes", "recipe_config"):
+        from mambaseg.training import paper_recipe
+
+        return getattr(paper_recipe, name)
+    if name in ("resume", "train"):
+        from mambaseg.training import trainer
+
+        return getattr(trainer, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What a fine-tuning run says while it runs: lines of JSON that another process follows."""
+"""What a run says while it runs: lines of JSON that another process follows."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mambaseg.training.split import FrameSplit
 from mambaseg.types.errors import OutputError
 from mambaseg.types.finetuning_config import FineTuningConfig
+from mambaseg.types.training_config import TrainingConfig
 
 __all__ = [
     "Dice",
     "Failed",
     "Finished",
     "Progress",
+    "Reason",
     "RunEvent",
     "Started",
+    "TrainingEvent",
+    "TrainingStarted",
     "append_event",
     "mean_dice",
     "read_events",
+    "read_training_events",
 ]
+
+Reason = Literal["time", "steps", "stopped", "no better"]
+"""Why a run ended: its budget was spent, a stop was asked for, or it got no better."""
 
 Dice = dict[str, float]
 """Mean Dice over the held-out frames, by class name."""
@@ -75,6 +83,30 @@ class Started(_Event):
     resumed: bool = False
 
 
+class TrainingStarted(_Event):
+    """A training from scratch has begun, or gone on after it was cut off.
+
+    Parameters
+    ----------
+    pid : int
+        Process that runs.
+    config : TrainingConfig
+    training, held_out : tuple of str
+        Cases, or stretches of clips.
+    parameters : int
+        Of the network.
+    resumed : bool
+    """
+
+    event: Literal["training started"] = "training started"
+    pid: int
+    config: TrainingConfig
+    training: tuple[str, ...]
+    held_out: tuple[str, ...]
+    parameters: int
+    resumed: bool = False
+
+
 class Progress(_Event):
     """How the training is: about once a second, and after each validation.
 
@@ -107,8 +139,8 @@ class Finished(_Event):
 
     Parameters
     ----------
-    reason : {"time", "stopped"}
-        Whether the budget was spent, or a stop was asked for.
+    reason : {"time", "steps", "stopped", "no better"}
+        Whether the budget was spent, a stop was asked for, or it got no better for long.
     step : int
         Updates in all.
     before, after : dict of str to float, or None
@@ -121,7 +153,7 @@ class Finished(_Event):
     """
 
     event: Literal["finished"] = "finished"
-    reason: Literal["time", "stopped"]
+    reason: Reason
     step: int
     before: Dice | None = None
     after: Dice | None = None
@@ -138,11 +170,19 @@ class Failed(_Event):
 
 
 RunEvent = Started | Progress | Finished | Failed
+"""What a fine-tuning run says."""
 
-_ADAPTER: TypeAdapter[RunEvent] = TypeAdapter(Annotated[RunEvent, Field(discriminator="event")])
+TrainingEvent = TrainingStarted | Progress | Finished | Failed
+"""What a training from scratch says."""
+
+_EVENTS: TypeAdapter[RunEvent] = TypeAdapter(Annotated[RunEvent, Field(discriminator="event")])
+_TRAINING: TypeAdapter[TrainingEvent] = TypeAdapter(
+    Annotated[TrainingEvent, Field(discriminator="event")]
+)
+E = TypeVar("E")
 
 
-def append_event(path: Path, event: RunEvent) -> None:
+def append_event(path: Path, event: RunEvent | TrainingEvent) -> None:
     """Add one line to a file of events.
 
     Raises
@@ -171,7 +211,7 @@ def _last_byte(file: Any) -> bytes:
 
 
 def read_events(path: Path, offset: int = 0) -> tuple[list[RunEvent], int]:
-    """Read the events from a place in the file on.
+    """Read the events of a fine-tuning run from a place in the file on.
 
     Parameters
     ----------
@@ -187,6 +227,15 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[RunEvent], int]:
     offset : int
         For the next call; a line that is not finished is left for it.
     """
+    return _read(path, offset, _EVENTS)
+
+
+def read_training_events(path: Path, offset: int = 0) -> tuple[list[TrainingEvent], int]:
+    """Read the events of a training from scratch; as `read_events`."""
+    return _read(path, offset, _TRAINING)
+
+
+def _read(path: Path, offset: int, adapter: TypeAdapter[E]) -> tuple[list[E], int]:
     try:
         with path.open("rb") as file:
             file.seek(offset)
@@ -197,7 +246,7 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[RunEvent], int]:
     events = []
     for line in whole.splitlines():
         try:
-            events.append(_ADAPTER.validate_python(json.loads(line)))
+            events.append(adapter.validate_python(json.loads(line)))
         except (ValueError, ValidationError):
             continue
     return events, offset + len(whole)

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
 
 import lightning
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from mambaseg.corrections import Store
-from mambaseg.inference.devices import describe_device, resolve_device
-from mambaseg.training.dataset import RandomClips
-from mambaseg.training.events import Failed, Finished, RunEvent, Started, append_event, mean_dice
-from mambaseg.training.held_out import stored_dice
+from mambaseg.inference.devices import resolve_device
+from mambaseg.training.attempt import attempt
+from mambaseg.training.clips import RandomClips
+from mambaseg.training.events import (
+    Dice,
+    Finished,
+    Reason,
+    RunEvent,
+    Started,
+    append_event,
+    mean_dice,
+)
+from mambaseg.training.fitting import ENDLESS, fit
+from mambaseg.training.held_out import dice_values, mean_dices
+from mambaseg.training.module import SegmentationModule
 from mambaseg.training.run import Run
 from mambaseg.training.run_model import write_run_model
-from mambaseg.training.run_state import RunState, load_state, save_state
+from mambaseg.training.run_state import RunState, Saved, load_state, save_state
 from mambaseg.training.split import propose_held_out, split_frames
-from mambaseg.training.stored_clip import StoredClip, open_clips
-from mambaseg.training.timed_fit import TimedFit, TimedModule
+from mambaseg.training.stored_clip import open_clips
+from mambaseg.training.supervision import Supervision
 from mambaseg.training.warm_start import warm_start
-from mambaseg.types.errors import MambasegError, OutOfMemoryError, TrainingError
+from mambaseg.types.errors import TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
-from mambaseg.types.training_config import Optimization
+from mambaseg.types.optimization import Batches, Budget, Cosine, Optimization
 from mambaseg.zoo import build_network, load_model, read_model
 
 __all__ = ["finetune"]
 
-_ENDLESS = 2**31
+_VALIDATIONS, _FIRST_VALIDATION_S = 12, 20.0
 Tell = Callable[[RunEvent], None]
 
 
@@ -80,28 +88,9 @@ def finetune(
         if listen is not None:
             listen(event)
 
-    with home.running():
-        try:
-            return _finetune(config, home, resolve_device(device), tell, begun)
-        except MambasegError as error:
-            _fail(tell, str(error))
-            raise
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            message = (
-                f"The memory of {describe_device(resolve_device(device))} did not suffice to "
-                f"train with {config.batch_size} clips at once. Close other programs and start "
-                "the same command again to go on, or use another device."
-            )
-            _fail(tell, message)
-            raise OutOfMemoryError(message) from error
-        except Exception as error:
-            _fail(tell, f"Unexpected {type(error).__name__}: {error}. This is a fault in mambaseg.")
-            raise
-
-
-def _fail(tell: Tell, message: str) -> None:
-    with suppress(MambasegError):  # the same full disk, for example
-        tell(Failed(message=message))
+    where = resolve_device(device)
+    with attempt(home, tell, where, config.batch_size):
+        return _finetune(config, home, where, tell, begun)
 
 
 def _finetune(
@@ -110,34 +99,71 @@ def _finetune(
     lightning.seed_everything(config.seed, verbose=False)
     store = Store(config.data)
     resumed = home.state_file.exists()
-    moments: dict[int, dict[str, torch.Tensor]] = {}
     if resumed:
-        state, weights, moments = load_state(home.state_file)
-        _check_same_run(home, state.config, config)
-        state = state.model_copy(update={"config": config})
-        network = build_network(state.recipe)
-        network.load_state_dict(weights)
+        saved = load_state(home.state_file)
+        _check_same_run(home, saved.state.config, config)
+        saved = saved._replace(state=saved.state.model_copy(update={"config": config}))
+        network = build_network(saved.state.recipe)
+        network.load_state_dict(saved.weights)
     else:
         state, network = _new_run(config, store)
+        saved = Saved(state, {}, {}, {})
+    state = saved.state
     clips = open_clips(store, state.split, state.recipe)
     network = network.to(device).eval()
 
-    def validate() -> dict[str, float]:
-        return stored_dice(network, state.recipe, clips, device)
+    def validate(network: nn.Module) -> Dice:
+        held_out = (scored for clip in clips for scored in clip.scored(state.recipe))
+        return mean_dices(dice_values(network, state.recipe, held_out, device))
 
     if not resumed:
         if not state.new_weights:
-            before = validate() or None
+            before = validate(network) or None
             state = state.model_copy(update={"before": before, "kept": before})
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
+        saved = saved._replace(state=state)
     measurable = any(clip.shows_objects(clip.held_out) for clip in clips)
     tell(_started(state, resumed, measurable))
-    fit = TimedFit(home, state, moments, validate, tell, begun)
-    _fit(fit, TimedModule(network, state.recipe, _optimization(config)), clips, device)
-    finished = _finished(home, fit)
+    watch = _Watch(
+        home,
+        saved,
+        budget=Budget(minutes=config.minutes),
+        validations=_VALIDATIONS,
+        validate=validate,
+        tell=tell,
+        begun=begun,
+        seed=config.seed,
+        first_validation_s=_FIRST_VALIDATION_S,
+    )
+    samples = RandomClips(
+        [tensors for clip in clips for tensors in clip.training_tensors(state.recipe)],
+        state.recipe,
+        config.augmentation,
+        length=ENDLESS,
+        seed=config.seed,
+    )
+    module = SegmentationModule(network, state.recipe, _optimization(config))
+    fit(module, samples, watch, batches=Batches(size=config.batch_size), device=device)
+    finished = _finished(home, watch)
     tell(finished)
     return finished
+
+
+class _Watch(Supervision[RunState]):
+    """Keeps the latest weights that are better than the parent's.
+
+    All validated weights where there is nothing to compare.
+    """
+
+    def judge(self, network: nn.Module, dice: Dice) -> Reason | None:
+        """Keep the weights as the run's model, or not."""
+        before = self.state.before
+        # Not the best so far: on a few held-out frames that is often a lucky one from early on.
+        if not dice or before is None or mean_dice(dice) > mean_dice(before):
+            self.state = self.state.model_copy(update={"kept": dice or None})
+            write_run_model(self.run, self.state, network)
+        return None
 
 
 def _new_run(config: FineTuningConfig, store: Store) -> tuple[RunState, nn.Module]:
@@ -206,12 +232,12 @@ def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
     )
 
 
-def _finished(home: Run, fit: TimedFit) -> Finished:
-    before, after = fit.state.before, fit.state.kept
+def _finished(home: Run, watch: _Watch) -> Finished:
+    before, after = watch.state.before, watch.state.kept
     model = read_model(home.model_file)
     return Finished(
-        reason=fit.reason,
-        step=fit.state.step,
+        reason=watch.reason,
+        step=watch.state.step,
         before=before,
         after=after,
         improved=mean_dice(after) > mean_dice(before) if before and after else None,
@@ -239,34 +265,10 @@ def _check_same_run(home: Run, old: FineTuningConfig, new: FineTuningConfig) -> 
 
 
 def _optimization(config: FineTuningConfig) -> Optimization:
-    return Optimization(learning_rate=config.learning_rate, weight_decay=config.weight_decay)
-
-
-def _fit(fit: TimedFit, module: TimedModule, clips: list[StoredClip], device: torch.device) -> None:
-    state, config = fit.state, fit.state.config
-    dataset = RandomClips(
-        [tensors for clip in clips for tensors in clip.training_tensors(state.recipe)],
-        state.recipe,
-        config.augmentation,
-        length=_ENDLESS,
-        seed=config.seed + state.step,  # so that a run that goes on sees new samples
+    return Optimization(
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        gradient_clip=config.gradient_clip,
+        schedule=Cosine(warm_up=0.05, lowest=0.01),
+        average_decay=0.0,
     )
-    trainer = lightning.Trainer(
-        accelerator=device.type,
-        devices=1 if device.index is None else [device.index],
-        max_epochs=1,
-        gradient_clip_val=config.gradient_clip,
-        callbacks=[fit],
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-    )
-    module.train()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own, with this torch
-        try:
-            trainer.fit(module, DataLoader(dataset, batch_size=config.batch_size))
-        except SystemExit as error:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from error

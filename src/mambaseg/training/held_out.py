@@ -1,9 +1,9 @@
-"""The score of a network on frames that it never saw."""
+"""The score of a network on what it never saw."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from statistics import mean
 from typing import Any
 
@@ -14,96 +14,68 @@ from torch import nn
 
 from mambaseg.inference.events import CancelToken
 from mambaseg.inference.forward import Forward
-from mambaseg.inference.video import predict_video
-from mambaseg.metrics import evaluate
-from mambaseg.training.labelled_clip import OpenClip
-from mambaseg.training.labelled_stills import OpenStills
-from mambaseg.training.stored_clip import StoredClip, windows_around
-from mambaseg.types.image import MedicalImage
+from mambaseg.inference.options import Options
+from mambaseg.inference.plans import plan_for
+from mambaseg.inference.settings import Settings
+from mambaseg.metrics import MeasureOptions, evaluate
+from mambaseg.training.scored_frames import Scored
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["held_out_dice", "stored_dice"]
+__all__ = ["dice_values", "mean_dices"]
+
+_DICE = MeasureOptions(measures=("Dice",))
 
 
-def held_out_dice(
+def dice_values(
     network: nn.Module,
     recipe: Recipe,
-    sources: Iterable[OpenClip | OpenStills],
+    held_out: Iterable[Scored],
     device: torch.device,
-) -> dict[str, float]:
-    """Mean Dice of each class over the held-out frames that have labels.
+    *,
+    mirror: bool | None = None,
+) -> dict[str, list[float]]:
+    """Dice of each class on each held-out frame, picture or volume.
 
-    The frames are segmented as in use, at their own size, in clips that hold no
-    training frame.
+    They are segmented as in use, at their own size. What is not annotated does not count.
 
-    Returns
-    -------
-    dict of str to float
-        By a name that says what was measured on how many frames or images.
-    """
-    values: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for source in sources:
-        for image, frames, labelled, reference in source.scored_frames():
-            found = _segment(network, recipe, image, frames, device)
-            prediction = found[[frame - frames.start for frame in labelled]]
-            for name, dice in _dice(prediction, recipe, reference):
-                values[name, source.unit].append(dice)
-    return {
-        f"{name}: mean Dice on {len(dice)} held-out {unit}": round(mean(dice), 4)
-        for (name, unit), dice in values.items()
-    }
-
-
-def stored_dice(
-    network: nn.Module, recipe: Recipe, clips: Iterable[StoredClip], device: torch.device
-) -> dict[str, float]:
-    """Mean Dice of each class over the held-out frames of a store.
-
-    The frames are segmented as in use, each in the middle of a clip where the
-    film goes on for long enough. Pixels that are not annotated do not count.
+    Parameters
+    ----------
+    mirror : bool or None
+        Whether a volume's windows are mirrored too, which takes up to eight times as long; None:
+        as the Recipe says.
 
     Returns
     -------
-    dict of str to float
-        By class name; empty where no frame is held out. A class that no
-        held-out frame shows has none: its Dice would be 1 or 0 on a pixel's whim.
+    dict of str to list of float
+        By class name; empty where nothing is held out. A class that nothing held out shows
+        has none: its Dice would be 1 or 0 on a pixel's whim.
     """
     values: dict[str, list[float]] = defaultdict(list)
     shown: set[str] = set()
-    for clip in clips:
-        for window in windows_around(
-            clip.held_out, recipe.video.clip_length // 2, clip.image.n_frames
-        ):
-            found = _segment(network, recipe, clip.image, window, device)
-            frames = [frame for frame in window if frame in clip.held_out]
-            labels = np.asarray(clip.masks.labels[frames])
-            reference = Segmentation(labels, "TYX", clip.masks.label_set)
-            prediction = found[[frame - window.start for frame in frames]]
-            for name, dice in _dice(prediction, recipe, reference):
-                values[name].append(dice)
-            present = set(np.unique(labels).tolist())
-            shown |= {name for value, name in recipe.labels.items() if value in present}
-    return {name: round(mean(dice), 4) for name, dice in values.items() if name in shown}
+    for scored in held_out:
+        found = _segment(network, recipe, scored, device, mirror)
+        if scored.labelled is not None and scored.frames is not None:
+            found = found[[frame - scored.frames.start for frame in scored.labelled]]
+        prediction = Segmentation(found, scored.reference.axes, recipe.label_set)
+        for row in evaluate(prediction, scored.reference, options=_DICE):
+            values[row.class_name].append(row.value)
+        present = set(np.unique(np.asarray(scored.reference.labels)).tolist())
+        shown |= {name for value, name in recipe.labels.items() if value in present}
+    return {name: found for name, found in values.items() if name in shown}
+
+
+def mean_dices(values: dict[str, list[float]]) -> dict[str, float]:
+    """Give the mean Dice of each class."""
+    return {name: round(mean(dice), 4) for name, dice in values.items()}
 
 
 def _segment(
-    network: nn.Module, recipe: Recipe, image: MedicalImage, frames: range, device: torch.device
+    network: nn.Module, recipe: Recipe, scored: Scored, device: torch.device, mirror: bool | None
 ) -> NDArray[Any]:
-    """Segment frames as in use; gives class values, TYX."""
-    chunks = predict_video(
-        image,
-        Forward(network, device, "video"),
-        recipe,
-        frames=frames,
-        clip_overlap=recipe.video.clip_overlap,
-        cancel=CancelToken(),
-    )
-    return np.concatenate([labels for _, labels in chunks])
-
-
-def _dice(
-    prediction: NDArray[Any], recipe: Recipe, reference: Segmentation
-) -> Iterator[tuple[str, float]]:
-    rows = evaluate(Segmentation(prediction, "TYX", recipe.label_set), reference)
-    return ((row.class_name, row.value) for row in rows if row.measure == "Dice")
+    """Segment as in use; gives class values, TYX or ZYX."""
+    plan = plan_for(scored.image, recipe, Options(frames=scored.frames, mirror=mirror))
+    forward = Forward(network, device, recipe.kind)
+    settings = Settings(str(device), window=plan.window)
+    steps = plan.steps(forward, settings, CancelToken(), plan.finals.start)
+    return np.concatenate([step.final.labels for step in steps if step.final is not None])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -16,12 +16,13 @@ from mambaseg.data import DrawnLabels, read_drawn_labels, read_image, sample_pat
 from mambaseg.data.fitting import check_fits
 from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
-from mambaseg.training.scored_frames import ScoredFrames
+from mambaseg.training.patches import Volume
+from mambaseg.training.scored_frames import Scored
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.segmentation import Segmentation
-from mambaseg.types.training_config import LabelledClip
+from mambaseg.types.training_data import LabelledClip
 
 __all__ = ["OpenClip"]
 
@@ -113,6 +114,16 @@ class OpenClip:
             )
 
     @property
+    def training_names(self) -> list[str]:
+        """The frames that train."""
+        return [f"{Path(self.image.source).name} {self.training.start} to {self.training.stop - 1}"]
+
+    @property
+    def held_out_names(self) -> list[str]:
+        """The frames that are held out."""
+        return [f"{Path(self.image.source).name} {self.held_out.start} to {self.held_out.stop - 1}"]
+
+    @property
     def labelled_held_out(self) -> list[int]:
         """Held-out frames that have labels."""
         return [frame for frame in self.held_out if frame in set(self.drawn.frame_indices)]
@@ -138,10 +149,14 @@ class OpenClip:
         # Nearest, so that class values stay class values.
         return [(frames, torch.nn.functional.interpolate(labels, size, mode="nearest-exact"))]
 
-    def scored_frames(self) -> Iterator[ScoredFrames]:
-        """Give what is held out, in one stretch."""
+    def volume_readers(self) -> list[Callable[[], Volume]]:
+        """Give none: a clip is no volume."""
+        return []
+
+    def scored(self, most: int | None = None) -> Iterator[Scored]:
+        """Give what is held out, in one stretch; it is one case."""
         labelled = self.labelled_held_out
-        yield ScoredFrames(self.image, self.held_out, labelled, self.labels(labelled))
+        yield Scored(self.image, self.labels(labelled), self.held_out, labelled)
 
 
 def _resolve(reference: str, folder: Path) -> Path:

@@ -4,91 +4,116 @@ from __future__ import annotations
 
 import lightning
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from monai.losses import DiceCELoss
-from monai.optimizers import WarmupCosineSchedule
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from mambaseg.inference.logits import segmentation_logits
-from mambaseg.training.dataset import IGNORED
+from mambaseg.training.losses import SegmentationLoss, edge_loss
+from mambaseg.training.outputs import network_outputs
+from mambaseg.training.targets import IGNORED, agreeing, at_size, one_hot
 from mambaseg.types.errors import TrainingError
+from mambaseg.types.optimization import Loss, Optimization
 from mambaseg.types.recipe import Recipe
-from mambaseg.types.training_config import Optimization
 
-__all__ = ["SegmentationModule"]
-
-_SURE = 30.0
-"""A logit whose probability is 0 or 1 in float32, but for 1e-13."""
+__all__ = ["SegmentationModule", "build_optimizer"]
 
 
 class SegmentationModule(lightning.LightningModule):
-    """Dice and cross-entropy on every frame of a clip, AdamW, warm-up and cosine.
+    """A network for pictures, clips or volumes, and its loss on what is annotated.
+
+    The rate is set from outside, by `Supervision`.
 
     Parameters
     ----------
     network : Module
-        Takes clips (B, T, C, y, x) and gives logits (B, T, K, y, x).
     recipe : Recipe
-        Says whether K are classes of one distribution or independent ones.
+        Says what it takes, and how its logits are read.
     optimization : Optimization
+    loss : Loss
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, optimization: Optimization) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        optimization: Optimization,
+        loss: Loss | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
-        self.optimization = optimization
-        self.values = list(recipe.labels)
-        if recipe.output.form == "regions":
-            raise TrainingError(
-                "Training knows classes that exclude each other, but this Recipe has regions that "
-                "overlap: train with the output sigmoid or softmax."
-            )
-        self.sigmoid = recipe.output.form == "sigmoid"
-        self.loss = DiceCELoss(sigmoid=self.sigmoid, softmax=not self.sigmoid, batch=True)
-
-    def one_hot(self, labels: Tensor) -> Tensor:
-        """Class values (B, 1, y, x) as one channel per class, (B, K, y, x)."""
-        values = self.values if self.sigmoid else [0, *self.values]
-        return torch.cat([labels == value for value in values], dim=1).float()
-
-    def without_ignored(
-        self, logits: Tensor, labels: Tensor, ignored: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Give logits and targets (B, K, y, x) that agree wherever `ignored` (B, 1, y, x) is true.
-
-        Such pixels add nothing to the loss of any class, and no gradient.
-        """
-        target = self.one_hot(labels.masked_fill(ignored, 0))
-        sure = 2 * _SURE * target - _SURE
-        return torch.where(ignored, sure, logits), target
+        self.recipe, self.optimization = recipe, optimization
+        self.weights = loss or Loss()
+        self.loss = SegmentationLoss(self.weights, sigmoid=recipe.output.form != "softmax")
+        self.last_loss = float("nan")
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """Loss of a batch: frames (B, T, C, y, x) and labels (B, T, 1, y, x).
+        """Loss of a batch.
 
-        Only annotated frames and pixels count; there must be some.
+        Parameters
+        ----------
+        batch : (Tensor, Tensor)
+            Network input, and class values with one channel in the place of its channels;
+            `IGNORED` where nothing is annotated.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is not a finite number.
         """
-        frames, labels = batch
-        logits = segmentation_logits(self.network, frames).flatten(0, 1)
-        labels = labels.flatten(0, 1)
-        ignored = labels == IGNORED
-        known = ~ignored.flatten(1).all(dim=1)
-        logits, target = self.without_ignored(logits[known], labels[known], ignored[known])
-        loss: Tensor = self.loss(logits, target)
+        x, labels = batch
+        outputs = network_outputs(self.network, x, self.recipe.kind)
+        if self.recipe.kind == "video":
+            labels = self._teaching_frames(labels).flatten(0, 1)
+        known = (labels != IGNORED).flatten(1).any(dim=1)
+        if not known.any():
+            return outputs.logits[0].sum() * 0.0
+        labels = labels[known]
+        loss = self._deep(outputs.logits, labels, known)
+        if outputs.edge is not None and self.weights.edge:
+            ignored = labels == IGNORED
+            target = one_hot(labels.masked_fill(ignored, 0), self.recipe)
+            edge = edge_loss(outputs.edge[known].float(), target, ignored)
+            loss = loss + self.weights.edge * edge
+        self.last_loss = float(loss.detach())
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"The loss is not a number at step {self.global_step}: the training diverged. "
-                "No weights of it are kept; try a lower learning rate."
+                "Try a lower learning rate; what was kept before that step is left."
             )
-        self.log("loss", loss, prog_bar=True)
         return loss
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW on all weights; its rate rises over a tenth of the steps and falls as a cosine."""
-        o = self.optimization
-        optimizer = AdamW(self.parameters(), lr=o.learning_rate, weight_decay=o.weight_decay)
-        schedule = WarmupCosineSchedule(optimizer, warmup_steps=o.steps // 10, t_total=o.steps)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+    def _teaching_frames(self, labels: Tensor) -> Tensor:
+        """Labels (B, T, 1, y, x), of the middle frame alone where the loss asks for it."""
+        middle = labels.shape[1] // 2
+        if not self.weights.centre_frame or (labels[:, middle] == IGNORED).all():
+            return labels
+        alone = torch.full_like(labels, IGNORED)
+        alone[:, middle] = labels[:, middle]
+        return alone
+
+    def _deep(self, logits: list[Tensor], labels: Tensor, known: Tensor) -> Tensor:
+        """Mean of the losses at all sizes, each half as weighty as the one above it."""
+        total, weights = torch.zeros((), device=labels.device), 0.0
+        for level, one in enumerate(logits):
+            weight = 0.5**level
+            pair = agreeing(one[known], at_size(labels, one.shape[2:]), self.recipe)
+            total, weights = total + weight * self.loss(*pair), weights + weight
+        return total / weights
+
+    def configure_optimizers(self) -> Optimizer:
+        """Give the optimizer of all weights."""
+        return build_optimizer(self.network, self.optimization)
+
+
+def build_optimizer(network: nn.Module, o: Optimization) -> Optimizer:
+    """Build the optimizer of a network's weights."""
+    weights = network.parameters()
+    if o.optimizer == "sgd":
+        return SGD(
+            weights,
+            lr=o.learning_rate,
+            momentum=o.momentum,
+            nesterov=o.momentum > 0,
+            weight_decay=o.weight_decay,
+        )
+    kind = AdamW if o.optimizer == "adamw" else Adam
+    return kind(weights, lr=o.learning_rate, weight_decay=o.weight_decay)

@@ -1,4 +1,4 @@
-"""A fine-tuning run as seen from another process: follow it, stop it, keep what came of it."""
+"""A run as seen from another process: follow it, stop it, keep what came of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from mambaseg.files import write_whole
-from mambaseg.training.events import Failed, Finished, RunEvent, read_events
+from mambaseg.training.events import (
+    Failed,
+    Finished,
+    RunEvent,
+    TrainingEvent,
+    read_events,
+    read_training_events,
+)
 from mambaseg.types.errors import OutputError, TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
 from mambaseg.types.trained_model import TrainedModel
@@ -20,15 +27,15 @@ from mambaseg.zoo import list_models, read_model, user_models_folder, write_mode
 
 __all__ = ["Run", "finetune_command"]
 
-_STOP = "stop"
+_STOP, _PAUSE = "stop", "pause"
 
 
 class Run:
-    """The folder of a fine-tuning run.
+    """The folder of a run.
 
     It holds `events.jsonl` (what the run says), `control` (what it is asked),
-    `model.safetensors` (the latest weights that are better than
-    the parent's, always whole),
+    `model.safetensors` (of a fine-tuning the latest weights that are better than
+    the parent's, of a training the best ones, always whole),
     `state.safetensors` (all that it needs to go on) and `lock`, which the
     process that runs holds.
 
@@ -49,6 +56,10 @@ class Run:
     def events(self, offset: int = 0) -> tuple[list[RunEvent], int]:
         """Read the events from `offset` on; gives them, and the next offset."""
         return read_events(self.events_file, offset)
+
+    def training_events(self, offset: int = 0) -> tuple[list[TrainingEvent], int]:
+        """Read the events of a training from scratch; as `events`."""
+        return read_training_events(self.events_file, offset)
 
     @property
     def outcome(self) -> Finished | Failed | None:
@@ -75,10 +86,19 @@ class Run:
     @property
     def stop_requested(self) -> bool:
         """Whether a stop was asked for."""
+        return self._asked == _STOP
+
+    @property
+    def pause_requested(self) -> bool:
+        """Whether it was asked to wait."""
+        return self._asked == _PAUSE
+
+    @property
+    def _asked(self) -> str:
         try:
-            return self.control_file.read_text(encoding="utf-8").strip() == _STOP
+            return self.control_file.read_text(encoding="utf-8").strip()
         except OSError:
-            return False
+            return ""
 
     def request_stop(self) -> None:
         """Ask the run to finish with what it has; it does so within a step.
@@ -88,8 +108,20 @@ class Run:
         OutputError
             If the request cannot be written.
         """
+        self._ask(_STOP)
+
+    def request_pause(self) -> None:
+        """Ask the run to wait, its budget with it, until `forget_requests`; raises as above."""
+        self._ask(_PAUSE)
+
+    def forget_requests(self) -> None:
+        """Let the run go on that was asked to wait, or that is to go on after a stop."""
+        with suppress(OSError):
+            self.control_file.unlink(missing_ok=True)
+
+    def _ask(self, what: str) -> None:
         with write_whole(self.control_file) as temporary:
-            temporary.write_text(_STOP + "\n", encoding="utf-8")
+            temporary.write_text(what + "\n", encoding="utf-8")
 
     def keep(self, name: str) -> TrainedModel:
         """Copy the run's model to the user's own models, under a name.

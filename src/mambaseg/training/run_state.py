@@ -1,9 +1,10 @@
-"""All that a fine-tuning run needs to go on after it was cut off, in one file."""
+"""All that a run needs to go on after it was cut off, in one file."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,14 +19,33 @@ from mambaseg.types.finetuning_config import FineTuningConfig
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import VersionedSchema
 from mambaseg.types.trained_model import ModelCard
+from mambaseg.types.training_config import TrainingConfig
 
-__all__ = ["RunState", "load_state", "save_state"]
+__all__ = ["RunState", "Saved", "Standing", "TrainingState", "load_state", "save_state"]
 
-_NETWORK, _OPTIMIZER = "network.", "optimizer."
+_NETWORK, _AVERAGE, _OPTIMIZER = "network.", "average.", "optimizer."
 
 
-class RunState(VersionedSchema):
-    """Where a run stands, apart from its weights.
+class Standing(VersionedSchema):
+    """Where any run stands, apart from its weights.
+
+    Parameters
+    ----------
+    step : int
+        Updates so far.
+    seconds : float
+        Spent so far.
+    kept : dict of str to float, or None
+        Dice of the weights in `model.safetensors`.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    kept: Dice | None = None
+
+
+class RunState(Standing):
+    """Where a fine-tuning run stands.
 
     Parameters
     ----------
@@ -37,12 +57,8 @@ class RunState(VersionedSchema):
     split : FrameSplit
     new_weights : tuple of str
         Weights that started untrained.
-    before, kept : dict of str to float, or None
-        Dice of the parent and of the weights in `model.safetensors`.
-    step : int
-        Updates so far.
-    seconds : float
-        Spent so far.
+    before : dict of str to float, or None
+        Dice of the parent.
     """
 
     config: FineTuningConfig
@@ -53,13 +69,61 @@ class RunState(VersionedSchema):
     split: FrameSplit
     new_weights: tuple[str, ...] = ()
     before: Dice | None = None
-    kept: Dice | None = None
-    step: int = 0
-    seconds: float = 0.0
+
+
+class TrainingState(Standing):
+    """Where a training run stands.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    folder : str
+        Folder that its relative paths start from.
+    output : str
+        Where the model goes in the end.
+    training, held_out : tuple of str
+        Cases, or stretches of clips.
+    stale : int
+        Validations since the best one.
+    """
+
+    config: TrainingConfig
+    folder: str
+    output: str
+    training: tuple[str, ...]
+    held_out: tuple[str, ...]
+    stale: int = 0
+
+
+S = TypeVar("S", bound=Standing)
+
+
+class Saved(NamedTuple, Generic[S]):
+    """What `load_state` reads.
+
+    Attributes
+    ----------
+    state : Standing
+    weights : dict of str to Tensor
+        The network's.
+    moments : dict of int to dict of str to Tensor
+        What the optimizer knows of each parameter, by its number.
+    average : dict of str to Tensor
+        The running average of the weights; empty where there is none.
+    """
+
+    state: S
+    weights: dict[str, Tensor]
+    moments: dict[int, dict[str, Tensor]]
+    average: dict[str, Tensor]
 
 
 def save_state(
-    path: Path, state: RunState, network: nn.Module, optimizer: torch.optim.Optimizer | None
+    path: Path,
+    state: Standing,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    average: nn.Module | None = None,
 ) -> None:
     """Write a run's state with weights and optimizer, whole or not at all.
 
@@ -68,44 +132,48 @@ def save_state(
     OutputError
         If it cannot be written.
     """
-    tensors: dict[str, Tensor] = {
-        _NETWORK + key: value.detach().cpu().contiguous()
-        for key, value in network.state_dict().items()
-    }
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in ((_NETWORK, network), (_AVERAGE, average)):
+        for key, value in {} if module is None else module.state_dict().items():
+            tensors[prefix + key] = value.detach().cpu().contiguous()
     moments = optimizer.state_dict()["state"] if optimizer is not None else {}
     for index, values in moments.items():
         for name, value in values.items():
-            tensors[f"{_OPTIMIZER}{index}.{name}"] = value.detach().cpu().contiguous()
+            if value is not None:
+                tensors[f"{_OPTIMIZER}{index}.{name}"] = value.detach().cpu().contiguous()
     with write_whole(path) as temporary:
         temporary.write_bytes(save(tensors, metadata={"state": state.model_dump_json()}))
 
 
-def load_state(path: Path) -> tuple[RunState, dict[str, Tensor], dict[int, dict[str, Tensor]]]:
+@overload
+def load_state(path: Path) -> Saved[RunState]: ...
+@overload
+def load_state(path: Path, form: type[S]) -> Saved[S]: ...
+def load_state(path: Path, form: type[Standing] = RunState) -> Saved[Any]:
     """Read what `save_state` wrote.
 
-    Returns
-    -------
-    state : RunState
-    weights : dict of str to Tensor
-        The network's.
-    moments : dict of int to dict of str to Tensor
-        What the optimizer knows of each parameter, by its number.
+    Parameters
+    ----------
+    path : Path
+    form : type
+        Of the state.
 
     Raises
     ------
     TrainingError
-        If the file is damaged.
+        If the file is damaged, or is of another kind of run.
     """
-    weights: dict[str, Tensor] = {}
+    found: dict[str, dict[str, Tensor]] = {_NETWORK: {}, _AVERAGE: {}}
     moments: dict[int, dict[str, Tensor]] = {}
     try:
         with safe_open(path, framework="pt") as content:
-            state = RunState.parse(json.loads((content.metadata() or {})["state"]), str(path))
+            state = form.parse(json.loads((content.metadata() or {})["state"]), str(path))
             for key in content.keys():  # noqa: SIM118 - it is no mapping
-                if key.startswith(_NETWORK):
-                    weights[key.removeprefix(_NETWORK)] = content.get_tensor(key)
+                kind, rest = key.split(".", 1)
+                if f"{kind}." in found:
+                    found[f"{kind}."][rest] = content.get_tensor(key)
                 else:
-                    index, name = key.removeprefix(_OPTIMIZER).split(".")
+                    index, name = rest.split(".")
                     moments.setdefault(int(index), {})[name] = content.get_tensor(key)
     except (SafetensorError, OSError, KeyError, ValueError, MambasegError) as error:
         reason = " ".join(str(error).split())
@@ -113,4 +181,4 @@ def load_state(path: Path) -> tuple[RunState, dict[str, Tensor], dict[int, dict[
             f"{path} is damaged, so the run cannot go on from it ({reason}): start again in a new "
             "folder."
         ) from error
-    return state, weights, moments
+    return Saved(state, found[_NETWORK], moments, found[_AVERAGE])

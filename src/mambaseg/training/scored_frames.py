@@ -7,25 +7,25 @@ from typing import NamedTuple
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["ScoredFrames"]
+__all__ = ["Scored"]
 
 
-class ScoredFrames(NamedTuple):
-    """A stretch of a clip that holds no training frame, and the labels on some of its frames.
+class Scored(NamedTuple):
+    """A volume, or a stretch of a clip that holds no training frame, and its labels.
 
     Attributes
     ----------
     image : MedicalImage
-        The clip, CTYX.
-    frames : range
-        Frames that are segmented.
-    labelled : list of int
-        Those of them that are scored.
+        A volume CZYX, or a clip CTYX; a picture is a clip of one frame.
     reference : Segmentation
-        Their labels, TYX.
+        Labels of the volume, or of the frames `labelled`.
+    frames : range or None
+        Frames that are segmented; None: all.
+    labelled : list of int or None
+        Those of them that have labels; None: all.
     """
 
     image: MedicalImage
-    frames: range
-    labelled: list[int]
     reference: Segmentation
+    frames: range | None = None
+    labelled: list[int] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,9 @@ from mambaseg.corrections import Store
 from mambaseg.data.fitting import check_fits
 from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
-from mambaseg.training.dataset import IGNORED
+from mambaseg.training.scored_frames import Scored
 from mambaseg.training.split import FrameSplit
+from mambaseg.training.targets import IGNORED
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.recipe import Recipe
@@ -85,6 +86,15 @@ class StoredClip:
             trains = torch.tensor([frame in self.training for frame in chosen])
             found.append((frames, labels.where(trains[None, :, None, None], IGNORED)))
         return found
+
+    def scored(self, recipe: Recipe) -> Iterator[Scored]:
+        """Give the held-out frames, each in the middle of a clip where the film is long enough."""
+        reach = recipe.video.clip_length // 2
+        for window in windows_around(self.held_out, reach, self.image.n_frames):
+            labelled = [frame for frame in window if frame in self.held_out]
+            labels = np.asarray(self.masks.labels[labelled])
+            reference = Segmentation(labels, "TYX", self.masks.label_set)
+            yield Scored(self.image, reference, window, labelled)
 
 
 def open_clips(store: Store, split: FrameSplit, recipe: Recipe) -> list[StoredClip]:

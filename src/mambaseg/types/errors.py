@@ -66,3 +66,7 @@ class TrainingError(MambasegError):
 
 class Cancelled(MambasegError):  # noqa: N818 - not an error
     """The user cancelled the work."""
+
+
+class DataSetError(MambasegError):
+    """A folder is no data set of a known layout, or its images and masks do not fit together."""

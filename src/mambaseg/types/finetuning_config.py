@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mambaseg.types.augmentation import Augmentation
 from mambaseg.types.schema import VersionedSchema
-from mambaseg.types.training_config import Augmentation
 
 __all__ = ["FineTuningConfig"]
 

@@ -2,118 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Self
+import posixpath
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from mambaseg.types.augmentation import Augmentation
+from mambaseg.types.optimization import Batches, Budget, Loss, Optimization, Validation
 from mambaseg.types.recipe import Recipe
-from mambaseg.types.schema import Schema, VersionedSchema
+from mambaseg.types.schema import VersionedSchema
 from mambaseg.types.trained_model import ModelCard
+from mambaseg.types.training_data import LabelledClip, LabelledSet
 
-__all__ = ["Augmentation", "LabelledClip", "LabelledStills", "Optimization", "TrainingConfig"]
-
-
-class LabelledClip(Schema):
-    """A clip, its drawn labels, and which frames train and which are held out.
-
-    Parameters
-    ----------
-    image : str
-        A path, relative to the configuration's folder, or "sample:NAME".
-    labels : str
-        Path of a file of drawn labels, likewise.
-    train_frames, held_out_frames : (int, int)
-        First frame, and the one after the last; the ranges may not overlap.
-    """
-
-    image: str
-    labels: str
-    train_frames: tuple[int, int]
-    held_out_frames: tuple[int, int]
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        (a, b), (c, d) = self.train_frames, self.held_out_frames
-        if not (0 <= a < b and 0 <= c < d):
-            raise ValueError("each range needs a first frame below its last")
-        if a < d and c < b:
-            raise ValueError("train_frames and held_out_frames overlap")
-        return self
-
-
-class LabelledStills(Schema):
-    """Still images with masks, of which some are held out.
-
-    Parameters
-    ----------
-    images, masks : str
-        Folders, relative to the configuration's; a mask is an indexed PNG named as its image.
-    held_out : float
-        Fraction of the images that train nothing and measure the result.
-    look_alike : float
-        Correlation of two images' thumbnails above which both stay on the same side of the
-        split, as images of one examination must.
-    """
-
-    images: str
-    masks: str
-    held_out: float = Field(default=0.2, gt=0, lt=1)
-    look_alike: float = Field(default=0.95, gt=0, le=1)
-
-
-class Augmentation(Schema):
-    """Random changes to a training clip, the same for all of its frames.
-
-    Parameters
-    ----------
-    rotation_deg : float
-        Largest rotation either way, in degrees.
-    scale, translation : float
-        Largest change of size, and largest shift, as a fraction of the frame.
-    contrast : float
-        Largest factor of gamma, either way.
-    brightness : float
-        Largest relative change of intensity.
-    noise : float
-        Largest standard deviation of added noise, intensities being 0 to 1.
-    blur : float
-        Largest standard deviation of a Gaussian blur, in pixels.
-    motion : float
-        Largest displacement of the smooth motion that makes a clip of a still image, as a
-        fraction of the frame; clips are left as they are.
-    """
-
-    rotation_deg: float = Field(default=15, ge=0, le=180)
-    scale: float = Field(default=0.15, ge=0, lt=1)
-    translation: float = Field(default=0.08, ge=0, lt=1)
-    contrast: float = Field(default=1.5, ge=1)
-    brightness: float = Field(default=0.2, ge=0, lt=1)
-    noise: float = Field(default=0.03, ge=0)
-    blur: float = Field(default=0.8, ge=0)
-    motion: float = Field(default=0.03, ge=0, lt=1)
-
-
-class Optimization(Schema):
-    """AdamW, its rate warmed up and then falling as a cosine, for a fixed number of steps.
-
-    Parameters
-    ----------
-    steps, batch_size : int
-        Number of updates, and clips in each.
-    learning_rate, weight_decay : float
-        Highest rate, and AdamW's decay.
-    gradient_clip : float
-        Largest norm of the gradient.
-    average_decay : float
-        Decay of the running average of the weights that is kept in the end.
-    """
-
-    steps: int = Field(default=1000, ge=1)
-    batch_size: int = Field(default=2, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
-    gradient_clip: float = Field(default=1.0, gt=0)
-    average_decay: float = Field(default=0.99, ge=0, lt=1)
+__all__ = ["TrainingConfig"]
 
 
 class TrainingConfig(VersionedSchema):
@@ -125,20 +26,67 @@ class TrainingConfig(VersionedSchema):
         Name of the model that comes out.
     recipe : Recipe
         The network, and how it is fed and read.
-    data : tuple of LabelledClip or LabelledStills
+    data : tuple of LabelledClip or LabelledSet
         What it learns from and what is held out.
+    budget : Budget
+    batches : Batches
     optimization : Optimization
+    loss : Loss
     augmentation : Augmentation
+    validation : Validation
     card : ModelCard
         What the model's file will say; the scores are added by the run.
     seed : int
         Seed of every random choice.
+    deterministic : bool
+        Whether only operations are taken that give the same result each time on one machine;
+        slower on a GPU.
     """
 
-    name: str
+    newest_version: ClassVar[int] = 2
+
+    format_version: int = 2
+    name: str = Field(pattern=r"^\w[\w .+-]{0,79}$")
     recipe: Recipe
-    data: tuple[LabelledClip | LabelledStills, ...] = Field(min_length=1)
+    data: tuple[LabelledClip | LabelledSet, ...] = Field(min_length=1)
+    budget: Budget = Budget(steps=1000)
+    batches: Batches = Batches()
     optimization: Optimization = Optimization()
+    loss: Loss = Loss()
     augmentation: Augmentation = Augmentation()
+    validation: Validation = Validation()
     card: ModelCard = ModelCard()
     seed: int = 0
+    deterministic: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, content: Any) -> Any:
+        """Take what format version 1 wrote, which knew clips and stills and steps alone."""
+        if not isinstance(content, dict):
+            return content
+        old = content.get("optimization", {})
+        is_old = isinstance(old, dict) and bool({"steps", "batch_size"} & old.keys())
+        if content.get("format_version", 1 if is_old else 2) != 1:
+            return content
+        old = dict(old) if isinstance(old, dict) else {}
+        moved: dict[str, Any] = {"budget": {"steps": old.pop("steps", 1000)}}
+        if "batch_size" in old:
+            moved["batches"] = {"size": old.pop("batch_size")}
+        data = content.get("data")
+        if isinstance(data, list | tuple):
+            moved["data"] = [_migrated_stills(entry) for entry in data]
+        return {**content, **moved, "optimization": old, "format_version": cls.newest_version}
+
+
+def _migrated_stills(entry: Any) -> Any:
+    if not isinstance(entry, dict) or "images" not in entry:
+        return entry
+    images, masks = str(entry["images"]), str(entry.get("masks", ""))
+    rest = {key: value for key, value in entry.items() if key not in ("images", "masks")}
+    if posixpath.dirname(images) == posixpath.dirname(masks) and (
+        posixpath.basename(images),
+        posixpath.basename(masks),
+    ) == ("images", "masks"):
+        return {"path": posixpath.dirname(images) or ".", **rest}
+    return {"path": images, "masks": masks, **rest}

@@ -1,0 +1,96 @@
+"""Each network can learn two cases by heart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import layouts
+import numpy as np
+import pytest
+import torch
+
+from mambaseg.training import train
+from mambaseg.training.held_out import dice_values, mean_dices
+from mambaseg.training.labelled_set import OpenSet
+from mambaseg.types.training_config import TrainingConfig
+from mambaseg.types.training_data import LabelledSet
+from mambaseg.zoo import load_network
+
+pytestmark = pytest.mark.slow
+
+GREY = {"channels": ("intensity",), "intensity": {"rule": "scaled", "mean": [0.4], "std": [0.2]}}
+SMALL_2D = {"depths": [1, 1, 1, 1], "widths": [16, 32, 64, 128], "drop_path": 0.0}
+NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "vivim": (
+        "clips",
+        {
+            "arguments": {"backbone": "b0", "widths": [8, 16, 40, 64], "decoder_width": 32},
+            "channels": ("red", "green", "blue"),
+            "intensity": {"rule": "scaled", "mean": [0.4] * 3, "std": [0.2] * 3},
+            "input": {"kind": "video", "size": (40, 48), "clip_length": 3, "clip_overlap": 1},
+        },
+    ),
+    "vm_unet_v2": (
+        "paired",
+        {
+            "arguments": {**SMALL_2D, "decoder_width": 16},
+            **GREY,
+            "input": {"kind": "image", "size": (64, 64)},
+        },
+    ),
+    "log_vmamba_2d": (
+        "paired",
+        {
+            "arguments": {**SMALL_2D, "image_size": [64, 64]},
+            **GREY,
+            "input": {"kind": "image", "size": (64, 64)},
+        },
+    ),
+    "segmamba": (
+        "decathlon",
+        {
+            "arguments": {"depths": [1, 1, 1, 1], "widths": [8, 16, 16, 32], "hidden_width": 32},
+            "channels": ("MRI",),
+            "intensity": {"rule": "z_score"},
+            "input": {"kind": "volume", "patch_size": layouts.SIZE},
+            "output": {"form": "softmax"},
+        },
+    ),
+    "log_vmamba_3d": (
+        "decathlon",
+        {
+            "arguments": {"widths": [16, 16, 32, 32, 32], "image_size": [32, 32, 64]},
+            "channels": ("MRI",),
+            "intensity": {"rule": "z_score"},
+            "input": {"kind": "volume", "patch_size": (32, 32, 64)},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_two_cases_are_learnt_by_heart(tmp_path: Path, network: str) -> None:
+    layout, content = NETWORKS[network]
+    layouts.MAKERS[layout](tmp_path / "set", 2)  # type: ignore[call-arg]
+    names = {1: "ball" if layout == "decathlon" else "class 1"}
+    config = TrainingConfig.model_validate(
+        {
+            "name": "learnt",
+            "recipe": {"network": network, "labels": names, **content},
+            "data": [{"path": "set", "held_out": 0}],
+            "budget": {"steps": 120},
+            "optimization": {"learning_rate": 4e-3, "average_decay": 0.9, "weight_decay": 0},
+            "augmentation": {
+                "rotation_deg": 0, "scale": 0, "translation": 0, "contrast": 1, "brightness": 0,
+                "noise": 0, "blur": 0,
+            },
+        }
+    )  # fmt: skip
+    model = train(config, tmp_path / "m.safetensors", folder=tmp_path, device="cpu")
+    learnt = OpenSet.open(LabelledSet(path="set", held_out=0), config.recipe, tmp_path, 0)
+    both = OpenSet(learnt.recipe, learnt.dataset, (0, 1), learnt.table)
+    values = dice_values(load_network(model), config.recipe, both.scored(), torch.device("cpu"))
+    (dice,) = mean_dices(values).values()
+    assert np.isfinite(dice)
+    assert dice >= 0.95

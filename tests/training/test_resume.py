@@ -1,0 +1,177 @@
+"""A training that was cut off ends where it would have; it waits and stops when asked to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import layouts
+import pytest
+import torch
+from models import PICTURES, VOLUMES
+
+from mambaseg.training import Run, resume, train
+from mambaseg.training.events import Finished, Progress, TrainingEvent, TrainingStarted
+from mambaseg.training.run_state import TrainingState, load_state
+from mambaseg.types.errors import TrainingError
+from mambaseg.types.optimization import Budget
+from mambaseg.types.training_config import TrainingConfig
+from mambaseg.zoo import load_network
+
+
+class Cut(Exception):  # noqa: N818 - what a kill does, without a process
+    pass
+
+
+def config(folder: Path, **changes: Any) -> TrainingConfig:
+    """Pictures of discs."""
+    if not (folder / "discs").exists():
+        layouts.paired(folder / "discs", cases=6)
+    values: dict[str, Any] = {
+        "name": "discs",
+        "recipe": {"channels": ("red", "green", "blue"), **PICTURES, "labels": {1: "disc"}},
+        "data": [{"path": "discs", "look_alike": None}],
+        "budget": {"steps": 8},
+        "batches": {"size": 4, "at_once": 2},
+        "optimization": {"average_decay": 0.9},
+        "validation": {"times": 4},
+        **changes,
+    }
+    return TrainingConfig.model_validate(values)
+
+
+def start(folder: Path, name: str, listen: Callable[[TrainingEvent], None] | None = None, **c: Any):
+    return train(
+        config(folder, **c), folder / f"{name}.safetensors", folder=folder, device="cpu",
+        listen=listen,
+    )  # fmt: skip
+
+
+def cut_at(step: int) -> Callable[[TrainingEvent], None]:
+    def listen(event: TrainingEvent) -> None:
+        if isinstance(event, Progress) and event.step >= step:
+            raise Cut
+
+    return listen
+
+
+def test_it_ends_where_the_one_that_was_not_cut_off_ends(tmp_path: Path) -> None:
+    whole = start(tmp_path, "whole")
+    with pytest.raises(Cut):
+        start(tmp_path, "cut", cut_at(4))
+    state = load_state(tmp_path / "cut.run" / "state.safetensors", TrainingState)
+    assert state.state.step == 4
+    assert state.average
+    assert not (tmp_path / "cut.safetensors").exists()
+    model = resume(tmp_path / "cut.run", device="cpu")
+    assert model.path == tmp_path / "cut.safetensors"
+    first, second = (load_network(one).state_dict() for one in (whole, model))
+    for key, value in first.items():
+        torch.testing.assert_close(second[key], value, rtol=0, atol=0, msg=key)
+    events, _ = Run(tmp_path / "cut.run").training_events()
+    started = [event for event in events if isinstance(event, TrainingStarted)]
+    assert [event.resumed for event in started] == [False, True]
+    assert started[0].training == started[1].training
+    assert isinstance(events[-1], Finished)
+
+
+def test_a_run_that_has_ended_can_be_given_more(tmp_path: Path) -> None:
+    start(tmp_path, "m", budget={"steps": 2})
+    resume(tmp_path / "m.run", budget=Budget(steps=3), device="cpu")
+    finished = Run(tmp_path / "m.run").outcome
+    assert isinstance(finished, Finished)
+    assert finished.step == 3
+
+
+def test_other_data_than_before_are_refused(tmp_path: Path) -> None:
+    start(tmp_path, "m", budget={"steps": 1})
+    for name in ("images", "masks"):
+        (tmp_path / "discs" / name / "p5.png").unlink()
+    with pytest.raises(TrainingError, match="have other cases now than when it began"):
+        resume(tmp_path / "m.run", budget=Budget(steps=3), device="cpu")
+
+
+def test_it_stops_when_asked_to(tmp_path: Path) -> None:
+    def listen(event: TrainingEvent) -> None:
+        if isinstance(event, TrainingStarted):
+            Run(tmp_path / "m.run").request_stop()
+
+    start(tmp_path, "m", listen, budget={"steps": 10**6})
+    finished = Run(tmp_path / "m.run").outcome
+    assert isinstance(finished, Finished)
+    assert (finished.reason, finished.step) == ("stopped", 1)
+
+
+def test_it_waits_when_asked_to_and_its_budget_with_it(tmp_path: Path) -> None:
+    run, waited = Run(tmp_path / "m.run"), 1.5
+
+    def listen(event: TrainingEvent) -> None:
+        if isinstance(event, TrainingStarted):
+            run.request_pause()
+
+            def wake() -> None:
+                time.sleep(waited)
+                run.request_stop()
+
+            Thread(target=wake).start()
+
+    start(tmp_path, "m", listen, budget={"minutes": 1})
+    finished = run.outcome
+    assert isinstance(finished, Finished)
+    assert (finished.reason, finished.step) == ("stopped", 1)
+    (progress,) = (e for e in run.training_events()[0] if isinstance(e, Progress))
+    assert progress.seconds + progress.seconds_left == pytest.approx(60, abs=0.1)
+
+
+def test_it_ends_early_when_it_gets_no_better(tmp_path: Path) -> None:
+    start(
+        tmp_path,
+        "m",
+        budget={"steps": 40},
+        optimization={"learning_rate": 1e-20, "average_decay": 0.5},
+        validation={"times": 40, "patience": 2, "keep": "best"},
+    )
+    finished = Run(tmp_path / "m.run").outcome
+    assert isinstance(finished, Finished)
+    assert finished.reason == "no better"
+    assert finished.step < 40
+
+
+def test_epochs_are_passes_through_the_training_cases(tmp_path: Path) -> None:
+    start(tmp_path, "m", budget={"epochs": 2})
+    finished = Run(tmp_path / "m.run").outcome
+    assert isinstance(finished, Finished)
+    assert finished.step == 3  # of 5 cases, 4 in a batch
+
+
+def test_volumes_with_parts_that_are_not_annotated(tmp_path: Path) -> None:
+    layouts.nnunet(tmp_path / "balls", cases=4)
+    mask = layouts.ball(0)
+    mask[:5] = 2
+    layouts.write_volume(tmp_path / "balls/labelsTr/c0.nii.gz", mask)
+    recipe = {
+        **VOLUMES,
+        "channels": ("T1", "T2"),
+        "labels": {5: "ball"},
+        "input": {"kind": "volume", "patch_size": (16, 32, 32), "spacing_mm": (1.5, 1.0, 1.0)},
+    }
+    model = start(
+        tmp_path, "m", recipe=recipe, data=[{"path": "balls", "held_out": 0.5}],
+        budget={"steps": 2}, optimization={"optimizer": "sgd"},
+    )  # fmt: skip
+    ((name, dice),) = model.card.scores.items()
+    assert name == "ball: mean Dice on 2 held-out volumes"
+    assert 0 <= dice <= 1
+
+
+def test_a_batch_that_cannot_be_divided(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="A batch of 4 samples cannot be divided"):
+        start(tmp_path, "m", batches={"size": 4, "at_once": 3})
+
+
+def test_nothing_to_go_on_with(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="holds no training to go on with"):
+        resume(tmp_path / "nowhere")
