@@ -19,9 +19,9 @@ from mambaseg.data.datasets import Case, DataSet, open_dataset, read_case
 from mambaseg.data.datasets.opening import checked
 from mambaseg.data.datasets.paired import pair_folders
 from mambaseg.data.fitting import as_clip, as_slices, check_fits
-from mambaseg.data.network_grid import NetworkGrid
-from mambaseg.data.preprocessing import network_volume, resized_frames
+from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
+from mambaseg.inference.network_volume import NetworkVolume
 from mambaseg.training.classes import ClassTable
 from mambaseg.training.patches import Volume
 from mambaseg.training.scored_frames import Scored
@@ -174,13 +174,9 @@ class OpenSet:
                 f"Nothing of {case.labels} is annotated, so it teaches nothing: take the case "
                 "away, or annotate a part of it."
             )
-        wanted = self.recipe.input
-        assert isinstance(wanted, VolumeInput)  # noqa: S101
-        volume = np.asarray(image.array[:])
-        grid = NetworkGrid.of(volume, image.geometry, wanted)
-        x = network_volume(grid.cut(volume), GreyWindow.of(image), self.recipe)
-        labels = torch.from_numpy(grid.cut(values[None]))
-        if x.shape[1:] != grid.size:
-            x = F.interpolate(x[None], grid.size, mode="trilinear", align_corners=False)[0]
-            labels = F.interpolate(labels[None], grid.size, mode="nearest-exact")[0]
-        return x, labels
+        seen = NetworkVolume.of(image, self.recipe)
+        x = seen.window(tuple(slice(0, length) for length in seen.grid.seen_size))
+        labels = torch.from_numpy(np.ascontiguousarray(values[seen.grid.box]))[None]
+        if seen.grid.size != seen.grid.box_shape:
+            labels = F.interpolate(labels[None], seen.grid.size, mode="nearest-exact")[0]
+        return x, seen.grid.turned(labels)
