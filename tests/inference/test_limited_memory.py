@@ -39,7 +39,7 @@ def check_whole(chunks: list[tuple[int, int]], length: int) -> None:
 
 
 def test_a_smaller_batch_under_a_limit(tmp_path: Path) -> None:
-    found = run(tmp_path, "volume", 4, 300)
+    found = run(tmp_path, "volume", 4, 180)
     assert found["error"] is None
     assert found["rungs"][0] == "smaller_batch"
     assert found["same"] > 0.999
