@@ -29,6 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def get_ready() -> Ready:
     """Load torch, leave one core to the windows, and say what can compute."""
     import torch
+    import torch._dynamo  # an estimate loads it, and its LLVM must not meet numba's at work
 
     from mambaseg.inference import available_devices, scan_backend
 
@@ -44,11 +45,18 @@ def get_ready() -> Ready:
 
 
 class Engines:
-    """The engines that were used, one for each device; asked from any thread."""
+    """The engines that were used, one for each device; asked from any thread.
+
+    Attributes
+    ----------
+    turn : Lock
+        Held by a job, and by an estimate, which would take the processor from it.
+    """
 
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
+        self.turn = threading.Lock()
 
     def on(self, device: str) -> Engine:
         """Give the engine of a device."""
