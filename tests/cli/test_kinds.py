@@ -85,7 +85,7 @@ def test_channels_from_files(
     for of in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
         np.testing.assert_allclose(getattr(mask, of)(), getattr(image, of)(), rtol=1e-5, atol=1e-5)
     assert sitk.GetArrayFromImage(mask).any()
-    assert json.loads(report.read_text())["options"]["windows"] == 4
+    assert json.loads(report.read_text())["choices"]["windows"] == 4
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_mirrored(volumes: str, case: tuple[Path, Path], tmp_path: Path) -> None
     report = tmp_path / "run.json"
     arguments = ["segment", *map(str, case), "-m", volumes, "-o", str(tmp_path / "out")]
     assert main([*arguments, "--mirror", "--report", str(report)]) == 0
-    assert json.loads(report.read_text())["options"]["mirrorings"] == 8
+    assert json.loads(report.read_text())["choices"]["mirrorings"] == 8
 
 
 def test_a_checkpoint_becomes_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -325,7 +325,8 @@ def test_an_end_from_outside_leaves_no_temporary_folder(model: Path, tmp_path: P
 
 
 def test_the_script_itself_ends_with_the_exit_code(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mambaseg.cli", "segment", "no.mp4", "-m", "x", "-o", "out"]
+    command = [sys.executable, "-m", "mambaseg.cli", "segment", "no.mp4", "-o", "out"]
+    command += ["-m", "vivim-echo-demo"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 2
     assert done.stderr.startswith("mambaseg: error: no.mp4 cannot be opened")

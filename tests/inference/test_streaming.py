@@ -99,22 +99,35 @@ def test_tiles_equal_the_whole_where_a_tile_holds_it(engine: Engine, tmp_path: P
     np.testing.assert_array_equal(
         engine.segment(clip, tiled, EXACT).labels, engine.segment(clip, resized, EXACT).labels
     )
-    larger = random_clip(1, (150, 200))
+    larger = random_clip(1, (150, 198))
     events = list(engine.stream(larger, tiled, EXACT))
-    assert events[-1].segmentation.labels.shape == (1, 150, 200)
+    assert events[-1].segmentation.labels.shape == (1, 150, 198)
     assert events[-1].record.choices["tile"] == [96, 96]
 
 
-class _Local(nn.Module):
-    """A network that looks one voxel to each side: away from borders, windows see the same."""
+def _tiled(
+    network: nn.Module, x: torch.Tensor, side: int, overlap: float, on_disk: bool = False
+) -> torch.Tensor:
+    """Logits of windows put together, shape (K, z, y, x)."""
+    size = tuple(x.shape[1:])
+    window = tuple(min(side, length) for length in size)
+    places = window_places(size, window, overlap)
+    starts = sorted({place[0].start for place in places})
+    sums = Stitcher(3, size[1:], window_weights(window, "gaussian"), on_disk=on_disk)
+    pieces = []
+    with torch.inference_mode():
+        for start, end in pairwise([*starts, size[0]]):
+            for place in places:
+                if place[0].start == start:
+                    sums.add(place, network(x[:, *place][None])[0])
+            pieces += [piece.clone() for piece in sums.take(end)]
+    return torch.cat(pieces).transpose(0, 1)
 
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.conv = nn.Conv3d(2, classes, 3, padding=1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(x)
+def _local_network(reach: int) -> nn.Module:
+    """It looks so many voxels to each side, so that away from borders windows see the same."""
+    torch.manual_seed(0)
+    return nn.Conv3d(2, 3, 2 * reach + 1, padding=reach)
 
 
 @settings(max_examples=25, deadline=None)
@@ -124,30 +137,26 @@ class _Local(nn.Module):
     overlap=st.sampled_from([0.25, 0.5, 0.75]),
     on_disk=st.booleans(),
 )
-def test_stitched_windows_equal_the_whole(
+def test_tiled_equals_untiled(
     size: tuple[int, int, int], side: int, overlap: float, on_disk: bool
 ) -> None:
-    """Tiled equals untiled to the weight of the tiles' borders."""
-    network = _Local(3)
+    network = _local_network(reach=0)
     x = torch.randn(2, *size, generator=torch.Generator().manual_seed(1))
-    window = tuple(min(side, length) for length in size)
-    places = window_places(size, window, overlap)
-    starts = sorted({place[0].start for place in places})
-    ends = [*starts[1:], size[0]]
-    sums = Stitcher(3, size[1:], window_weights(window, "gaussian"), on_disk=on_disk)
-    pieces = []
     with torch.inference_mode():
         whole = network(x[None])[0]
-        for start, end in zip(starts, ends, strict=True):
-            for place in places:
-                if place[0].start == start:
-                    sums.add(place, network(x[:, *place][None])[0])
-            pieces += [piece.clone() for piece in sums.take(end)]
-    tiled = torch.cat(pieces).transpose(0, 1)
-    assert tiled.shape == whole.shape
-    inner = tuple(slice(1, -1) for _ in size)
-    worst = (tiled - whole)[(slice(None), *inner)].abs().max() / whole.abs().max()
-    assert worst < (0.6 if overlap == 0.25 else 0.2)
+    torch.testing.assert_close(
+        _tiled(network, x, side, overlap, on_disk), whole, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_what_borders_spoil_has_hardly_any_weight() -> None:
+    network = _local_network(reach=1)
+    x = torch.randn(2, 48, 40, 36, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        whole = network(x[None])[0]
+    inner = (slice(None), *[slice(8, -8)] * 3)  # in the volume's corners all windows weigh little
+    error = (_tiled(network, x, 24, 0.5) - whole)[inner].abs().max() / whole.abs().max()
+    assert error < 0.05
 
 
 @settings(max_examples=40, deadline=None)
@@ -194,11 +203,12 @@ def test_a_resampled_volume_is_as_good_in_slabs(engine: Engine, tmp_path: Path) 
     model = model_of(tmp_path, "m", {**VOLUMES, "input": taken})
     events = list(engine.stream(volume, model, EXACT))
     chunks = [event for event in events if isinstance(event, Chunk)]
-    assert len(chunks) > 2
+    assert len(chunks) >= 2
     labels = np.concatenate([chunk.labels for chunk in chunks])
     np.testing.assert_array_equal(labels, events[-1].segmentation.labels)
     assert not labels[:3].any()  # what was cropped
-    assert not labels[:, :, :5].any()
+    assert not labels[:, :5].any()
+    assert not labels[:, :, -4:].any()
     whole = {**VOLUMES, "input": {**taken, "patch_size": (80, 80, 80)}}
     at_once = engine.segment(volume, model_of(tmp_path, "w", whole), EXACT).labels
     assert (labels == at_once).mean() > 0.5  # another window, and norms over it

@@ -65,7 +65,7 @@ class Hosting:
         ----------
         model : TrainedModel
         device : torch.device, optional
-            Where it must lie this time.
+            Where it must lie for the job that computes; left out by others.
 
         Raises
         ------
@@ -78,7 +78,8 @@ class Hosting:
             if held is None or held.stamp != stamp:
                 held = self._load(model, stamp)
             self._held.move_to_end(model.sha256)
-            return held.network.to(device or self._device)
+            # Only who computes moves a network: another job may be computing with it.
+            return held.network if device is None else held.network.to(device)
 
     def _load(self, model: TrainedModel, stamp: tuple[int, int]) -> _Hosted:
         self._held.pop(model.sha256, None)
@@ -87,7 +88,7 @@ class Hosting:
         network = load_network(model)
         size = network_bytes(network)
         self._make_room(size)
-        held = self._held[model.sha256] = _Hosted(network, size, stamp)
+        held = self._held[model.sha256] = _Hosted(network.to(self._device), size, stamp)
         return held
 
     def _make_room(self, needed: int) -> None:

@@ -12,7 +12,7 @@ __all__ = ["computes_bfloat16", "precision_for"]
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies bf16 numbers itself: CUDA's do, and CPUs with AMX or AVX512-BF16.
 
-    There each of our networks took 0.5 to 0.75 of its time in float32 (benchmarks/RESULTS.md).
+    There no network of ours was slower than in float32, and most took half the time (RESULTS.md).
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -88,6 +88,8 @@ class Run:
             if again:
                 self.ladder.settings = again.pop(0).settings
             until = again[0].start if again else self.plan.finals.stop
+            if self.stages and self.stages[-1].start == start:
+                self.stages.pop()  # nothing came of it
             self.stages.append(Stage(start, self.ladder.settings))
             try:
                 for step, final in self._steps(start):
@@ -190,7 +192,9 @@ class Run:
 
     def choices(self) -> dict[str, Any]:
         """Give what was chosen at last, for the record."""
-        return {"batch": self.ladder.settings.batch, **self.plan.choices(self.ladder.settings)}
+        settings = self.ladder.settings
+        chosen = {"batch": settings.batch, **self.plan.choices(settings)}
+        return chosen | ({"windows": self.last.total} if self.plan.unit == "windows" else {})
 
 
 def _shortage(error: Exception) -> Shortage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from mambaseg.types.errors import OutputError
 
 __all__ = ["Stitcher"]
 
-PIECE_BYTES = 32 * 2**20
+PIECE_BYTES = 8 * 2**20
 """Rows are handed out in pieces of about this size."""
 
 
@@ -113,6 +114,8 @@ def _on_disk(shape: tuple[int, ...]) -> Tensor:
             file.truncate(math.prod(shape) * 4)
             return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
     except OSError as error:
+        if error.errno == errno.ENOMEM:  # the mapping found no room, not the file
+            raise MemoryError(str(error)) from error
         raise OutputError(
             f"Cannot keep the sums of windows in the temporary folder {tempfile.gettempdir()}: "
             f"{error.strerror or error}. Make room there, or set TMPDIR to another folder."

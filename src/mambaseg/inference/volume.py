@@ -117,13 +117,14 @@ def predict_volume(
             logits = forward(x, mirror_axes)
             for place, one in zip(group, logits, strict=True):
                 sums.add(grid.stored(place), grid.turned_back(one))
-            del x, logits
+            del x, logits, one  # not to be held while the next windows are in the network
             done += len(group)
             if first + batch < len(layer):
                 yield done, None
         slabs = []
         for row, mean in _numbered(sums.take(until), top):
             slabs += home.labels(row, probabilities_of(mean, recipe))
+            del mean
         if until == grid.size[0]:
             slabs.append(home.rest())
         yield done, np.concatenate(slabs) if slabs else None
@@ -131,8 +132,10 @@ def predict_volume(
 
 def _numbered(pieces: Iterator[torch.Tensor], row: int) -> Iterator[tuple[int, torch.Tensor]]:
     for piece in pieces:
+        count = len(piece)
         yield row, piece
-        row += len(piece)
+        del piece
+        row += count
 
 
 class _Home:
