@@ -66,6 +66,9 @@ class Child:
 
     def _work(self) -> None:
         with self._engines.turn:
+            # An estimate needs it. Its LLVM must not load while numba's compiles.
+            import torch._dynamo  # noqa: F401
+
             ready = get_ready()
         self._in_force = limit_memory(self._limit)  # which an estimate, too, goes by
         self._channel.send(Hello(ready))

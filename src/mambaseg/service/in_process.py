@@ -27,6 +27,8 @@ class InProcessService:
     """Segments in one thread of this process, one job after another.
 
     An image that does not fit into memory, or a fault in a kernel, ends the whole process.
+    Not for a process with windows: OpenGL by software brings an LLVM with it, after which
+    that of triton, which torch loads, crashes.
 
     Parameters
     ----------

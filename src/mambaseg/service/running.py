@@ -29,7 +29,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def get_ready() -> Ready:
     """Load torch, leave one core to the windows, and say what can compute."""
     import torch
-    import torch._dynamo  # an estimate loads it, and its LLVM must not meet numba's at work
 
     from mambaseg.inference import available_devices, scan_backend
 
