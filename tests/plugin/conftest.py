@@ -78,15 +78,6 @@ def notices(display: None) -> Iterator[list[str]]:
     manager.notification_ready.disconnect(note)
 
 
-@pytest.fixture(autouse=True)
-def service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare tests of other things the seconds that a process of its own takes to start."""
-    if request.node.get_closest_marker("own_process") is None:
-        from mambaseg.service import InProcessService
-
-        monkeypatch.setattr("mambaseg.session.session.ChildProcessService", InProcessService)
-
-
 class Desk:
     """A viewer on the screen, used as a person would."""
 

@@ -16,7 +16,7 @@ from mambaseg.plugin.from_layers import image_of
 pytest.importorskip("napari")
 from napari.layers import Labels
 
-pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.own_process]
+pytestmark = pytest.mark.usefixtures("display")
 
 
 def masks(desk: Any) -> list[Any]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,11 +37,18 @@ from mambaseg.types.trained_model import TrainedModel
 SHARED = Path("/dev/shm")  # noqa: S108
 
 
-def left_behind() -> set[str]:
-    """Shared memory that has a name, and folders for temporary files."""
-    memory = {path.name for path in SHARED.glob("psm_*")} if SHARED.is_dir() else set()
-    folder = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108
-    return memory | {path.name for path in folder.glob("mambaseg-service-*")}
+def left_behind(pid: int) -> list[Path]:
+    """Shared memory of a process that has a name, and its folders for temporary files."""
+    memory = [*SHARED.glob(f"mambaseg-{pid}-*")] if SHARED.is_dir() else []
+    return [*memory, *Path(tempfile.gettempdir()).glob("mambaseg-service-*")]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep apart what other tests leave in the folder for temporary files meanwhile."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -64,8 +72,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
 
 
 @pytest.fixture
-def service() -> Iterator[ChildProcessService]:
-    before = left_behind()
+def service(own_folder: None) -> Iterator[ChildProcessService]:
     made = ChildProcessService()
     yield made
     pid = made.pid
@@ -74,7 +81,7 @@ def service() -> Iterator[ChildProcessService]:
     assert time.monotonic() - start < 0.1, "close waits for nothing"
     if pid is not None:
         wait_for(lambda: not runs(pid), 5)
-    wait_for(lambda: not left_behind() - before, 5)
+    wait_for(lambda: not left_behind(os.getpid()), 10)
 
 
 class Film:
@@ -250,7 +257,6 @@ time.sleep(600)
 
 
 def test_no_orphan_and_nothing_left_when_the_viewer_is_killed(model: TrainedModel) -> None:
-    before = left_behind()
     code = VIEWER.format(paths=sys.path, model=str(model.path))
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -262,7 +268,7 @@ def test_no_orphan_and_nothing_left_when_the_viewer_is_killed(model: TrainedMode
         wait_for(lambda: not runs(pid), 3)
         _, told = viewer.communicate(timeout=20)
     assert told == ""
-    wait_for(lambda: not left_behind() - before, 5)
+    wait_for(lambda: not left_behind(viewer.pid), 10)
 
 
 def test_the_viewers_process_never_loads_torch(model: TrainedModel) -> None:

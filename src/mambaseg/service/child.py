@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 
 class Child:
-    """Runs jobs in the main thread, while another one listens and a third one answers.
+    """Runs jobs in a thread, while the main one listens and others answer.
 
     Parameters
     ----------
@@ -39,6 +39,7 @@ class Child:
         self._job: ChildJob | None = None  # the one that came last
         self._in_force: int | None = None
         self._answers = ThreadPoolExecutor(1, thread_name_prefix="mambaseg-answers")
+        self._estimates = ThreadPoolExecutor(1, thread_name_prefix="mambaseg-estimates")
 
     def listen(self) -> None:
         """Receive messages, and end the process at once when the viewer's is gone."""
@@ -54,21 +55,36 @@ class Child:
             leave(1)
 
     def work(self) -> None:
-        """Run jobs as they come."""
-        ready = get_ready()
+        """Run jobs as they come; what goes wrong outside of one ends the process."""
+        try:
+            self._work()
+        except ChannelClosed:
+            leave(0)
+        except BaseException:
+            traceback.print_exc()
+            leave(1)
+
+    def _work(self) -> None:
+        with self._engines.turn:
+            # An estimate needs it. Its LLVM must not load while numba's compiles.
+            import torch._dynamo  # noqa: F401
+
+            ready = get_ready()
         self._in_force = limit_memory(self._limit)  # which an estimate, too, goes by
         self._channel.send(Hello(ready))
         while True:
             job = self._jobs.get()
             self._in_force = limit_memory(self._limit)
-            job.run(self._engines)
+            with self._engines.turn:
+                job.run(self._engines)
 
     def _take(self, message: Any) -> None:
         if isinstance(message, Do):
             self._job = ChildJob(message, self._channel)
             self._jobs.put(self._job)
         elif isinstance(message, Question):
-            self._answers.submit(self._answer, message)
+            slow = message.what == "estimate"
+            (self._estimates if slow else self._answers).submit(self._answer, message)
         elif self._job is not None and message.number == self._job.number:
             self._job.take(message)
 
@@ -78,7 +94,8 @@ class Child:
         try:
             if question.what == "estimate":
                 image, model, device, options = question.arguments
-                answer = self._engines.on(device).estimate(image, model, options)
+                with self._engines.turn:
+                    answer = self._engines.on(device).estimate(image, model, options)
             elif question.what == "models":
                 answer = self._engines.models
             elif question.what == "memory":
@@ -109,11 +126,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal, meant for the viewer
     limit = os.environ.get(LIMIT)
     child = Child(Channel(source, target), int(limit) if limit else None)
-    threading.Thread(target=child.listen, name="mambaseg-listens", daemon=True).start()
-    try:
-        child.work()
-    except ChannelClosed:
-        leave(0)
+    # Not in the main thread: what malloc gives back there at once, elsewhere it keeps for reuse.
+    threading.Thread(target=child.work, name="mambaseg-works", daemon=True).start()
+    child.listen()
 
 
 if __name__ == "__main__":

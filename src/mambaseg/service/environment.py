@@ -64,9 +64,7 @@ def start(scratch: Path, limit: int | None) -> tuple[subprocess.Popen[bytes], Bi
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
-        # Else each thread maps room that it seldom uses, which counts under the limit.
-        "MALLOC_ARENA_MAX": "4",
-        "OPENBLAS_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # its threads map room that counts under the limit
         **{name: str(scratch) for name in (SCRATCH, "TMPDIR", "TEMP", "TMP")},
         LIMIT: "" if limit is None else str(limit),
     }

@@ -27,6 +27,8 @@ class InProcessService:
     """Segments in one thread of this process, one job after another.
 
     An image that does not fit into memory, or a fault in a kernel, ends the whole process.
+    Not for a process with windows: OpenGL by software brings an LLVM with it, after which
+    that of triton, which torch loads, crashes.
 
     Parameters
     ----------
@@ -39,6 +41,7 @@ class InProcessService:
         self._engines = Engines()
         self._jobs = JobQueue("mambaseg-engine", self._run, lambda job: None, deliver)
         self._asked = ThreadPoolExecutor(1, thread_name_prefix="mambaseg-asked")
+        self._estimates = ThreadPoolExecutor(1, thread_name_prefix="mambaseg-estimates")
 
     @property
     def queue(self) -> tuple[Job, ...]:
@@ -67,10 +70,11 @@ class InProcessService:
         """Tell what a request would need, without running it."""
 
         def estimate() -> Estimate:
-            engine = self._engines.on(request.device)
-            return engine.estimate(request.image, request.model, request.options)
+            with self._engines.turn:
+                engine = self._engines.on(request.device)
+                return engine.estimate(request.image, request.model, request.options)
 
-        self._ask(estimate, told, failed)
+        self._ask(estimate, told, failed, self._estimates)
 
     def models(self, told: Callable[[list[str]], None]) -> None:
         """Tell the SHA-256 of each model that is loaded."""
@@ -87,13 +91,15 @@ class InProcessService:
     def close(self) -> None:
         """Cancel all jobs and end the threads, once they have stopped, without waiting for it."""
         self._jobs.close()
-        self._asked.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._asked, self._estimates):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask(
         self,
         question: Callable[[], T],
         told: Callable[[T], None],
         failed: Callable[[Exception], None] = lambda error: None,
+        pool: ThreadPoolExecutor | None = None,
     ) -> None:
         def run() -> None:
             try:
@@ -103,11 +109,12 @@ class InProcessService:
             else:
                 self._deliver(partial(told, answer))
 
-        self._asked.submit(run)
+        (pool or self._asked).submit(run)
 
     def _run(self, job: Job) -> None:
         request = job.request
-        engine = self._engines.only_on(request.device)
-        job.tell(Started(own_labels(request), runs_on(engine)))
-        for event in stream(engine, request.image, request.model, request.options, job.token):
-            job.tell(event)
+        with self._engines.turn:
+            engine = self._engines.only_on(request.device)
+            job.tell(Started(own_labels(request), runs_on(engine)))
+            for event in stream(engine, request.image, request.model, request.options, job.token):
+                job.tell(event)

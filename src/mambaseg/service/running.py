@@ -44,11 +44,18 @@ def get_ready() -> Ready:
 
 
 class Engines:
-    """The engines that were used, one for each device; asked from any thread."""
+    """The engines that were used, one for each device; asked from any thread.
+
+    Attributes
+    ----------
+    turn : Lock
+        Held by a job, and by an estimate, which would take the processor from it.
+    """
 
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
+        self.turn = threading.Lock()
 
     def on(self, device: str) -> Engine:
         """Give the engine of a device."""

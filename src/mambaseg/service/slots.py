@@ -6,6 +6,8 @@ so that nothing is left behind, whichever of the two is killed.
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import sys
 from contextlib import suppress
@@ -110,7 +112,9 @@ def _make(size: int) -> SharedMemory:
     if folder.is_dir() and (free := shutil.disk_usage(folder).free) < size:
         raise _no_room(size, f"{free / 2**20:.0f} MB are free in {folder}")
     try:
-        return SharedMemory(create=True, size=size)
+        # At most 31 characters, which is all that macOS takes.
+        name = f"mambaseg-{os.getpid()}-{secrets.token_hex(4)}"
+        return SharedMemory(name, create=True, size=size)
     except OSError as error:
         raise _no_room(size, error.strerror or str(error)) from error
 
