@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -85,5 +86,7 @@ def _mean_and_spread(values: Tensor, nonzero: bool) -> tuple[float, float]:
         values = values[values != 0]
     if not values.numel():
         return 0.0, 1.0
-    spread = values.std(correction=0).item()
-    return values.mean().item(), spread or 1.0
+    # In float64, so that they do not depend on how the elements lie in memory.
+    mean = values.mean(dtype=torch.float64).item()
+    squares = (part.double().sub_(mean).square_().sum() for part in values.flatten().split(2**20))
+    return mean, math.sqrt(sum(square.item() for square in squares) / values.numel()) or 1.0
