@@ -57,10 +57,10 @@ def nnunet(folder: Path, cases: int = 4) -> None:
     (folder / "dataset.json").write_text(json.dumps(content))
 
 
-def decathlon(folder: Path, cases: int = 4) -> None:
+def decathlon(folder: Path, cases: int = 4, shape: tuple[int, ...] = SIZE) -> None:
     entries = []
     for i in range(cases):
-        mask = ball(i)
+        mask = ball(i, shape)
         write_volume(folder / f"imagesTr/c{i}.nii.gz", intensities(mask, i))
         write_volume(folder / f"labelsTr/c{i}.nii.gz", mask)
         entries.append({"image": f"./imagesTr/c{i}.nii.gz", "label": f"./labelsTr/c{i}.nii.gz"})
@@ -127,7 +127,7 @@ def acdc_h5(folder: Path, cases: int = 2) -> None:
                 file["label"] = mask
 
 
-MAKERS: dict[str, Callable[[Path], None]] = {
+MAKERS: dict[str, Callable[..., None]] = {
     maker.__name__: maker
     for maker in (nnunet, decathlon, paired, paired_with_split, clips, brats, acdc, acdc_h5)
 }

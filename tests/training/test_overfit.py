@@ -72,7 +72,8 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("network", NETWORKS)
 def test_two_cases_are_learnt_by_heart(tmp_path: Path, network: str) -> None:
     layout, content = NETWORKS[network]
-    layouts.MAKERS[layout](tmp_path / "set", 2)  # type: ignore[call-arg]
+    sides = content["input"].get("patch_size")
+    layouts.MAKERS[layout](tmp_path / "set", 2, *([sides] if sides else []))
     names = {1: "ball" if layout == "decathlon" else "class 1"}
     config = TrainingConfig.model_validate(
         {

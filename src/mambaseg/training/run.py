@@ -173,6 +173,9 @@ class Run:
                 "Choose a folder that you may write to."
             ) from error
         try:
+            for leftover in self.path.glob(".partial-*"):  # of a process that was killed
+                with suppress(OSError):
+                    leftover.unlink()
             yield
         finally:
             lock.release()
