@@ -198,6 +198,7 @@ def test_a_record_is_no_model_and_no_model_no_record(
     assert "is no record of a run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_bench_measures_models(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

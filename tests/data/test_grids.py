@@ -122,7 +122,8 @@ def test_resampling_keeps_the_box_and_comes_home(image: MedicalImage, rule: Any)
     np.testing.assert_allclose(new * moved.spatial_shape, old * image.spatial_shape)
     low = Grid.of(image).moved([-0.5] * len(old)), Grid.of(moved).moved([-0.5] * len(old))
     np.testing.assert_allclose(*low, atol=1e-6)
-    assert_home(change, image)
+    # By shares a lone element loses to what surrounds it.
+    assert_home(change, image, exact=rule == "nearest")
 
 
 def test_linear_images_stay_linear_on_an_oblique_grid() -> None:

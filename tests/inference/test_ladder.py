@@ -115,6 +115,7 @@ def test_bfloat16_where_the_device_computes_it(
     assert asked.rungs == ["buffered"]
 
 
+@pytest.mark.slow
 def test_sums_on_the_disk_give_the_same(
     volumes: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +127,7 @@ def test_sums_on_the_disk_give_the_same(
     np.testing.assert_array_equal(check_same(events), expected)
 
 
+@pytest.mark.slow
 def test_smaller_windows(volumes: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory that suffices for windows of 32 voxels alone; the rest is as final as before."""
     image, engine = random_volume((100, 56, 52)), Engine("cpu")

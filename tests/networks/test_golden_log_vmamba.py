@@ -12,13 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from golden import Golden, names, shared_folder
+from golden import DTYPES, NETWORK_DTYPES, Golden, names, shared_folder
 from mambaseg.networks import create_network
 from mambaseg.networks.blocks.local_global_scan import LocalGlobalScan, TokenOptions
 from mambaseg.zoo import convert_state_dict
 from mambaseg.zoo.convert.log_vmamba_2d import rename_tokens
-
-DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
 def mixing(theirs: str) -> str:
@@ -231,7 +229,7 @@ def check_network(name: str, golden: Golden, dtype: torch.dtype) -> None:
         golden.check_gradients(x, theirs, has_kinks=in_3d)
 
 
-@DTYPES
+@NETWORK_DTYPES
 @pytest.mark.parametrize(
     "case",
     [
@@ -244,7 +242,7 @@ def test_log_vmamba_2d(shared: Path, case: str, dtype: torch.dtype) -> None:
     check_network("log_vmamba_2d", golden, dtype)
 
 
-@DTYPES
+@NETWORK_DTYPES
 @pytest.mark.parametrize(
     "case",
     [

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
 
-from golden import FOLDER, Golden, names, shared_folder
+from golden import DTYPES, FOLDER, NETWORK_DTYPES, Golden, names, shared_folder
 from mambaseg.networks import create_network
 from mambaseg.networks.blocks.gsc import GatedSpatialConv
 from mambaseg.networks.segmamba.encoder import MambaLayer
 from mambaseg.zoo import convert_state_dict
 from mambaseg.zoo.convert.segmamba import rename
-
-DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
 @DTYPES
@@ -78,20 +74,12 @@ OUR_MODULES = {
 }
 
 
-def _precisions() -> Iterator[object]:
-    """In float64 a case takes half a minute; two of them wait for the long tests."""
-    for name in ("1in_2out", "1in_2out_noncubic", "4in_4out", "4in_4out_small"):
-        for dtype in (torch.float32, torch.float64):
-            slow = dtype == torch.float64 and name in ("1in_2out_noncubic", "4in_4out_small")
-            marks = [pytest.mark.slow] if slow else []
-            yield pytest.param(f"segmamba_{name}", dtype, id=f"{name}-{dtype}", marks=marks)
-
-
-@pytest.mark.parametrize(("name", "dtype"), _precisions())
+@NETWORK_DTYPES
+@pytest.mark.parametrize("name", ["1in_2out", "1in_2out_noncubic", "4in_4out", "4in_4out_small"])
 def test_segmamba(name: str, dtype: torch.dtype, request: pytest.FixtureRequest) -> None:
-    copied = (FOLDER / f"{name}.json").exists()
+    copied = (FOLDER / f"segmamba_{name}.json").exists()
     folder = FOLDER if copied else shared_folder(request.getfixturevalue("shared"))
-    numbers = Golden(name, folder)
+    numbers = Golden(f"segmamba_{name}", folder)
     if dtype == torch.float64 and "out0_f64" not in numbers.arrays:
         pytest.skip("the fixture has no float64 numbers")
     arguments = numbers.meta["constructor"]

@@ -8,14 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from golden import Golden, names
+from golden import DTYPES, NETWORK_DTYPES, Golden, names
 from mambaseg.networks import create_network
 from mambaseg.networks.blocks.bimamba import BiMamba
 from mambaseg.networks.vivim.temporal_mamba import TemporalMambaBlock
 from mambaseg.zoo import convert_state_dict
 from mambaseg.zoo.convert.vivim import rename
-
-DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
 def load_block(block: nn.Module, golden: Golden, prefix: str = "") -> dict[str, Tensor]:
@@ -80,7 +78,7 @@ def in_their_layout(name: str, value: Tensor, n_frames: int, size: tuple[int, in
 
 
 @pytest.mark.parametrize("scan_chunks", [None, 5])
-@DTYPES
+@NETWORK_DTYPES
 @pytest.mark.parametrize("name", ["vivim", "vivim_edge"])
 def test_vivim(name: str, dtype: torch.dtype, scan_chunks: int | None) -> None:
     golden = Golden(name)

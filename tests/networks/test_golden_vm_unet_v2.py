@@ -11,14 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from golden import Golden, names, shared_folder
+from golden import DTYPES, Golden, names, shared_folder
 from mambaseg.networks import create_network
 from mambaseg.networks.blocks.attention import ChannelAttention, SpatialAttention
 from mambaseg.networks.blocks.sdi import SDI
 from mambaseg.zoo import convert_state_dict
 from mambaseg.zoo.convert.vm_unet_v2 import rename
-
-DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
 @DTYPES

@@ -6,13 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from golden import Golden, names
+from golden import DTYPES, Golden, names
 from mambaseg.networks.blocks.patches import PatchMerging
 from mambaseg.networks.blocks.ss2d import SS2D
 from mambaseg.networks.blocks.vss_block import VSSBlock
 from mambaseg.zoo.convert.vmamba_blocks import rename_block
-
-DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
 def check(block: nn.Module, golden: Golden, dtype: torch.dtype) -> None:

@@ -248,6 +248,7 @@ class NetworkBattery:
         with pytest.raises(ValueError, match="initialisation must be one of .*got 'lucky'"):
             self.build(initialisation="lucky")
 
+    @pytest.mark.slow
     def test_compiles(self) -> None:
         network, x = self.build(out_channels=2), self.random()
         compiled = torch.compile(network, backend="aot_eager", fullgraph=self.fullgraph)

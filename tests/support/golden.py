@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+
+NETWORK_DTYPES = pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.slow)], ids=str
+)
+"""In float64 a whole network takes half a minute, which waits for the long tests."""
+
 
 FOLDER = Path(__file__).parents[1] / "golden"
 
