@@ -347,6 +347,7 @@ def test_free_memory_is_said() -> None:
     assert 2**20 < free_bytes(torch.device("cpu")) < 2**50
 
 
+@pytest.mark.slow
 def test_an_estimate_says_what_will_be_done(
     volumes: TrainedModel, videos: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

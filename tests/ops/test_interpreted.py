@@ -30,10 +30,7 @@ def run(expression: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_kernels_under_the_interpreter() -> None:
-    run("not slow")
-
-
 @pytest.mark.slow
-def test_the_kernels_under_the_interpreter_at_length() -> None:
-    run("slow")
+@pytest.mark.parametrize("expression", ["not slow", "slow"])
+def test_the_kernels_under_the_interpreter(expression: str) -> None:
+    run(expression)
