@@ -224,6 +224,7 @@ def test_a_missing_encoder_is_told(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".gif"])
 def test_memory_does_not_grow_with_the_film(lazy_clip: Clip, tmp_path: Path, suffix: str) -> None:
     image, segmentation = lazy_clip(2000)

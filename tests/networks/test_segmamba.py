@@ -115,6 +115,7 @@ class TestOddSizes:
         assert (seen != 0).float().mean() > 0.5
         return (x - seen.mean((2, 3, 4), keepdim=True)) / seen.std((2, 3, 4), keepdim=True)
 
+    @pytest.mark.slow
     def test_agrees_with_the_legal_crop(self, brain: Tensor) -> None:
         torch.manual_seed(0)
         widths = (16, 32, 64, 96)

@@ -255,6 +255,7 @@ class NetworkBattery:
         for a, b in zip(self.run(compiled, x), self.run(network, x), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
+    @pytest.mark.slow
     def test_exports(self) -> None:
         network, x = self.build(out_channels=2), self.random()
         exported = torch.export.export(network, (x,)).module()
