@@ -154,4 +154,5 @@ def test_four_models_in_turn_and_at_once_under_a_budget_for_two(
             gc.collect()
             grown.append(psutil.Process().memory_info().rss)
     if rounds == 50:
-        assert grown[-1] <= 1.05 * grown[5]
+        # Until each thread's heap has met the largest job memory creeps up; then it must not.
+        assert grown[-1] <= 1.05 * max(grown[:25]), grown
