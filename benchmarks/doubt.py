@@ -30,9 +30,9 @@ from mambaseg.data import read_drawn_labels, read_image, sample_path
 from mambaseg.inference import Doubt, Engine, Finished, Options
 from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.training import FineTuningConfig, finetune
-from mambaseg.training.labelled_stills import OpenStills
+from mambaseg.training.labelled_set import OpenSet
 from mambaseg.types import LabelSet, MedicalImage, Segmentation
-from mambaseg.types.training_config import LabelledStills
+from mambaseg.types.training_data import LabelledSet
 from mambaseg.zoo import load_model
 
 ROOT = Path(__file__).parents[1]
@@ -167,13 +167,11 @@ def echo(engine: Engine) -> list[list[str]]:
 def stills(shared: Path, engine: Engine) -> list[str]:
     model = load_model(NERVES)
     data = shared / "data" / "usgra_seg"
-    config = LabelledStills(
-        images=str(data / "images"), masks=str(data / "masks"), held_out=0.2, look_alike=0.8
-    )
-    opened = OpenStills.open(config, model.recipe, Path("/"), 0)
+    entry = LabelledSet(path=str(data / "images"), masks=str(data / "masks"), look_alike=0.8)
+    opened = OpenSet.open(entry, model.recipe, Path("/"), 0)
     runs = [
-        run(engine, opened.images[i], opened.masks[i][None], model, model.recipe.labels)
-        for i in opened.held_out
+        run(engine, one.image, np.asarray(one.reference.labels), model, model.recipe.labels)
+        for one in opened.scored()
     ]
     return ["held-out stills, model of nerves", *between(runs, 0.2)]
 
