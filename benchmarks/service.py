@@ -126,9 +126,9 @@ def main() -> int:
     inside.close()
     child.close()
     header = ["", "in this process (s)", "child (s)", "child / this", "the same, CPU seconds"]
-    text = f"""Medians of {rounds} pairs of runs, each pair one after the other and the first of them
-in turn, for the machine has other work; its load at the end {os.getloadavg()[0]:.1f}. The labels
-are equal bit for bit. The limit is {LIMIT_PERCENT:.0f} %.
+    text = f"""Medians of {rounds} pairs of runs, one after the other and the first of them in
+turn, for the machine has other work; its load at the end {os.getloadavg()[0]:.1f}. The labels are
+equal bit for bit. The limit is {LIMIT_PERCENT:.0f} %.
 
 {table(header, lines)}"""
     record("A process of its own", f"python benchmarks/service.py {rounds}", text)

@@ -1,0 +1,15 @@
+"""What saves drawing: masks carried from frame to frame, blended between two, and cleaned up."""
+
+from mambaseg.editing.cleaning import fill_holes, grow, keep_largest, shrink, smooth
+from mambaseg.editing.interpolation import interpolate
+from mambaseg.editing.propagation import propagate
+
+__all__ = [
+    "fill_holes",
+    "grow",
+    "interpolate",
+    "keep_largest",
+    "propagate",
+    "shrink",
+    "smooth",
+]
