@@ -1,6 +1,8 @@
 """What the journal of a mask costs: at the pen, on disk, and until it is restored.
 
-    xvfb-run -a python benchmarks/journal.py
+    xvfb-run -a chrt -r 10 python benchmarks/journal.py
+
+chrt gives it real-time priority (as root): the clock then tells of it, not of what runs beside it.
 
 Strokes are drawn by napari's own calls on a Labels layer that a recorder watches; "at the pen" is
 what the recorder does of it in Qt's thread. Ends with 1 when over a limit.
@@ -27,6 +29,7 @@ from mambaseg.plugin.keeping import keeping_of
 from mambaseg.plugin.recorder import Recorder
 from mambaseg.types import LabelSet
 
+COMMAND = "xvfb-run -a chrt -r 10 python benchmarks/journal.py"
 N_STROKES = 1000
 LIMITS = {"stroke_ms": 2.0, "disk_s": 1.0, "share": 0.05, "restore_s": 2.0}
 CLASSES = LabelSet.from_names({1: "nodule", 2: "vessel"})
@@ -133,7 +136,7 @@ def film(rows: list[list[str]]) -> list[bool]:
         ["journal of 1,000 strokes", f"{size / raw:.1%}", f"{size / 1e6:.2f} MB", "5 %"],
     ]
     return [
-        middle[0] <= LIMITS["stroke_ms"],
+        top[0] <= LIMITS["stroke_ms"],
         max(waits) <= LIMITS["disk_s"],
         size <= LIMITS["share"] * raw,
         busy <= LIMITS["restore_s"],
@@ -180,12 +183,11 @@ def main() -> int:
         held = film(rows) + volume(rows)
     text = (
         "One thread writes. A mask of 300 frames of 600 x 800 (144 MB) with a disc in each, "
-        "1,000 strokes of ten dabs of 5 to 39 pixels on random frames. Other programs ran "
-        f"beside it (load {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors): the clock "
-        "counts their time too.\n\n"
+        "1,000 strokes of ten dabs of 5 to 39 pixels on random frames. Run with real-time priority "
+        f"beside other programs (load {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors).\n\n"
         + table(["", "on the processor", "by the clock", "limit"], rows)
     )
-    record("The journal of corrections", "xvfb-run -a python benchmarks/journal.py", text)
+    record("The journal of corrections", COMMAND, text)
     return 0 if all(held) else 1
 
 

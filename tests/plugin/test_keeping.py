@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 
 from mambaseg.corrections import (
@@ -19,6 +20,7 @@ from mambaseg.corrections import (
     read_journal,
 )
 from mambaseg.plugin.keeping import hand_over, keeping_of
+from mambaseg.plugin.shown_plane import ShownPlane
 from mambaseg.types import LabelSet
 
 pytestmark = pytest.mark.usefixtures("display")
@@ -169,6 +171,42 @@ def test_undo_and_redo_of_napari_are_found_though_they_tell_nothing(desk: Any) -
     on_disk(desk, recorder, mask)
     assert not mask.data.any()
     assert kinds(recorder) == ["stroke", "stroke"]
+
+
+def test_what_tells_nothing_is_found_while_the_journal_is_busy(desk: Any) -> None:
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    mask.paint((2, 20, 20), 1)
+    on_disk(desk, recorder, mask)
+    journals, calm = keeping_of(desk.viewer).session.journals, threading.Event()
+
+    def work() -> None:
+        if not calm.wait(0.01):
+            journals.submit(work)
+
+    journals.submit(work)
+    try:
+        mask.undo()
+        on_disk(desk, recorder, mask, 20)
+    finally:
+        calm.set()
+
+
+def test_the_plane_that_is_shown_is_known_wherever_the_mask_lies() -> None:
+    viewer = ViewerModel()
+    mask = viewer.add_labels(
+        np.zeros((6, 48, 60), np.uint8), scale=(0.5, 1, 2), translate=(3, 0, 1)
+    )
+    shown = ShownPlane(viewer, mask)
+    for step in (0, 4, 5):
+        viewer.dims.set_current_step(0, step)
+        shown.forget()
+        assert shown.look() == (step, True)
+    mask.translate = (2, 0, 1)
+    assert shown.look()[0] == round(mask.world_to_data(viewer.dims.point)[0])
+    viewer.dims.order = (1, 0, 2)
+    shown.forget()
+    assert not shown.look()[1]
 
 
 def test_data_that_is_assigned_or_written_to_is_found(desk: Any) -> None:

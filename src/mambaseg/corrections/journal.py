@@ -174,7 +174,8 @@ class Journal:
             self.history.trim(MOST_STEP_BYTES, MOST_STEPS)
             self._file.write(self.head, self.history)
         except OutputError as error:
-            self._failed(str(error.__cause__ or error))
+            cause = error.__cause__
+            self._failed((cause.strerror if isinstance(cause, OSError) else "") or str(error))
         else:
             self.problem, self._since_snapshot = "", 0
             self._most_bytes = 3 * self._file.n_bytes + _ROOM

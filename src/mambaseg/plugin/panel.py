@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -70,6 +70,7 @@ class Panel(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scroll)
         self._content, self._scroll = content, scroll
+        content.installEventFilter(self)
         self.setMinimumHeight(200)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -94,12 +95,21 @@ class Panel(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Take note of the window that the panel stands in."""
         super().showEvent(event)
+        self._fit_width()
+        QTimer.singleShot(0, self.guarded(self._become_a_tab))  # once napari has docked it
+        self.end_with_window()
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
+        """Grow with what comes into sight: the scroll area would cut it off."""
+        if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
+            self._fit_width()
+        return False
+
+    def _fit_width(self) -> None:
         bar = self._scroll.verticalScrollBar()
         room = bar.sizeHint().width() if bar is not None else 0
         width = self._content.minimumSizeHint().width() + room
-        self.setMinimumWidth(max(_LEAST_WIDTH, width))
-        QTimer.singleShot(0, self.guarded(self._become_a_tab))  # once napari has docked it
-        self.end_with_window()
+        self.setMinimumWidth(max(_LEAST_WIDTH, self.minimumWidth(), width))
 
     def _become_a_tab(self) -> None:
         """Join the first panel of ours that stands in the same place, once."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from app_model.types import KeyCode, KeyMod
 from psygnal import Signal
 from qtpy.QtCore import Qt, QTimer
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import QApplication
 
 from mambaseg.corrections import Piece, as_planes
 from mambaseg.plugin.napari_history import forget_history
+from mambaseg.plugin.shown_plane import ShownPlane
 from mambaseg.plugin.stroke_parts import Part, copy_parts, parts_of
 from mambaseg.session import MaskJournal, event_now, plane_at
 
@@ -56,12 +56,13 @@ class Recorder:
         self._shape, self._dtype = layer.data.shape, layer.data.dtype
         self._parts: list[Part] = []
         self._touched: set[int] = set()  # planes drawn on since the last look at all of them
+        self._looking = False  # whether such a look is on its way
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
         self._ending = False
         self._run = object()
         self._moving = 0  # undo and redo that are on their way
         self._point = tuple(viewer.dims.point)
-        self._view: tuple[int, bool] | None = None
+        self._shown = ShownPlane(viewer, layer)
         self._label_set = layer.metadata.get("label_set")
         self._soon = _timer(_STROKE_MS, self.capture)
         self._sweep_soon = _timer(_SWEEP_MS, self._sweep)
@@ -119,7 +120,7 @@ class Recorder:
             return
         if layer is None:
             return
-        shown, flat = self._look_at_view()
+        shown, flat = self._shown.look()
         if flat and layer.n_edit_dimensions == 2:
             (top, left), (height, width) = event.offset, event.data.shape[:2]
             self._note([Part(shown, top, left, top + height, left + width)])
@@ -129,6 +130,10 @@ class Recorder:
             self._soon.start()
 
     def _note(self, parts: list[Part]) -> None:
+        due = self._looking or self._sweep_soon.isActive()
+        if due and self.journal.behind_s < _STALLED_S:
+            # What else has changed in these planes is not known yet, and the look leaves them out.
+            parts = [Part(part.plane, 0, 0, *self._shape[-2:]) for part in parts]
         self._parts += parts
         self._touched.update(part.plane for part in parts)
 
@@ -138,7 +143,7 @@ class Recorder:
 
     def _redrawn(self, event: object = None) -> None:
         """Look at the mask where it was drawn anew without another frame being shown."""
-        self._view = None
+        self._shown.forget()
         point = tuple(self._viewer.dims.point)
         if point == self._point and not self._sweep_soon.isActive():
             self._sweep_soon.start()
@@ -153,22 +158,6 @@ class Recorder:
 
     # What goes to the journal
 
-    def _look_at_view(self) -> tuple[int, bool]:
-        """Give the plane that is shown, and whether its rows and columns are those of the screen.
-
-        Known until the layer is drawn anew, for each dab of a brush asks.
-        """
-        if self._view is None:
-            layer, dims = self.layer, self._viewer.dims
-            shown = 0
-            if layer is not None and layer.ndim > 2:
-                place = np.round(layer.world_to_data(dims.point[-layer.ndim :])[:-2]).astype(int)
-                inside = np.clip(place, 0, np.array(self._shape[:-2]) - 1)
-                shown = int(np.ravel_multi_index(inside, self._shape[:-2]))
-            flat = tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
-            self._view = shown, flat
-        return self._view
-
     def _fits(self) -> bool:
         layer = self.layer
         return layer is not None and (layer.data.shape, layer.data.dtype) == (
@@ -181,7 +170,7 @@ class Recorder:
         layer = self.layer
         if not self._parts or self._moving or layer is None or not self._fits():
             return
-        parts, self._parts = self._parts, []
+        parts, self._parts = dict.fromkeys(self._parts), []
         self.journal.record(copy_parts(layer, parts), event_now("stroke"), self._stroke)
         self._look_at_classes(layer)
 
@@ -197,16 +186,22 @@ class Recorder:
     def _sweep(self) -> None:
         """Have all of the mask compared with what the journal knows."""
         layer = self.layer
-        if layer is None or not self._fits() or self._moving or self.journal.behind_s:
+        if layer is None or not self._fits():
             return
-        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:  # a stroke: it tells by itself
+        pressed = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        if pressed or self._moving or self._looking:  # a stroke tells by itself
+            self._sweep_soon.start()
             return
+        self._sweep_soon.stop()
         self.capture()
         # What is shown may be drawn on while the journal reads.
-        shown = copy_parts(layer, [Part(self._look_at_view()[0], 0, 0, *self._shape[-2:])])
-        self._touched = set()
-        self.journal.compare(layer.data, shown, event_now("program"), self._touched)
+        shown = copy_parts(layer, [Part(self._shown.look()[0], 0, 0, *self._shape[-2:])])
+        self._touched, self._looking = set(), True
+        self.journal.compare(layer.data, shown, event_now("program"), self._touched, self._end_look)
         self._look_at_classes(layer)
+
+    def _end_look(self) -> None:
+        self._looking = False
 
     def _look_at_classes(self, layer: Labels) -> None:
         label_set = layer.metadata.get("label_set")
@@ -239,6 +234,8 @@ class Recorder:
             if napari_has:  # the drive does not answer: napari knows the last strokes too
                 getattr(layer, napari_has)()
             return
+        if self._sweep_soon.isActive():  # what it is to find comes before
+            self._sweep()
         self.capture()
         self._moving += 1
         ask(self._put)
@@ -256,6 +253,7 @@ class Recorder:
             forget_history(layer)
             layer.refresh()
             self.moved.emit({plane for plane, *_ in pieces})
+        self.capture()  # what was drawn meanwhile
 
 
 def _timer(milliseconds: int, act: Any, *, single: bool = True) -> QTimer:

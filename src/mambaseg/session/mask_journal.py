@@ -107,7 +107,12 @@ class MaskJournal:
         self._do(act)
 
     def compare(
-        self, data: Any, pieces: list[Piece], event: Event, touched: Container[int] = ()
+        self,
+        data: Any,
+        pieces: list[Piece],
+        event: Event,
+        touched: Container[int],
+        done: Callable[[], None],
     ) -> None:
         """Find what has changed where nobody said so, and record it as one step.
 
@@ -121,15 +126,20 @@ class MaskJournal:
             What to call it.
         touched : container of int
             Planes that are drawn on from now on; they are left out.
+        done : callable
+            Called by the thread that writes, however it went.
         """
 
         def act(journal: Journal) -> Callable[[], None] | None:
-            journal.retry()
-            planes = journal.history.planes
-            if as_planes(data.shape) != planes.shape:
-                return None
-            found = changed_planes(planes, data, pieces, touched)
-            return self._told() if journal.record(found, event) else None
+            try:
+                journal.retry()
+                planes = journal.history.planes
+                if as_planes(data.shape) != planes.shape:
+                    return None
+                found = changed_planes(planes, data, pieces, touched)
+                return self._told() if journal.record(found, event) else None
+            finally:
+                done()
 
         self._do(act)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def read_planes(data: Any) -> Planes:
 
 def changed_planes(
     planes: Planes, data: Any, copied: Sequence[Piece], touched: Container[int]
-) -> list[Piece]:
+) -> Iterator[Piece]:
     """Read those planes of a mask that are not what they were known to be.
 
     Parameters
@@ -51,11 +51,10 @@ def changed_planes(
     touched : container of int
         Planes that are drawn on meanwhile, which tells of itself; others may add to it.
     """
+    yield from copied
     have = {piece.plane for piece in copied}
-    found = []
     for index in range(planes.shape[0]):
         if index not in have:
             plane = np.asarray(data[plane_at(data.shape, index)])
-            if digest(plane) != planes.digest(index):
-                found.append(Piece(index, 0, 0, plane))
-    return [*copied, *(piece for piece in found if piece.plane not in touched)]
+            if digest(plane) != planes.digest(index) and index not in touched:
+                yield Piece(index, 0, 0, plane)
