@@ -28,7 +28,7 @@ SHAPES = {  # width, groups, length; B1
     "c": (768, 4, 4096),
     "d": (128, 1, 20480),
 }
-TINY = {"tiny": (4, 2, 6)}
+TINY_SHAPES = {"tiny": (4, 2, 6)}
 NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "vivim": ((1, 5, 3, 256, 256), {}),
     "vm_unet_v2": ((1, 3, 256, 256), {}),
@@ -36,6 +36,8 @@ NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "log_vmamba_2d": ((1, 3, 512, 512), {"image_size": (512, 512)}),
     "log_vmamba_3d": ((1, 4, 128, 128, 128), {"image_size": (128, 128, 128)}),
 }
+TINY_NETWORKS = {"vivim": ((1, 1, 3, 32, 32), {"backbone": "b0"})}
+SWIN_SIDE, TINY_SWIN_SIDE = 128, 64
 
 
 class Clock:
@@ -131,7 +133,7 @@ def copy_bandwidth(clock: Clock) -> float:
 
 def scans(clock: Clock, backends: list[str], bandwidth: float) -> str:
     rows = []
-    shapes = SHAPES if clock.device.type == "cuda" else TINY
+    shapes = SHAPES if clock.device.type == "cuda" else TINY_SHAPES
     for name, shape in shapes.items():
         for dtype in (torch.float32, torch.bfloat16):
             case = Case(shape, dtype, clock.device)
@@ -174,11 +176,12 @@ def networks(clock: Clock, backends: list[str]) -> str:
     from monai.networks.nets import SwinUNETR
 
     rows = []
+    on_gpu = clock.device.type == "cuda"
 
     def rate(network: torch.nn.Module, x: Tensor, backend: str, dtype: torch.dtype) -> float:
         def run() -> None:
             enabled = dtype != torch.float32
-            with torch.inference_mode(), torch.autocast("cuda", dtype, enabled=enabled):
+            with torch.inference_mode(), torch.autocast(clock.device.type, dtype, enabled=enabled):
                 network(x)
 
         before = os.environ.get("MAMBASEG_SCAN")
@@ -192,7 +195,7 @@ def networks(clock: Clock, backends: list[str]) -> str:
                 os.environ["MAMBASEG_SCAN"] = before
         return (x.shape[1] if x.ndim == 5 and x.shape[2] == 3 else 1) * 1e3 / per_call
 
-    for name, (size, arguments) in NETWORKS.items():
+    for name, (size, arguments) in (NETWORKS if on_gpu else TINY_NETWORKS).items():
         network = create_network(name, **arguments).to(clock.device).eval()
         x = torch.randn(size, device=clock.device)
         for dtype in (torch.float32, torch.bfloat16):
@@ -201,13 +204,14 @@ def networks(clock: Clock, backends: list[str]) -> str:
             precision = str(dtype).removeprefix("torch.")
             rows.append([f"{name}, {shown}, {precision}", *values])
     swin = SwinUNETR(4, 4, feature_size=48).to(clock.device).eval()
-    x = torch.randn(1, 4, 128, 128, 128, device=clock.device)
+    side = SWIN_SIDE if on_gpu else TINY_SWIN_SIDE
+    x = torch.randn(1, 4, side, side, side, device=clock.device)
     for dtype in (torch.float32, torch.bfloat16):
         value = f"{rate(swin, x, 'torch', dtype):.1f}"
         precision = str(dtype).removeprefix("torch.")
         rows.append(
             [
-                f"MONAI SwinUNETR, 4 x 128 x 128 x 128, {precision}",
+                f"MONAI SwinUNETR, 4 x {side} x {side} x {side}, {precision}",
                 value,
                 *[""] * (len(backends) - 1),
             ]
@@ -223,8 +227,9 @@ def main(name: str) -> None:
     clock = Clock(device)
     bandwidth = copy_bandwidth(clock)
     text = scans(clock, [*backends, "torch"], bandwidth)
+    rates = networks(clock, [*backends, "torch"])
     if device.type != "cuda":
-        print(text)
+        print(text, rates, sep="\n\n")
         return
     card = torch.cuda.get_device_name(device)
     record(
@@ -237,5 +242,5 @@ of {ROUNDS}, interleaved. "Of copy bandwidth": inputs and output of one directio
 
 Networks, forward, frames or volumes per second with each backend:
 
-{networks(clock, backends)}""",
+{rates}""",
     )

@@ -79,7 +79,7 @@ def test_neighbours(size: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("old", "new"), [(4, 4), (4, 8), (4, 2), (4, 7), (7, 4), (1, 5), (5, 1)])
 def test_area_weights_are_means(old: int, new: int) -> None:
-    weights = area_weights(old, new)
+    weights = area_weights(old, new, torch.empty(0, dtype=torch.float64))
     torch.testing.assert_close(weights.sum(1), torch.ones(old, dtype=torch.float64))
     torch.testing.assert_close(weights.sum(0), torch.full((new,), old / new, dtype=torch.float64))
     if new % old == 0:

@@ -1,4 +1,4 @@
-"""Compile every Triton kernel for a GPU that need not be there: `compile_kernels.py cuda|hip`.
+"""Compile every Triton kernel for a GPU that need not be there: `compile_kernels.py sm_80`.
 
 The backend itself launches them, on tensors of a CPU, but each launch only compiles. Prints a line
 per kernel: its name, bytes of registers spilt, and bytes of shared memory.
@@ -21,7 +21,11 @@ from triton.runtime.driver import driver
 
 from mambaseg.ops.triton import backend, plan
 
-TARGETS = {"cuda": GPUTarget("cuda", 90, 32), "hip": GPUTarget("hip", "gfx942", 64)}
+TARGETS = {
+    "sm_80": GPUTarget("cuda", 80, 32),
+    "sm_90": GPUTarget("cuda", 90, 32),
+    "gfx942": GPUTarget("hip", "gfx942", 64),
+}
 
 
 class Absent:
@@ -48,7 +52,8 @@ def spilt(compiled: Any) -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(compiled.asm["ptx"])
         file.flush()
-        command = [str(assembler), "-v", "--gpu-name=sm_90a", file.name, "-o", "/dev/null"]
+        card = re.findall(r"^\.target (\w+)", compiled.asm["ptx"], re.MULTILINE)[0]
+        command = [str(assembler), "-v", f"--gpu-name={card}", file.name, "-o", "/dev/null"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr  # noqa: S603
     return int(re.findall(r"(\d+) bytes spill stores", said)[0])
 

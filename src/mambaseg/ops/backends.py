@@ -12,7 +12,7 @@ import torch
 from mambaseg.ops import mamba_ssm, selftest, torch_backend
 from mambaseg.ops import triton as triton_backend
 from mambaseg.ops.operators import Operators, register
-from mambaseg.ops.unavailable import UnavailableError
+from mambaseg.ops.unavailable import BrokenError, UnavailableError
 
 __all__ = ["BackendStatus", "available_backends", "backend_status", "choose", "default_backend"]
 
@@ -80,12 +80,16 @@ def _status(name: str) -> BackendStatus:
         if name != "torch":
             selftest.check(name, operators, _TORCH, torch.device(_device(name) or "cpu"))
         return BackendStatus(name, True, note)
-    except UnavailableError as error:  # nothing is wrong
+    except UnavailableError as error:
         _log.info("the scan's backend %r does not run on this machine: %s", name, error)
         return BackendStatus(name, False, str(error))
     except Exception as error:  # whatever it is, the portable backend still runs
-        told = isinstance(error, ImportError) and name == "mamba_ssm"
-        reason = str(error) if told else f"{type(error).__name__}: {error}"
+        if isinstance(error, BrokenError):
+            reason = str(error)
+        elif name == "mamba_ssm":
+            reason = mamba_ssm.explain(error)
+        else:
+            reason = f"{type(error).__name__}: {error}"
         _log.warning("the scan's backend %r is not used on this machine: %s", name, reason)
         return BackendStatus(name, False, reason)
 

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from mambaseg.ops.operators import Operators, register
-from mambaseg.ops.unavailable import UnavailableError
+from mambaseg.ops.unavailable import BrokenError, UnavailableError
 
-__all__ = ["find_conv", "find_scan", "installed", "load"]
+__all__ = ["explain", "find_conv", "find_scan", "installed", "load"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ _SCAN_ARGUMENTS = ["u", "delta", "A", "B", "C", "D", "z", "delta_bias", "delta_s
 _CONV_ARGUMENTS = ["x", "weight", "bias", "activation"]
 
 
-class BrokenPackageError(ImportError):
-    """A package is installed and does not work."""
-
-
 def installed() -> bool:
-    """Whether mamba-ssm is there, working or not; nothing is imported."""
+    """Whether either package is there, working or not; nothing is imported."""
+    return _is_there("mamba_ssm") or _is_there("causal_conv1d")
+
+
+def _is_there(module: str) -> bool:
     try:
-        return importlib.util.find_spec("mamba_ssm") is not None
+        return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return True
 
@@ -55,23 +55,28 @@ def find_scan() -> Callable[..., Any]:
     Raises
     ------
     UnavailableError
-        If mamba-ssm is not installed.
-    BrokenPackageError
-        If it does not work.
+        If neither package is installed.
+    BrokenError
+        If mamba-ssm alone is not, or does not work.
     """
-    if not installed():
-        raise UnavailableError(
-            f"mamba-ssm is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
-        )
+    if not _is_there("mamba_ssm"):
+        missing = f"mamba-ssm is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
+        raise BrokenError(missing) if installed() else UnavailableError(missing)
     _import("selective_scan_cuda", "mamba-ssm", _REBUILD)
     interface = _import("mamba_ssm.ops.selective_scan_interface", "mamba-ssm", _REBUILD)
     return _function(interface, "selective_scan_fn", _SCAN_ARGUMENTS, "mamba-ssm", _REBUILD)
 
 
 def find_conv() -> Callable[..., Any]:
-    """Give causal-conv1d's `causal_conv1d_fn`; raises as `find_scan` does."""
-    if importlib.util.find_spec("causal_conv1d") is None:
-        raise UnavailableError(
+    """Give causal-conv1d's `causal_conv1d_fn`, of which mamba-ssm's users have need.
+
+    Raises
+    ------
+    BrokenError
+        If it is not installed, or does not work.
+    """
+    if not _is_there("causal_conv1d"):
+        raise BrokenError(
             f"causal-conv1d is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
         )
     _import("causal_conv1d_cuda", "causal-conv1d", _REBUILD_CONV)
@@ -85,7 +90,7 @@ def load() -> tuple[Operators, str]:
 
     Raises
     ------
-    UnavailableError, BrokenPackageError
+    UnavailableError, BrokenError
         As `find_scan` does, or if there is no GPU.
     """
     from mambaseg.ops import mamba_ssm_backend
@@ -94,14 +99,22 @@ def load() -> tuple[Operators, str]:
     note, conv = "", None
     try:
         conv = find_conv()
-    except ImportError as error:
+    except BrokenError as error:
         note = str(error)
-        level = logging.INFO if isinstance(error, UnavailableError) else logging.WARNING
-        _log.log(level, "%s", note)
+        _log.warning("%s", note)
     if not torch.cuda.is_available():
         raise UnavailableError(f"mamba-ssm needs an NVIDIA GPU, and torch finds none; {_INSTEAD}")
     mamba_ssm_backend.use(scan, conv)
     return register("mamba_ssm", mamba_ssm_backend, keeps=False, device="cuda"), note
+
+
+def explain(error: Exception) -> str:
+    """Say in a sentence that mamba-ssm was loaded, and failed where it was tried."""
+    found = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return (
+        f"{_said_version('mamba-ssm')} fails on this GPU ({found}); {_INSTEAD}; "
+        f"to mend it: {_REBUILD}"
+    )
 
 
 def _said_version(package: str) -> str:
@@ -120,17 +133,17 @@ def _import(module: str, package: str, rebuild: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name == module and module.endswith("_cuda"):
             what = "its Mamba-1 kernel" if package == "mamba-ssm" else "its kernel"
-            raise BrokenPackageError(
+            raise BrokenError(
                 f"{named} was installed without {what} ({module} is missing); {mend}"
             ) from error
-        raise BrokenPackageError(f"{named} lacks the module {error.name}; {mend}") from error
+        raise BrokenError(f"{named} lacks the module {error.name}; {mend}") from error
     except Exception as error:  # what a broken extension raises is not known beforehand
         found = " ".join(str(error).split()) or type(error).__name__
         if "undefined symbol" in found:
-            raise BrokenPackageError(
+            raise BrokenError(
                 f"{named} was built for another torch than {torch.__version__} ({found}); {mend}"
             ) from error
-        raise BrokenPackageError(f"{named} cannot be loaded ({found}); {mend}") from error
+        raise BrokenError(f"{named} cannot be loaded ({found}); {mend}") from error
 
 
 def _function(
@@ -144,7 +157,7 @@ def _function(
     if callable(function) and [x for x in found if x in expected] == expected:
         return function
     what = f"takes ({', '.join(found)})" if callable(function) else "is missing"
-    raise BrokenPackageError(
+    raise BrokenError(
         f"{_said_version(package)} is of a version that mambaseg does not know ({name} {what}, "
         f"not {', '.join(expected)}); {_INSTEAD}; to mend it: {rebuild}"
     )

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mambaseg.ops import torch_backend
+from mambaseg.ops.orders import Order
 
 __all__ = ["conv", "conv_backward", "scan", "scan_backward", "use"]
 
@@ -26,18 +27,14 @@ def use(scan_function: Callable[..., Any], conv_function: Callable[..., Any] | N
     _functions.update(scan=scan_function, conv=conv_function)
 
 
-def _enter(x: Tensor, chunks: int, backwards: bool) -> Tensor:
+def _enter(x: Tensor, order: Order) -> Tensor:
     """(B, L, ...) -> (B, ..., L) in an order, contiguous."""
-    x = x.unflatten(1, (chunks, -1)).transpose(1, 2).flatten(1, 2)
-    return (x.flip(1) if backwards else x).movedim(1, -1).contiguous()
+    return order.enter(x).movedim(1, -1).contiguous()
 
 
-def _leave(x: Tensor, chunks: int, backwards: bool) -> Tensor:
+def _leave(x: Tensor, order: Order) -> Tensor:
     """(B, D, L) in an order -> (B, L, D)."""
-    x = x.transpose(1, 2)
-    x = x.flip(1) if backwards else x
-    back: Tensor = x.unflatten(1, (-1, chunks)).transpose(1, 2).flatten(1, 2)
-    return back
+    return order.leave(x.transpose(1, 2))
 
 
 def _run(
@@ -58,10 +55,10 @@ def _run(
     assert function is not None  # noqa: S101 - `use` was called when the operators were made
     one = len(u) == 1
     total: Tensor | None = None
-    for k, order in enumerate(zip(chunks, backwards, strict=True)):
+    for k, order in enumerate(map(Order, chunks, backwards)):
         tokens = (u[k], delta[k], B[k], C[k])
         dtype = u[k].dtype if all(x.dtype == u[k].dtype for x in tokens) else torch.float32
-        x, dt, B_k, C_k = (_enter(x.to(dtype), *order) for x in tokens)
+        x, dt, B_k, C_k = (_enter(x.to(dtype), order) for x in tokens)
         y = function(
             x,
             dt,
@@ -69,11 +66,11 @@ def _run(
             B_k,
             C_k,
             D=None if D is None else D[k].float(),
-            z=_enter(z.to(dtype), *order) if one and z is not None else None,
+            z=_enter(z.to(dtype), order) if one and z is not None else None,
             delta_bias=None if delta_bias is None else delta_bias[k].float(),
             delta_softplus=softplus,
         )
-        y = _leave(y, *order)
+        y = _leave(y, order)
         total = y if one else y.float() if total is None else total + y
     assert total is not None  # noqa: S101 - there is a direction at least
     if z is not None and not one:
@@ -136,9 +133,9 @@ def scan_backward(
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor, chunks: int, backwards: bool) -> Tensor:
     function = _functions["conv"]
     assert function is not None  # noqa: S101 - asked by `_fits`
-    order = (chunks, backwards)
-    y = function(_enter(x, *order), weight.to(x.dtype), bias.to(x.dtype), activation="silu")
-    return _leave(y, *order).contiguous()
+    order = Order(chunks, backwards)
+    y = function(_enter(x, order), weight.to(x.dtype), bias.to(x.dtype), activation="silu")
+    return _leave(y, order).contiguous()
 
 
 def _fits(weight: Tensor) -> bool:

@@ -37,8 +37,18 @@ class Order(NamedTuple):
             If `chunks` does not divide `length`.
         """
         self.check(length)
-        rows = torch.arange(length, device=device).view(self.chunks, -1).t().reshape(-1)
-        return rows.flip(0) if self.reverse else rows
+        return self.enter(torch.arange(length, device=device)[None])[0]
+
+    def enter(self, x: Tensor) -> Tensor:
+        """Bring tokens (B, L, ...) from the sequence's own order into this one."""
+        x = x.unflatten(1, (self.chunks, -1)).transpose(1, 2).flatten(1, 2)
+        return x.flip(1) if self.reverse else x
+
+    def leave(self, x: Tensor) -> Tensor:
+        """Bring tokens (B, L, ...) from this order into the sequence's own: undo `enter`."""
+        x = x.flip(1) if self.reverse else x
+        own: Tensor = x.unflatten(1, (-1, self.chunks)).transpose(1, 2).flatten(1, 2)
+        return own
 
     def check(self, length: int) -> None:
         """Raise a ValueError if `chunks` does not divide `length`."""

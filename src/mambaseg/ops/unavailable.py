@@ -1,9 +1,13 @@
-"""What a backend raises that cannot run here although nothing is broken."""
+"""What a backend raises that cannot run here, in a sentence that needs nothing added."""
 
 from __future__ import annotations
 
-__all__ = ["UnavailableError"]
+__all__ = ["BrokenError", "UnavailableError"]
 
 
 class UnavailableError(ImportError):
-    """A package or a device that the backend needs is not there."""
+    """A package or a device that the backend needs is not there, which few miss."""
+
+
+class BrokenError(ImportError):
+    """What the backend needs is there and does not work, which its owner is told."""

@@ -96,18 +96,20 @@ class GlobalTokens(nn.Module):
         weight = self.proj.weight.unflatten(1, self.grid)
         for old, new in zip(self.grid, grid, strict=True):
             # The axis in front is the next to go; its successor joins at the end.
-            weight = torch.tensordot(weight, area_weights(old, new).to(weight), ([1], [0]))
+            weight = torch.tensordot(weight, area_weights(old, new, weight), ([1], [0]))
         return weight.flatten(1)
 
 
-def area_weights(old: int, new: int) -> Tensor:
+def area_weights(old: int, new: int, like: Tensor) -> Tensor:
     """Weights (old, new) by which means over `old` cells are taken from `new` cells.
 
     Both divide the same line into equal cells; entry (i, j) is the part of the old cell i that
     the new cell j covers. Rows sum to 1: a layer over positions resampled so answers to a constant
-    map as before, and to a map enlarged by a whole factor as to the original.
+    map as before, and to a map enlarged by a whole factor as to the original. Made on the device
+    of `like`, in its dtype: a copy from the host would keep a GPU waiting.
     """
-    edges = torch.arange(old + 1, dtype=torch.float64)[:, None] / old
-    others = torch.arange(new + 1, dtype=torch.float64)[None] / new
+    # In units of 1 / (old * new) all edges are whole numbers.
+    edges = torch.arange(old + 1, device=like.device)[:, None] * new
+    others = torch.arange(new + 1, device=like.device)[None] * old
     covered = torch.minimum(edges[1:], others[:, 1:]) - torch.maximum(edges[:-1], others[:, :-1])
-    return covered.clamp(min=0) * old
+    return covered.clamp(min=0).to(like.dtype) / new

@@ -27,7 +27,8 @@ def instance_norm(
     """Bring every channel of every sample to mean zero and variance one.
 
     A batch norm of one sample with that sample's own statistics is an instance norm, and its
-    kernel keeps the channels-last layout, which that of `F.instance_norm` on a CPU does not.
+    kernel keeps the channels-last layout, which that of `F.instance_norm` on a CPU does not. Other
+    devices have no use for that layout here, and not all of them torch's kernel of statistics.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def instance_norm(
     channels = x.shape[1]
     scale = x.new_ones(channels, dtype=dtype) if weight is None else weight.to(dtype)
     shift = x.new_zeros(channels, dtype=dtype) if bias is None else bias.to(dtype)
-    if torch.compiler.is_compiling():
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
         return F.instance_norm(x, weight=scale, bias=shift, eps=_EPS)
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
         apply: Callable[..., Tensor] = _Normalised.apply
@@ -65,7 +66,7 @@ def instance_norm(
 
 
 def _statistics(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Mean and variance of the channels of one sample.
+    """Mean and variance of the channels of one sample, on a CPU.
 
     In the channels-last layout torch adds up one value after the other, which in float32 loses
     three digits over two million of them. So it is given a piece at a time.
@@ -73,7 +74,7 @@ def _statistics(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     # The running statistics that it is to update only tell the dtype of those that it gives.
     running = x.new_zeros(x.shape[1], dtype=dtype), x.new_ones(x.shape[1], dtype=dtype)
     tokens = x.movedim(1, -1)
-    if x.device.type != "cpu" or not tokens.is_contiguous():
+    if not tokens.is_contiguous():
         return torch.batch_norm_update_stats(x, *running, 0.0)
     pieces = tokens.flatten(0, -2).split(_PIECE)
     parts = [torch.batch_norm_update_stats(piece, *running, 0.0) for piece in pieces]

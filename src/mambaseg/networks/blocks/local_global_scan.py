@@ -14,7 +14,7 @@ from mambaseg.networks.blocks.local_tokens import WINDOW, with_neighbours
 from mambaseg.networks.blocks.mixing import Mixing, check_mixing, mix, plan, separate
 from mambaseg.networks.blocks.ss2d import image_orders
 from mambaseg.networks.blocks.state_spaces import StateSpaces
-from mambaseg.ops import NATURAL, REVERSED
+from mambaseg.ops import NATURAL, REVERSED, Order
 
 __all__ = ["LocalGlobalScan", "TokenOptions"]
 
@@ -145,9 +145,8 @@ class LocalGlobalScan(nn.Module):
         runs = plan(self.mixing, tokens.shape[1], summaries.shape[1])
         outputs = []
         for k, (chunks, reverse) in enumerate(orders):
-            local = tokens.unflatten(1, (chunks, -1)).transpose(1, 2).flatten(1, 2)
-            mixed = mix(summaries, local, runs, reverse=reverse)
+            places = Order(chunks)
+            mixed = mix(summaries, places.enter(tokens), runs, reverse=reverse)
             y = self.scan(mixed, [REVERSED if reverse else NATURAL], first=k)
-            y = separate(y, runs, reverse=reverse)
-            outputs.append(y.unflatten(1, (-1, chunks)).transpose(1, 2).flatten(1, 2))
+            outputs.append(places.leave(separate(y, runs, reverse=reverse)))
         return sum(outputs[1:], start=outputs[0])

@@ -7,7 +7,7 @@ import os
 import torch
 
 from mambaseg.ops.operators import Operators, register
-from mambaseg.ops.unavailable import UnavailableError
+from mambaseg.ops.unavailable import BrokenError, UnavailableError
 
 __all__ = ["interpreted", "load"]
 
@@ -16,6 +16,8 @@ OLDEST = (3, 3)
 
 OLDEST_CARD = (7, 0)
 """First compute capability for which Triton compiles."""
+
+_INSTEAD = "the portable scan, which is slow, is used instead"
 
 
 def interpreted() -> bool:
@@ -29,21 +31,24 @@ def load() -> Operators:
     Raises
     ------
     UnavailableError
-        If there is no Triton or no GPU, or one that is too old.
+        If there is no GPU.
+    BrokenError
+        If Triton is missing or too old for it, or the GPU is.
     """
+    if not interpreted():
+        _check_card()
     try:
         import triton
     except ModuleNotFoundError as error:
-        raise UnavailableError(
-            "Triton is not installed; torch's own builds for NVIDIA and AMD GPUs on Linux bring it"
+        raise BrokenError(
+            f"Triton is not installed; {_INSTEAD}; torch's own builds for NVIDIA and AMD GPUs on "
+            "Linux bring it"
         ) from error
     if tuple(int(part) for part in triton.__version__.split(".")[:2]) < OLDEST:
-        raise UnavailableError(
-            f"Triton {triton.__version__} is older than {OLDEST[0]}.{OLDEST[1]}; a newer torch "
-            "brings a newer one"
+        raise BrokenError(
+            f"Triton {triton.__version__} is older than {OLDEST[0]}.{OLDEST[1]}; {_INSTEAD}; a "
+            "newer torch brings a newer one"
         )
-    if not interpreted():
-        _check_card()
     from mambaseg.ops.triton import backend
 
     return register("triton", backend, keeps=True, device=None)
@@ -54,7 +59,7 @@ def _check_card() -> None:
         raise UnavailableError("torch finds no NVIDIA or AMD GPU here")
     if torch.version.hip is None and torch.cuda.get_device_capability() < OLDEST_CARD:
         major, minor = torch.cuda.get_device_capability()
-        raise UnavailableError(
+        raise BrokenError(
             f"{torch.cuda.get_device_name()} has compute capability {major}.{minor}, and Triton "
-            f"compiles for {OLDEST_CARD[0]}.{OLDEST_CARD[1]} and newer"
+            f"compiles for {OLDEST_CARD[0]}.{OLDEST_CARD[1]} and newer; {_INSTEAD}"
         )
