@@ -24,7 +24,7 @@ from mambaseg.session.comparing import FileComparison, compare_files
 from mambaseg.training import read_config
 from mambaseg.training.sources import Sources
 
-MODELS = ("segmamba-hippocampus",)
+MODELS = ("segmamba-hippocampus", "log_vmamba_3d-hippocampus")
 CONFIGS = Path(__file__).parents[1] / "sample_data"
 HEADER = ["model", "class", "n", "Dice", "95 % interval"]
 
