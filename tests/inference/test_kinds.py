@@ -18,6 +18,7 @@ from mambaseg.data import read_image
 from mambaseg.data.network_grid import NetworkGrid, nonzero_box
 from mambaseg.inference import CancelToken, Chunk, Engine, Finished, Options, Progress
 from mambaseg.inference.classes import labels_from_probabilities
+from mambaseg.inference.logits import segmentation_logits
 from mambaseg.types import Geometry, MedicalImage
 from mambaseg.types.errors import (
     Cancelled,
@@ -185,6 +186,20 @@ def test_a_resampled_volume_comes_back_on_its_own_grid(engine: Engine, tmp_path:
     np.testing.assert_array_equal(
         np.asarray(engine.segment(turned, model, EXACT).labels)[::-1], found.labels
     )
+
+
+def test_a_volume_thinner_than_a_network_can_see(tmp_path: Path) -> None:
+    thin = {
+        **VOLUMES,
+        "network": "log_vmamba_3d",
+        "arguments": {"widths": [16] * 5, "image_size": [32, 64, 32], "resample_tokens": True},
+    }
+    network = load_network(model_of(tmp_path, "thin", thin))
+    x = torch.randn(1, 2, 20, 40, 33)
+    with torch.no_grad():
+        found = segmentation_logits(network, x, "volume")
+        mirrored = network(torch.cat([x, x.flip(2)[:, :, :12]], dim=2))
+    assert torch.equal(found, mirrored[:, :, :20])
 
 
 def test_z_scores_over_what_is_not_zero(engine: Engine, tmp_path: Path) -> None:

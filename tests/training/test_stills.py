@@ -182,5 +182,5 @@ def test_training_on_stills_scores_the_held_out_images(folder: Path) -> None:
     model = train(config, folder / "discs.safetensors", folder=folder, device="cpu")
     held_out = len(OpenSet.open(STILLS, config.recipe, folder, config.seed).held_out)
     ((name, value),) = model.card.scores.items()
-    assert name == f"disc: mean Dice on {held_out} held-out images"
+    assert name.startswith(f"disc: mean Dice on {held_out} held-out images")
     assert 0 <= value <= 1

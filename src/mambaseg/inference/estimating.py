@@ -11,6 +11,7 @@ from torch import nn
 from mambaseg.inference.free_memory import free_bytes
 from mambaseg.inference.hosting import network_bytes
 from mambaseg.inference.ladder import Ladder, Shortage
+from mambaseg.inference.logits import seen_size
 from mambaseg.inference.memory import Estimate
 from mambaseg.inference.plans import Plan
 from mambaseg.inference.rungs import Rung
@@ -124,6 +125,8 @@ def _pass_bytes(
     if key not in _passes:
         from mambaseg.networks.forward_memory import forward_bytes  # a heavy import, seldom needed
 
+        if recipe.kind == "volume":
+            input_shape = (*input_shape[:2], *seen_size(network, input_shape[2:]))
         _passes[key] = forward_bytes(network, input_shape, bfloat16=bfloat16)
     return _passes[key]
 

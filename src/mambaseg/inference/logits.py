@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
+from mambaseg.networks.blocks.windows import extend_by_mirroring
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import Kind
 
-__all__ = ["segmentation_logits"]
+__all__ = ["seen_size", "segmentation_logits"]
+
+
+def seen_size(network: nn.Module, size: Sequence[int]) -> tuple[int, ...]:
+    """Give what a network sees of a window (z, y, x): thin volumes are mirrored to its least."""
+    least: int = getattr(network, "least_side", 1)
+    return tuple(max(side, least) for side in size)
 
 
 def segmentation_logits(network: nn.Module, x: Tensor, kind: Kind = "video") -> Tensor:
@@ -32,6 +41,9 @@ def segmentation_logits(network: nn.Module, x: Tensor, kind: Kind = "video") -> 
     UnsupportedImageError
         If the network does not take input of this length or size.
     """
+    size = x.shape[2:]
+    if kind == "volume":
+        x = extend_by_mirroring(x, seen_size(network, size))
     try:
         output = network(x)
     except ValueError as error:
@@ -43,4 +55,4 @@ def segmentation_logits(network: nn.Module, x: Tensor, kind: Kind = "video") -> 
         }[kind]
         raise UnsupportedImageError(f"The network does not take {what}: {error}") from error
     logits: Tensor = output[0] if isinstance(output, tuple | list) else output
-    return logits
+    return logits[(..., *(slice(side) for side in size))] if kind == "volume" else logits

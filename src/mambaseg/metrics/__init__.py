@@ -10,7 +10,7 @@ from mambaseg.metrics.instances import evaluate_instances
 from mambaseg.metrics.options import MeasureOptions
 from mambaseg.metrics.pooling import pooled
 from mambaseg.metrics.row import ALL_CLASSES, POOLED, Row
-from mambaseg.metrics.statistics import Difference, Summary, compare, summarize
+from mambaseg.metrics.statistics import Difference, Summary, compare, mean_interval, summarize
 from mambaseg.metrics.table import TABLE_SUFFIXES, check_table, write_csv, write_table
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "compare",
     "evaluate",
     "evaluate_instances",
+    "mean_interval",
     "pooled",
     "summarize",
     "write_csv",

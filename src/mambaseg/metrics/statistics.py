@@ -14,7 +14,7 @@ from mambaseg.metrics.catalogue import MEASURES
 from mambaseg.metrics.row import POOLED, Row
 from mambaseg.types.errors import InvalidOptionError
 
-__all__ = ["Difference", "Key", "Summary", "case_values", "compare", "summarize"]
+__all__ = ["Difference", "Key", "Summary", "case_values", "compare", "mean_interval", "summarize"]
 
 Key = tuple[str, str, str]
 """Class, measure and unit: values are comparable where all three agree."""
@@ -134,7 +134,7 @@ def summarize(rows: Iterable[Row]) -> list[Summary]:
         mean, median = (
             (float(known.mean()), float(np.median(known))) if known.size else (np.nan, np.nan)
         )
-        interval = _interval(known)
+        interval = mean_interval(known)
         found.append(Summary(*key, known.size, values.size - known.size, mean, median, *interval))
     return found
 
@@ -173,7 +173,7 @@ def compare(first: Iterable[Row], second: Iterable[Row]) -> list[Difference]:
                 float(pairs[:, 0].mean()),
                 float(pairs[:, 1].mean()),
                 float(differences.mean()),
-                *_interval(differences),
+                *mean_interval(differences),
                 *wins,
             )
         )
@@ -185,7 +185,8 @@ def _better(way: str, pairs: NDArray[np.float64]) -> tuple[int, int]:
     return int((score[:, 0] > score[:, 1]).sum()), int((score[:, 1] > score[:, 0]).sum())
 
 
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Give the interval of the mean that `summarize` gives; NaN of fewer than two values."""
     if values.size < 2:
         return float("nan"), float("nan")
     random = np.random.default_rng(0)

@@ -17,12 +17,12 @@ from mambaseg.inference.forward import Forward
 from mambaseg.inference.options import Options
 from mambaseg.inference.plans import plan_for
 from mambaseg.inference.settings import Settings
-from mambaseg.metrics import MeasureOptions, evaluate
+from mambaseg.metrics import MeasureOptions, evaluate, mean_interval
 from mambaseg.training.scored_frames import Scored
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["dice_values", "mean_dices"]
+__all__ = ["dice_values", "mean_dices", "named_scores"]
 
 _DICE = MeasureOptions(measures=("Dice",))
 
@@ -68,6 +68,29 @@ def dice_values(
 def mean_dices(values: dict[str, list[float]]) -> dict[str, float]:
     """Give the mean Dice of each class."""
     return {name: round(mean(dice), 4) for name, dice in values.items()}
+
+
+def named_scores(values: dict[str, list[float]], unit: str) -> dict[str, float]:
+    """Give the mean Dice of each class under a name that says of what, as a card has it.
+
+    Parameters
+    ----------
+    values : dict of str to list of float
+        By class name.
+    unit : str
+        "images", "volumes" or "frames"; frames of a clip are alike, so that theirs has no
+        interval.
+    """
+    return {
+        f"{name}: mean Dice on {len(values[name])} held-out {unit}"
+        + ("" if unit == "frames" else _interval(values[name])): dice
+        for name, dice in mean_dices(values).items()
+    }
+
+
+def _interval(values: list[float]) -> str:
+    low, high = mean_interval(np.array(values))
+    return f" (95 % interval {low:.3f} to {high:.3f})" if low == low else ""
 
 
 def _segment(

@@ -25,7 +25,7 @@ from mambaseg.training.events import (
     mean_dice,
 )
 from mambaseg.training.fitting import fit, processes
-from mambaseg.training.held_out import dice_values, mean_dices
+from mambaseg.training.held_out import dice_values, mean_dices, named_scores
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.run import Run
 from mambaseg.training.run_state import Saved, TrainingState, load_state, save_state
@@ -251,13 +251,11 @@ class _Training:
         if self.rank == 0:
             if config.validation.keep == "best" and self.home.model_file.exists():
                 network = load_network(read_model(self.home.model_file))
-            network = network.to(self.device).eval()
+            # As the file will hold it: the card says what whoever has the file will measure.
+            network = network.to(self.device).half().float().eval()
             values = dice_values(network, config.recipe, self.sources.scored(), self.device)
-            scores = {
-                f"{name}: mean Dice on {len(values[name])} held-out {self.sources.unit}": dice
-                for name, dice in mean_dices(values).items()
-            }
-            card = config.card.model_copy(update={"scores": {**config.card.scores, **scores}})
+            scores = {**config.card.scores, **named_scores(values, self.sources.unit)}
+            card = config.card.model_copy(update={"scores": scores})
             model = write_model(
                 target, network.state_dict(), name=config.name, recipe=config.recipe, card=card
             )

@@ -41,6 +41,7 @@ class AnySize(nn.Module):
     """
 
     axes: ClassVar[str]
+    least_side: ClassVar[int] = LEAST_SIDE
 
     def __init__(
         self,
