@@ -18,7 +18,7 @@ from mambaseg.corrections import corrections_folder, find_store
 from mambaseg.plugin.show import add_layers
 from mambaseg.session import open_runs, runs_folder
 from mambaseg.training import Run
-from mambaseg.zoo import list_models, load_network, user_models_folder
+from mambaseg.zoo import default_models, list_models, load_network, user_models_folder
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -110,6 +110,7 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     assert f"{after:.3f}" in text
     assert after >= panel.tuning.finished.before["nodule"]
 
+    improved = panel.tuning.finished.improved
     desk.type(panel.view.name, "better")
     desk.click(panel.view.keep)
     desk.wait(lambda: panel.tuning is None)
@@ -117,6 +118,9 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     assert kept.is_file()
     assert open_runs() == []
     assert "better" in [model.name for model in list_models()]
+    assert [model.name for model in default_models()] == (["better"] if improved else [])
+    verdict = "better is the default now" if improved else "better is not made the default"
+    assert any(verdict in text for text in notices)
     segment = desk.segment("better")
     assert segment.model.currentText() == "better"
     desk.click(segment.run_button)

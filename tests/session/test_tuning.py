@@ -13,9 +13,8 @@ import pytest
 from verified import nodule_model, verified_store
 
 from mambaseg.session import Tuning, TuningState, Worker, open_runs, runs_folder
-from mambaseg.training import FineTuningConfig, FrameSplit
+from mambaseg.training import FineTuningConfig, FrameSplit, Kept
 from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
-from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import user_models_folder
 
 CONFIG = FineTuningConfig(model="parent", data="store", minutes=1)
@@ -156,8 +155,8 @@ def test_a_run_outlives_the_viewer_that_is_killed(
     assert tuning.state == "running"
     tuning.stop(pytest.fail)
     wait(tuning, lambda: tuning.state == "finished", 240)
-    kept: list[TrainedModel] = []
+    kept: list[Kept] = []
     tuning.keep("mine", kept.append, pytest.fail)
     wait(tuning, lambda: bool(kept))
-    assert kept[0].path == user_models_folder() / "mine.safetensors"
+    assert kept[0].model.path == user_models_folder() / "mine.safetensors"
     assert open_runs() == []

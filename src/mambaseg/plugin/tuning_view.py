@@ -19,7 +19,7 @@ from mambaseg.types import LabelSet
 if TYPE_CHECKING:
     import napari
 
-    from mambaseg.types.trained_model import TrainedModel
+    from mambaseg.training import Kept
 
 __all__ = ["TuningView"]
 
@@ -159,13 +159,11 @@ class TuningView(QWidget):
             self._tuning.go_on(self._guarded(self._failed))
 
     def _keep(self) -> None:
-        def listed(model: TrainedModel) -> None:
+        def kept(result: Kept) -> None:
             self.setEnabled(True)
-            show_info(f"{model.name} is kept; the Segment panel lists it.")
+            self._session.relist_models(result.model if result.is_default else None)
+            show_info(f"The Segment panel lists it: {result.why}")
             self.decided.emit()
-
-        def kept(model: TrainedModel) -> None:
-            self._session.add_model(model.path, self._guarded(listed), self._guarded(self._failed))
 
         if self._tuning is not None:
             self.setEnabled(False)

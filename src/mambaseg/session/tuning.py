@@ -17,10 +17,9 @@ from psygnal import Signal
 
 from mambaseg.files import write_whole
 from mambaseg.session.worker import Task, Worker
-from mambaseg.training import FineTuningConfig, Run, finetune_command
+from mambaseg.training import FineTuningConfig, Kept, Run, finetune_command, keep
 from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started
 from mambaseg.types.errors import MambasegError, OutputError, TrainingError
-from mambaseg.types.trained_model import TrainedModel
 
 __all__ = ["Tuning", "TuningState", "open_runs", "runs_folder", "start_run"]
 
@@ -210,14 +209,14 @@ class Tuning:
         self._worker.submit(work, launched, failed)
 
     def keep(
-        self, name: str, done: Callable[[TrainedModel], None], failed: Callable[[Exception], None]
+        self, name: str, done: Callable[[Kept], None], failed: Callable[[Exception], None]
     ) -> None:
         """Make the run's model one of the user's own, and clear the run away."""
 
-        def work(task: Task) -> TrainedModel:
-            model = self.run.keep(name)
+        def work(task: Task) -> Kept:
+            kept = keep(self.run, name)
             _remove(self.run.path)
-            return model
+            return kept
 
         self._worker.submit(work, done, failed)
 

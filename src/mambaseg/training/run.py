@@ -1,9 +1,8 @@
-"""A run as seen from another process: follow it, stop it, keep what came of it."""
+"""A run as seen from another process: follow it, and stop it."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,8 +21,6 @@ from mambaseg.training.events import (
 )
 from mambaseg.types.errors import OutputError, TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
-from mambaseg.types.trained_model import TrainedModel
-from mambaseg.zoo import list_models, read_model, user_models_folder, write_model
 
 __all__ = ["Run", "finetune_command"]
 
@@ -122,30 +119,6 @@ class Run:
     def _ask(self, what: str) -> None:
         with write_whole(self.control_file) as temporary:
             temporary.write_text(what + "\n", encoding="utf-8")
-
-    def keep(self, name: str) -> TrainedModel:
-        """Copy the run's model to the user's own models, under a name.
-
-        Raises
-        ------
-        OutputError
-            If the name is taken or no name for a file, or cannot be written.
-        IncompatibleWeightsError
-            If the run has no model yet.
-        """
-        if not re.fullmatch(r"\w[\w .+-]{0,79}", name):
-            raise OutputError(
-                f"A model cannot be called {name!r}: use letters, digits, spaces and _ . + - only."
-            )
-        target = user_models_folder() / f"{name}.safetensors"
-        if target.exists() or name in [model.name for model in list_models()]:
-            raise OutputError(f"There is a model called {name!r} already: choose another name.")
-        model = read_model(self.model_file)
-        from safetensors.torch import load_file
-
-        return write_model(
-            target, load_file(model.path), name=name, recipe=model.recipe, card=model.card
-        )
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from mambaseg.training.events import Dice
 from mambaseg.training.run import Run
 from mambaseg.training.run_state import RunState
 from mambaseg.training.split import FrameSplit
@@ -32,16 +33,19 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
     """
     parent, split = state.parent_card, state.split
     frames = f"{split.n_held_out} held-out frame{'s' * (split.n_held_out > 1)}"
+
+    def named(dice: Dice | None) -> Dice:
+        return {f"{name}: mean Dice on {frames}": value for name, value in (dice or {}).items()}
+
     card = parent.model_copy(
         update={
             "description": f"Fine-tuned from {state.parent}, by its user, on corrected frames.",
             "intended_use": parent.intended_use or "Not for clinical use.",
             "training_data": f"{_words(split)} Before that: {parent.training_data or 'not known.'}",
-            "scores": {
-                f"{name}: mean Dice on {frames}": value
-                for name, value in (state.kept or {}).items()
-            },
+            "scores": named(state.kept),
             "parent_sha256": state.parent_sha256,
+            "parent_scores": named(state.before),
+            "data_sha256": state.data_sha256,
             "untrained": (),
         }
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -55,6 +56,8 @@ class RunState(Standing):
     parent, parent_sha256, parent_card
         The model that it started from.
     split : FrameSplit
+    data_sha256 : dict of str to str
+        SHA-256 of the cases' files, as they were when it was started last.
     new_weights : tuple of str
         Weights that started untrained.
     before : dict of str to float, or None
@@ -67,6 +70,7 @@ class RunState(Standing):
     parent_sha256: str
     parent_card: ModelCard
     split: FrameSplit
+    data_sha256: dict[str, str] = Field(default_factory=dict)
     new_weights: tuple[str, ...] = ()
     before: Dice | None = None
 
