@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import layouts
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
@@ -59,7 +60,7 @@ def set_up(desk: Any, minutes: float = MINUTES) -> Any:
     panel = finetune(desk)
     desk.wait(lambda: panel.setup.frames.topLevelItemCount() > 0)
     panel.setup.model.setCurrentText("parent")
-    panel.setup.minutes.setValue(minutes)
+    panel.setup.budget.amount.setValue(minutes)
     desk.wait(lambda: "train" in panel.setup.about_frames.text())
     return panel
 
@@ -247,3 +248,66 @@ def test_a_damaged_store_is_named_and_the_others_stay(desk: Any, learner: Path) 
     (bad / "dataset.json").write_text("{")
     panel = set_up(desk)
     assert panel.setup.data.count() == 1
+
+
+def new_training(desk: Any, folder: Path) -> Any:
+    panel = finetune(desk)
+    panel.what.setCurrentText("Train new from folder")
+    setup = panel.new_setup
+    assert setup.isVisible()
+    assert not panel.setup.isVisible()
+    setup.folder.set_path(folder)
+    return panel
+
+
+def test_a_new_model_is_trained_from_a_folder(
+    desk: Any, model_folder: Path, tmp_path: Path, notices: list[str]
+) -> None:
+    layouts.paired(tmp_path / "discs", 6)
+    panel = new_training(desk, tmp_path / "discs")
+    setup = panel.new_setup
+    desk.wait(lambda: setup.recipe.count() > 0)
+    assert "6 cases, folders of images and masks." in setup.about.text()
+    setup.recipe.setCurrentText("vm_unet_v2")
+    assert setup.name.text() == "vm_unet_v2-discs"
+    setup.budget.unit.setCurrentText("steps")
+    setup.budget.amount.setValue(1000)
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
+    assert "1000 steps" in panel.view.about.text()
+    assert "5 cases train, 1 held out" in panel.view.about.text()
+    assert panel.tuning.run.alive
+    desk.click(panel.view.stop)
+    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    assert "Stopped after" in panel.view.result.text()
+    assert panel.view.name.text() == "vm_unet_v2-discs"
+    desk.click(panel.view.keep)
+    desk.wait(lambda: panel.tuning is None)
+    (kept,) = [model for model in list_models() if model.name == "vm_unet_v2-discs"]
+    assert kept.recipe.kind == "image"
+    assert "6 cases" in kept.card.training_data
+    assert any("is not made the default" in text for text in notices)
+
+
+def test_a_folder_that_is_no_data_set_says_so(
+    desk: Any, model_folder: Path, tmp_path: Path, notices: list[str]
+) -> None:
+    panel = new_training(desk, tmp_path)
+    desk.wait(lambda: "is no data set of a known layout" in panel.new_setup.about.text())
+    desk.click(panel.start)
+    assert any("Choose a folder to learn from first" in text for text in notices)
+    assert open_runs() == []
+
+
+def test_a_training_that_cannot_begin_says_why(
+    desk: Any, model_folder: Path, tmp_path: Path
+) -> None:
+    layouts.paired(tmp_path / "discs", 6)
+    panel = new_training(desk, tmp_path / "discs")
+    desk.wait(lambda: panel.new_setup.recipe.count() > 0)
+    panel.new_setup.recipe.setCurrentText("segmamba")
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed", PATIENCE_S)
+    assert "holds images, but segmamba takes a volume" in panel.view.status.text()
+    desk.click(panel.view.discard)
+    desk.wait(lambda: panel.tuning is None)

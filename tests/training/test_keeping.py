@@ -77,8 +77,8 @@ def test_keeping_a_model(tmp_path: Path) -> None:
         ({"a": 0.9}, {"a": 0.8}, True, "is the default now: mean Dice 0.900 .* reaches 0.800"),
         ({"a": 0.8}, {"a": 0.8}, False, "is not made the default: .* of 0.800 .* reaches 0.800"),
         ({"a": 0.7}, {"a": 0.8}, False, "is not made the default: .* of 0.700 .* reaches 0.800"),
-        ({"a": 0.9}, {}, False, "no held-out frame compares it with .*models --default 'mine'"),
-        ({}, {}, False, "no held-out frame compares"),
+        ({"a": 0.9}, {}, False, "no score compares it with .*models --default 'mine'"),
+        ({}, {}, False, "no score compares"),
     ],
 )
 def test_only_what_is_better_becomes_the_default(

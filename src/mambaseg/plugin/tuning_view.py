@@ -93,15 +93,10 @@ class TuningView(QWidget):
         state, started = tuning.state, tuning.started
         active = state in ("starting", "running")
         if started is not None:
-            split, minutes = started.split, started.config.minutes
-            self.about.setText(
-                f"From {started.parent}, {minutes:g} minutes: {split.n_training} frames train, "
-                f"{split.n_held_out} held out."
-            )
-            self.notes.setText(" ".join(started.notes))
+            self.about.setText(tuning.about)
+            self.notes.setText(" ".join(tuning.notes))
             if not self.name.text():
-                day, time = started.time[:10], started.time[11:16].replace(":", ".")
-                self.name.setText(f"{started.parent[:50]} fine-tuned {day} {time}")
+                self.name.setText(tuning.proposed_name)
                 self.name.setCursorPosition(0)
         self._show_bar(active)
         self.status.setText(_status(tuning))
@@ -130,7 +125,7 @@ class TuningView(QWidget):
         tuning = self._tuning
         if tuning is None or tuning.started is None or not tuning.losses:
             return
-        before = tuning.started.before
+        before = tuning.before
         names = list(dict.fromkeys([*(before or {}), *(n for _, d in tuning.dices for n in d)]))
         classes = LabelSet.from_names(dict(enumerate(names, 1))).classes if names else ()
         self.plot.show_plot(
@@ -194,7 +189,7 @@ def _status(tuning: Tuning) -> str:
     if tuning.stopping:
         return "Stopping with the best weights so far…"
     if tuning.started is None:
-        return "Starting, and measuring the model as it is…"
+        return "Starting…"
     if last is None:
         return "Training…"
     return f"Step {last.step} · loss {last.loss:.3f} · {time_left(last.seconds_left)}"

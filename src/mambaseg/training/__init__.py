@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mambaseg.training.keeping import Kept, keep
 from mambaseg.training.run import Run, finetune_command
-from mambaseg.training.split import FrameSplit, propose_held_out, split_frames
+from mambaseg.training.split import FrameSplit, propose_held_out, split_frames, split_margin
 from mambaseg.types.finetuning_config import FineTuningConfig
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "recipe_config",
     "resume",
     "split_frames",
+    "split_margin",
     "train",
 ]
 

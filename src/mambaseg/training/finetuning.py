@@ -1,4 +1,4 @@
-"""Fine-tune a trained model on verified frames."""
+"""Fine-tune a trained model on verified frames, or on a data set."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import lightning
 import torch
 from torch import nn
 
-from mambaseg.corrections import Store
 from mambaseg.inference.devices import resolve_device
 from mambaseg.training.attempt import attempt
-from mambaseg.training.clips import RandomClips
 from mambaseg.training.events import (
     Dice,
     Finished,
@@ -23,19 +21,18 @@ from mambaseg.training.events import (
     append_event,
     mean_dice,
 )
-from mambaseg.training.fitting import ENDLESS, fit
+from mambaseg.training.fitting import fit
 from mambaseg.training.held_out import dice_values, mean_dices
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.run import Run
 from mambaseg.training.run_model import write_run_model
 from mambaseg.training.run_state import RunState, Saved, load_state, save_state
-from mambaseg.training.split import propose_held_out, split_frames
-from mambaseg.training.stored_clip import open_clips
 from mambaseg.training.supervision import Supervision
+from mambaseg.training.tuning_data import TuningData, open_tuning_data
 from mambaseg.training.warm_start import warm_start
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
-from mambaseg.types.optimization import Batches, Budget, Cosine, Optimization
+from mambaseg.types.optimization import Batches, Cosine, Optimization
 from mambaseg.zoo import build_network, load_model, read_model
 
 __all__ = ["finetune"]
@@ -51,7 +48,7 @@ def finetune(
     device: str = "auto",
     listen: Callable[[RunEvent], None] | None = None,
 ) -> Finished:
-    """Fine-tune a model on a store of corrections, within a budget of minutes.
+    """Fine-tune a model on a store of corrections, or another data set, within a budget.
 
     What happens is told in `events.jsonl` in the run's folder; `control` there
     is obeyed. A run that was cut off goes on where it last saved itself when it
@@ -97,7 +94,7 @@ def _finetune(
     config: FineTuningConfig, home: Run, device: torch.device, tell: Tell, begun: float
 ) -> Finished:
     lightning.seed_everything(config.seed, verbose=False)
-    store = Store(config.data)
+    source = open_tuning_data(config.data)
     resumed = home.state_file.exists()
     if resumed:
         saved = load_state(home.state_file)
@@ -106,29 +103,28 @@ def _finetune(
         network = build_network(saved.state.recipe)
         network.load_state_dict(saved.weights)
     else:
-        state, network = _new_run(config, store)
+        state, network = _new_run(config, source)
         saved = Saved(state, {}, {}, {})
-    state = saved.state
-    clips = open_clips(store, state.split, state.recipe)
+    data = source.open(saved.state.split, config, saved.state.recipe)
+    state = saved.state.model_copy(update={"data_sha256": data.sha256})
+    saved = saved._replace(state=state)
     network = network.to(device).eval()
 
     def validate(network: nn.Module) -> Dice:
-        held_out = (scored for clip in clips for scored in clip.scored(state.recipe))
-        return mean_dices(dice_values(network, state.recipe, held_out, device))
+        return mean_dices(dice_values(network, state.recipe, data.scored(), device, mirror=False))
 
     if not resumed:
-        if not state.new_weights:
+        if not state.is_new:
             before = validate(network) or None
             state = state.model_copy(update={"before": before, "kept": before})
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
         saved = saved._replace(state=state)
-    measurable = any(clip.shows_objects(clip.held_out) for clip in clips)
-    tell(_started(state, resumed, measurable))
+    tell(_started(state, resumed, data.measurable))
     watch = _Watch(
         home,
         saved,
-        budget=Budget(minutes=config.minutes),
+        budget=config.budget.in_steps(state.split.n_training, config.batch_size),
         validations=_VALIDATIONS,
         validate=validate,
         tell=tell,
@@ -136,15 +132,8 @@ def _finetune(
         seed=config.seed,
         first_validation_s=_FIRST_VALIDATION_S,
     )
-    samples = RandomClips(
-        [tensors for clip in clips for tensors in clip.training_tensors(state.recipe)],
-        state.recipe,
-        config.augmentation,
-        length=ENDLESS,
-        seed=config.seed,
-    )
     module = SegmentationModule(network, state.recipe, _optimization(config))
-    fit(module, samples, watch, batches=Batches(size=config.batch_size), device=device)
+    fit(module, data.samples, watch, batches=Batches(size=config.batch_size), device=device)
     finished = _finished(home, watch)
     tell(finished)
     return finished
@@ -166,27 +155,10 @@ class _Watch(Supervision[RunState]):
         return None
 
 
-def _new_run(config: FineTuningConfig, store: Store) -> tuple[RunState, nn.Module]:
-    classes = store.label_set
-    verified = {case: frames for case in store.cases() if (frames := store.verified_frames(case))}
-    if classes is None or not verified:
-        raise TrainingError(
-            f"{store.path} holds no verified frames, so there is nothing to learn from: verify "
-            "some frames of a clip first, five well spread ones for a start."
-        )
+def _new_run(config: FineTuningConfig, source: TuningData) -> tuple[RunState, nn.Module]:
     parent = load_model(config.model)
-    network, recipe, new_weights = warm_start(parent, classes)
-    # Half a clip apart, a held-out frame is validated in a clip without training frames.
-    margin = max(1, recipe.video.clip_length // 2)
-    held_out = config.held_out
-    if held_out is None:
-        held_out = propose_held_out(verified, margin=margin)
-    split = split_frames(verified, held_out, margin=margin)
-    if not split.training:
-        raise TrainingError(
-            f"All verified frames of {store.path} are held out or next to held-out ones, so none "
-            "is left to train: hold out fewer, or verify more."
-        )
+    network, recipe, new_weights = warm_start(parent, source.label_set(parent.recipe))
+    split, unit = source.split(config, recipe)
     state = RunState(
         config=config,
         recipe=recipe,
@@ -194,6 +166,7 @@ def _new_run(config: FineTuningConfig, store: Store) -> tuple[RunState, nn.Modul
         parent_sha256=parent.sha256,
         parent_card=parent.card,
         split=split,
+        unit=unit,
         new_weights=new_weights,
     )
     return state, network
@@ -206,9 +179,11 @@ def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
             f"The classes {list(state.recipe.labels.values())} are not those of {state.parent}, so "
             f"{len(state.new_weights)} weights start untrained and it has no score of its own."
         )
+    elif state.parent_card.untrained:
+        notes.append(f"{state.parent} is not trained yet, so it has no score of its own.")
     if not split.held_out:
         notes.append(
-            "No frame is held out, so there will be no score: verify more frames, "
+            f"None of the {state.unit} is held out, so there will be no score: verify more, "
             "some of them apart from the others, to get one."
         )
     elif not measurable:
@@ -225,6 +200,7 @@ def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
         parent=state.parent,
         parent_sha256=state.parent_sha256,
         split=split,
+        unit=state.unit,
         new_weights=state.new_weights,
         before=state.before,
         notes=tuple(notes),
@@ -254,7 +230,7 @@ def _check_same_run(home: Run, old: FineTuningConfig, new: FineTuningConfig) -> 
         )
     changed = [
         f"{name} {getattr(old, name)!r}"
-        for name in ("model", "data", "held_out", "name")
+        for name in ("model", "data", "held_out", "name", "trains", "layer_decay")
         if getattr(old, name) != getattr(new, name)
     ]
     if changed:
@@ -271,4 +247,6 @@ def _optimization(config: FineTuningConfig) -> Optimization:
         gradient_clip=config.gradient_clip,
         schedule=Cosine(warm_up=0.05, lowest=0.01),
         average_decay=0.0,
+        trains=config.trains,
+        layer_decay=config.layer_decay,
     )

@@ -41,7 +41,6 @@ def keep(run: Run, name: str) -> Kept:
     Parameters
     ----------
     run : Run
-        Of a fine-tuning.
     name : str
 
     Raises
@@ -72,10 +71,10 @@ def _verdict(run: Run, model: TrainedModel) -> tuple[bool, str]:
     scores, before = model.card.scores, model.card.parent_scores
     events, _ = run.events()
     started = next((event for event in events if isinstance(event, Started)), None)
-    parent = started.parent if started is not None else "the model it started from"
+    parent = started.parent if started is not None else "what it started from"
     if not (scores and before):
         return False, (
-            f"is not made the default, because no held-out frame compares it with {parent}; "
+            f"is not made the default, because no score compares it with {parent}; "
             f"`mambaseg models --default {model.name!r}` makes it so."
         )
     if mean_dice(scores) > mean_dice(before):

@@ -12,10 +12,12 @@ from filelock import FileLock, Timeout
 
 from mambaseg.files import write_whole
 from mambaseg.training.events import (
+    AnyEvent,
     Failed,
     Finished,
     RunEvent,
     TrainingEvent,
+    read_any_events,
     read_events,
     read_training_events,
 )
@@ -57,6 +59,10 @@ class Run:
     def training_events(self, offset: int = 0) -> tuple[list[TrainingEvent], int]:
         """Read the events of a training from scratch; as `events`."""
         return read_training_events(self.events_file, offset)
+
+    def any_events(self, offset: int = 0) -> tuple[list[AnyEvent], int]:
+        """Read the events of a run of either kind; as `events`."""
+        return read_any_events(self.events_file, offset)
 
     @property
     def outcome(self) -> Finished | Failed | None:
@@ -160,7 +166,10 @@ def finetune_command(
     """Give the shell's command for a run, to start as a process of its own."""
     command = [sys.executable, "-m", "mambaseg.cli", "finetune", config.model]
     command += ["--data", config.data, "--run", os.fspath(run)]
-    command += ["--minutes", str(config.minutes), "--seed", str(config.seed), "--device", device]
+    for name, value in config.budget.model_dump(exclude_none=True).items():
+        command += [f"--{name}", str(value)]
+    command += ["--trains", config.trains, "--layer-decay", str(config.layer_decay)]
+    command += ["--seed", str(config.seed), "--device", device]
     if config.name is not None:
         command += ["--name", config.name]
     if config.held_out is not None:

@@ -56,6 +56,8 @@ class RunState(Standing):
     parent, parent_sha256, parent_card
         The model that it started from.
     split : FrameSplit
+    unit : str
+        What it counts: "frames", "slices", "images" or "volumes".
     data_sha256 : dict of str to str
         SHA-256 of the cases' files, as they were when it was started last.
     new_weights : tuple of str
@@ -70,9 +72,15 @@ class RunState(Standing):
     parent_sha256: str
     parent_card: ModelCard
     split: FrameSplit
+    unit: str = "frames"
     data_sha256: dict[str, str] = Field(default_factory=dict)
     new_weights: tuple[str, ...] = ()
     before: Dice | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether what it starts from segments nothing yet, and so has no score."""
+        return bool(self.new_weights or self.parent_card.untrained)
 
 
 class TrainingState(Standing):

@@ -34,7 +34,7 @@ class ModelCard(VersionedSchema):
     parent_scores : dict of str to float
         The parent's, on the same data and by the same names; empty where it had none.
     data_sha256 : dict of str to str
-        SHA-256 of the files that it was fine-tuned on, by their paths in the data set.
+        Of what it was fine-tuned on, by case: SHA-256 of its files, images before labels.
     untrained : tuple of str
         Parts of the network that hold initial values; with any, it segments nothing yet.
     """
