@@ -59,6 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rate of each level of the encoder, as a part of the next deeper one's (default: 1)",
     )
     parser.add_argument(
+        "--replay",
+        type=float,
+        default=0.0,
+        metavar="PART",
+        help="part of the samples that are unlabelled frames with what MODEL is sure of on them "
+        "(default: 0)",
+    )
+    parser.add_argument(
         "--held-out",
         nargs="+",
         type=_held_out,
@@ -97,6 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
             "budget": budget or {"minutes": 4},
             "trains": arguments.trains,
             "layer_decay": arguments.layer_decay,
+            "replay": arguments.replay,
             "held_out": held_out,
             "name": arguments.name,
             "seed": arguments.seed,

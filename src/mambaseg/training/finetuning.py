@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import lightning
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 from mambaseg.inference.devices import resolve_device
 from mambaseg.training.attempt import attempt
@@ -24,11 +26,12 @@ from mambaseg.training.events import (
 from mambaseg.training.fitting import fit
 from mambaseg.training.held_out import dice_values, mean_dices
 from mambaseg.training.module import SegmentationModule
+from mambaseg.training.replay import WithReplay, replayed
 from mambaseg.training.run import Run
 from mambaseg.training.run_model import write_run_model
 from mambaseg.training.run_state import RunState, Saved, load_state, save_state
 from mambaseg.training.supervision import Supervision
-from mambaseg.training.tuning_data import TuningData, open_tuning_data
+from mambaseg.training.tuning_data import OpenData, TuningData, open_tuning_data
 from mambaseg.training.warm_start import warm_start
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
@@ -113,6 +116,7 @@ def _finetune(
     def validate(network: nn.Module) -> Dice:
         return mean_dices(dice_values(network, state.recipe, data.scored(), device, mirror=False))
 
+    samples = _with_replay(config, home, data, network, state, device)
     if not resumed:
         if not state.is_new:
             before = validate(network) or None
@@ -133,7 +137,7 @@ def _finetune(
         first_validation_s=_FIRST_VALIDATION_S,
     )
     module = SegmentationModule(network, state.recipe, _optimization(config))
-    fit(module, data.samples, watch, batches=Batches(size=config.batch_size), device=device)
+    fit(module, samples, watch, batches=Batches(size=config.batch_size), device=device)
     finished = _finished(home, watch)
     tell(finished)
     return finished
@@ -170,6 +174,33 @@ def _new_run(config: FineTuningConfig, source: TuningData) -> tuple[RunState, nn
         new_weights=new_weights,
     )
     return state, network
+
+
+def _with_replay(
+    config: FineTuningConfig,
+    home: Run,
+    data: OpenData,
+    network: nn.Module,
+    state: RunState,
+    device: torch.device,
+) -> Dataset[Any]:
+    """Mix what the parent says of unlabelled frames into the samples, where that is asked for."""
+    if not config.replay or state.is_new:
+        return data.samples
+    replay = replayed(
+        home.replay_file,
+        data.unlabelled(),
+        network,
+        state.recipe,
+        device,
+        augmentation=config.augmentation,
+        seed=config.seed,
+    )
+    return (
+        data.samples
+        if replay is None
+        else WithReplay(data.samples, replay, config.replay, config.seed)
+    )
 
 
 def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
@@ -230,7 +261,7 @@ def _check_same_run(home: Run, old: FineTuningConfig, new: FineTuningConfig) -> 
         )
     changed = [
         f"{name} {getattr(old, name)!r}"
-        for name in ("model", "data", "held_out", "name", "trains", "layer_decay")
+        for name in ("model", "data", "held_out", "name", "trains", "layer_decay", "replay")
         if getattr(old, name) != getattr(new, name)
     ]
     if changed:

@@ -35,7 +35,8 @@ class Run:
     It holds `events.jsonl` (what the run says), `control` (what it is asked),
     `model.safetensors` (of a fine-tuning the latest weights that are better than
     the parent's, of a training the best ones, always whole),
-    `state.safetensors` (all that it needs to go on) and `lock`, which the
+    `state.safetensors` and, where its parent's predictions are replayed, `replay.safetensors`
+    (all that it needs to go on) and `lock`, which the
     process that runs holds.
 
     Parameters
@@ -50,6 +51,7 @@ class Run:
         self.control_file = self.path / "control"
         self.model_file = self.path / "model.safetensors"
         self.state_file = self.path / "state.safetensors"
+        self.replay_file = self.path / "replay.safetensors"
         self.lock_file = self.path / "lock"
 
     def events(self, offset: int = 0) -> tuple[list[RunEvent], int]:
@@ -168,6 +170,7 @@ def finetune_command(
     command += ["--data", config.data, "--run", os.fspath(run)]
     for name, value in config.budget.model_dump(exclude_none=True).items():
         command += [f"--{name}", str(value)]
+    command += ["--replay", str(config.replay)]
     command += ["--trains", config.trains, "--layer-decay", str(config.layer_decay)]
     command += ["--seed", str(config.seed), "--device", device]
     if config.name is not None:

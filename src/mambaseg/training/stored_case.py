@@ -18,7 +18,7 @@ from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
 from mambaseg.training.patches import Volume
 from mambaseg.training.scored_frames import Scored
-from mambaseg.training.split import FrameSplit
+from mambaseg.training.split import FrameSplit, split_margin
 from mambaseg.training.targets import IGNORED
 from mambaseg.training.volume_tensors import volume_tensors
 from mambaseg.types.errors import TrainingError
@@ -76,20 +76,36 @@ class StoredCase:
             Frames (C, T, y, x) from 0 to 1 and labels (1, T, y, x), float32, at
             the network's size; labels are `IGNORED` but for training frames.
         """
-        assert not isinstance(recipe.input, VolumeInput)  # noqa: S101 - those have volumes
-        window, size = GreyWindow.of(self.image), recipe.input.size
         found = []
         for chosen in windows_around(self.training, _clip_length(recipe) - 1, self.image.n_frames):
-            frames = resized_frames(
-                self.image.frames(chosen.start, chosen.stop), window, len(recipe.channels), size
-            )
+            frames = self.frames(chosen, recipe)
             masks = np.asarray(self.masks.labels[chosen.start : chosen.stop])
             labels = torch.from_numpy(masks).float()[None]
-            labels = F.interpolate(labels, size, mode="nearest-exact")
+            labels = F.interpolate(labels, frames.shape[2:], mode="nearest-exact")
             labels[labels == self.masks.label_set.ignore] = IGNORED
             trains = torch.tensor([frame in self.training for frame in chosen])
             found.append((frames, labels.where(trains[None, :, None, None], IGNORED)))
         return found
+
+    def unlabelled(self, recipe: Recipe) -> list[range]:
+        """Stretches, as long as a network's clip, without verified frames or near held-out ones."""
+        ignore, margin = self.masks.label_set.ignore, split_margin(recipe)
+        free = (np.asarray(self.masks.labels) == ignore).all(axis=(1, 2))
+        for frame in self.held_out:
+            free[max(frame - margin, 0) : frame + margin + 1] = False
+        length = min(_clip_length(recipe), len(free))
+        starts = range(0, len(free) - length + 1, length)
+        return [range(a, a + length) for a in starts if free[a : a + length].all()]
+
+    def frames(self, chosen: range, recipe: Recipe) -> Tensor:
+        """Read some frames, (C, T, y, x) from 0 to 1, float32, at the network's size."""
+        assert not isinstance(recipe.input, VolumeInput)  # noqa: S101 - those have volumes
+        return resized_frames(
+            self.image.frames(chosen.start, chosen.stop),
+            GreyWindow.of(self.image),
+            len(recipe.channels),
+            recipe.input.size,
+        )
 
     def training_volume(self, recipe: Recipe) -> Volume:
         """Read a volume as its network sees it; labels are `IGNORED` but for training slices."""

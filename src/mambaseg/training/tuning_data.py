@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from mambaseg.corrections import Store
@@ -29,6 +30,9 @@ from mambaseg.types.training_data import LabelledSet
 __all__ = ["OpenData", "TuningData", "open_tuning_data"]
 
 _HELD_OUT = 0.2
+_MOST_REPLAYED = 32
+"""Stretches without labels that are read."""
+
 _MOST_SCORED = 24
 """Held-out cases of a data set that are segmented at each validation."""
 
@@ -41,6 +45,8 @@ class OpenData:
     ----------
     samples : Dataset
         Endless.
+    unlabelled : callable
+        Gives some stretches of frames (C, T, y, x) without labels, from 0 to 1, by name.
     scored : callable
         Gives what is held out.
     measurable : bool
@@ -50,6 +56,7 @@ class OpenData:
     """
 
     samples: Dataset[Any]
+    unlabelled: Callable[[], dict[str, Tensor]]
     scored: Callable[[], Iterator[Scored]]
     measurable: bool
     sha256: dict[str, str]
@@ -144,8 +151,16 @@ class _Stored(TuningData):
         files = {
             case.case: [*image_names(case.case, channels), label_name(case.case)] for case in cases
         }
+
+        def unlabelled() -> dict[str, Tensor]:
+            found = [(case, chosen) for case in cases for chosen in case.unlabelled(recipe)]
+            step = max(len(found) / _MOST_REPLAYED, 1.0)
+            some = [found[int(i * step)] for i in range(min(len(found), _MOST_REPLAYED))]
+            return {f"{c.case}:{chosen.start}": c.frames(chosen, recipe) for c, chosen in some}
+
         return OpenData(
             samples,
+            unlabelled,
             lambda: (scored for case in cases for scored in case.scored(recipe)),
             any(case.shows_objects(case.held_out) for case in cases),
             {
@@ -198,7 +213,7 @@ class _Listed(TuningData):
             for case in self.dataset.cases
         }
         return OpenData(
-            samples, partial(opened.scored, _MOST_SCORED), bool(opened.held_out), hashes
+            samples, dict, partial(opened.scored, _MOST_SCORED), bool(opened.held_out), hashes
         )
 
     def _open(self, config: FineTuningConfig, recipe: Recipe) -> OpenSet:

@@ -37,6 +37,9 @@ class FineTuningConfig(VersionedSchema):
         Which weights are changed; "decoder" leaves the encoder as it is.
     layer_decay : float
         The rate of each level of the encoder as a part of that of the next deeper one.
+    replay : float
+        Part of the samples that are unlabelled frames of a store with what the parent says of
+        them where it is sure, so that less is forgotten; for models of pictures and clips.
     batch_size : int
         Clips, pictures or patches per step.
     foreground : float
@@ -59,6 +62,7 @@ class FineTuningConfig(VersionedSchema):
     gradient_clip: float = Field(default=1.0, gt=0)
     trains: Trained = "all"
     layer_decay: float = Field(default=1.0, gt=0, le=1)
+    replay: float = Field(default=0.0, ge=0, lt=1)
     batch_size: int = Field(default=2, ge=1)
     foreground: float = Field(default=1 / 3, ge=0, le=1)
     augmentation: Augmentation = _LIGHT
