@@ -11,6 +11,7 @@ from typing import Any
 
 import layouts
 import pytest
+from models import small_model
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 from verified import disc_film, nodule_model
@@ -19,7 +20,7 @@ from mambaseg.corrections import corrections_folder, find_store
 from mambaseg.plugin.show import add_layers
 from mambaseg.session import open_runs, runs_folder
 from mambaseg.training import Run
-from mambaseg.zoo import default_models, list_models, load_network, user_models_folder
+from mambaseg.zoo import default_models, list_models, load_network, make_default, user_models_folder
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -132,6 +133,25 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     for frame in (2, 9, 16, 23, 28):
         assert (again.data[frame] == masks.labels[frame]).all()
     assert again.metadata["provenance"]["model"] == "better"
+
+
+def test_the_default_is_offered_first_and_given_back_at_a_click(
+    desk: Any, model_folder: Path, notices: list[str]
+) -> None:
+    first, second = (small_model(model_folder, name, seed) for seed, name in enumerate("pq", 7))
+    for model in (first, second):
+        make_default(model)
+    panel = finetune(desk)
+    desk.wait(panel.default.isVisible)
+    assert panel.default.about.text() == "Default model: q"
+    assert [model.name for model in panel.session.models[:2]] == ["q", "p"]
+    desk.click(panel.default.back)
+    desk.wait(lambda: panel.default.about.text() == "Default model: p")
+    assert any("q is no longer the default, p is again" in text for text in notices)
+    desk.wait(lambda: panel.session.models[0].name == "p")
+    desk.click(panel.default.back)
+    desk.wait(lambda: not panel.default.isVisible())
+    assert {"p", "q"} <= {model.name for model in list_models()}
 
 
 def test_stopped_early_and_discarded(desk: Any, learner: Path) -> None:

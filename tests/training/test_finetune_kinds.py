@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,78 @@ def test_single_frames_of_a_data_set_cannot_be_held_out(tmp_path: Path) -> None:
     )
     with pytest.raises(TrainingError, match="no store of corrections.*leave that choice out"):
         finetune(config, tmp_path / "run", device="cpu")
+
+
+def _another_size(folder: Path) -> None:
+    layouts.write_picture(folder / "masks" / "p1.png", np.zeros((40, 40), np.uint8))
+
+
+def _unknown_label(folder: Path) -> None:
+    layouts.write_picture(folder / "masks" / "p2.png", np.full((40, 48), 7, np.uint8))
+
+
+def _no_mask(folder: Path) -> None:
+    (folder / "masks" / "p0.png").unlink()
+
+
+def _nothing(folder: Path) -> None:
+    for path in folder.rglob("*.png"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_another_size, "p1"),
+        (_unknown_label, r"p2.png holds the values \[7\]"),
+        (_no_mask, "is incomplete: .*p0.png has no mask"),
+        (_nothing, "set"),
+    ],
+)
+def test_bad_data_get_a_sentence(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], None],
+    message: str,
+) -> None:
+    layouts.paired(tmp_path / "set", 3)
+    spoil(tmp_path / "set")
+    parent = model_for(tmp_path, "vm_unet_v2", {1: "class 1"})
+    run = ["finetune", str(parent.path), "--data", str(tmp_path / "set")]
+    assert main([*run, "--run", str(tmp_path / "run"), "--steps", "1", "--device", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said), said
+    assert said.count("\n") == 1
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+def test_volumes_of_which_all_is_ignored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layouts.nnunet(tmp_path / "set", 3)
+    for path in (tmp_path / "set" / "labelsTr").iterdir():
+        layouts.write_volume(path, np.full(layouts.SIZE, 2, np.uint8))
+    content = {**recipe_of("segmamba", {1: "ball"}).model_dump(), "channels": ("T1", "T2")}
+    recipe = Recipe.model_validate(content)
+    weights = build_network(recipe).state_dict()
+    parent = write_model(
+        tmp_path / "p.safetensors", weights, name="p", recipe=recipe, card=ModelCard()
+    )
+    run = ["finetune", str(parent.path), "--data", str(tmp_path / "set")]
+    assert main([*run, "--run", str(tmp_path / "run"), "--steps", "1", "--device", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert re.search("Nothing of .*labelsTr.* is annotated, so it teaches nothing", said), said
+    assert said.count("\n") == 1
+
+
+def test_one_picture_teaches_without_a_score(tmp_path: Path) -> None:
+    layouts.paired(tmp_path / "set", 1)
+    parent = model_for(tmp_path, "vm_unet_v2", {1: "class 1"})
+    config = FineTuningConfig.model_validate(
+        {"model": str(parent.path), "data": str(tmp_path / "set"), "budget": {"steps": 1}}
+    )
+    assert finetune(config, tmp_path / "run", device="cpu").after is None
+    assert "None of the images is held out" in started(tmp_path / "run").notes[0]
 
 
 def test_regions_give_way_to_other_classes(tmp_path: Path) -> None:

@@ -111,6 +111,21 @@ def test_rollback_goes_back_one_by_one_and_removes_nothing() -> None:
     assert three.path.exists()
 
 
+def test_the_shell_takes_the_default_where_no_model_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segment = ["segment", str(tmp_path / "no.mp4"), "-o", str(tmp_path / "out")]
+    assert main(segment) == 2
+    assert "No model was named" in capsys.readouterr().err
+    make_default(own("one"))
+    assert main(segment) == 2
+    said = capsys.readouterr()
+    assert "no model was named: tuned, the default, is taken" in said.out
+    assert "no.mp4" in said.err
+    assert main(["models", "--default", "nobody"]) == 2
+    assert "There is no model 'nobody'" in capsys.readouterr().err
+
+
 def test_a_default_whose_file_is_gone_gives_its_place_back() -> None:
     one, three = own("one"), own("three")
     make_default(one)

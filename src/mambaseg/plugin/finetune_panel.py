@@ -10,6 +10,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox
 
+from mambaseg.plugin.default_line import DefaultLine
 from mambaseg.plugin.new_model_setup import NewModelSetup
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Panel
@@ -46,8 +47,10 @@ class FineTunePanel(Panel):
         self.note = Note("Looking for a run…")
         self.view = TuningView(viewer, self.session, self.guarded)
         self.view.decided.connect(self._attach)
+        self.default = DefaultLine(self.session, self.guarded)
         for part in (self.what, self.setup, self.new_setup, self.start, self.note, self.view):
             self.body.addWidget(part)
+        self.body.addWidget(self.default)
         self.view.hide()
         self.new_setup.hide()
         self.session.models_changed.connect(self.setup.models_changed)
