@@ -294,7 +294,7 @@ def test_a_new_model_is_trained_from_a_folder(
     setup.budget.amount.setValue(1000)
     desk.click(panel.start)
     desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
-    assert "1000 steps" in panel.view.about.text()
+    assert "1,000 steps" in panel.view.about.text()
     assert "5 cases train, 1 held out" in panel.view.about.text()
     assert panel.tuning.run.alive
     desk.click(panel.view.stop)

@@ -21,7 +21,7 @@ from mambaseg.training.samples import random_samples
 from mambaseg.training.scored_frames import Scored
 from mambaseg.training.split import FrameSplit, propose_held_out, split_frames, split_margin
 from mambaseg.training.stored_case import open_cases
-from mambaseg.types.errors import TrainingError
+from mambaseg.types.errors import TrainingError, UnreadableImageError
 from mambaseg.types.finetuning_config import FineTuningConfig
 from mambaseg.types.labels import LabelSet
 from mambaseg.types.recipe import Recipe
@@ -99,7 +99,7 @@ def open_tuning_data(path: str) -> TuningData:
     """
     folder, description = Path(path), Path(path) / "dataset.json"
     if description.is_file():
-        ours = b'"mambaseg"' in description.read_bytes()
+        ours = b'"mambaseg"' in _content(description)
     else:
         ours = not folder.is_dir() or not any(folder.iterdir())
     return _Stored(Store(folder)) if ours else _Listed(folder)
@@ -242,12 +242,19 @@ def _split(opened: OpenSet) -> FrameSplit:
     )
 
 
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UnreadableImageError(
+            f"{file} cannot be read: {error.strerror}. Check that it is there and may be read."
+        ) from error
+
+
 def _sha256(paths: Iterable[Path]) -> str:
     found = hashlib.sha256()
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                with file.open("rb") as content:
-                    while block := content.read(2**20):
-                        found.update(block)
+            if not file.is_dir():
+                found.update(_content(file))
     return found.hexdigest()

@@ -52,7 +52,7 @@ class Budget(Schema):
 
     def __str__(self) -> str:
         given = self.model_dump(exclude_none=True)
-        return " or ".join(f"{value:g} {unit}" for unit, value in given.items())
+        return " or ".join(f"{value:,.10g} {unit}" for unit, value in given.items())
 
     def in_steps(self, cases: int, batch_size: int) -> Budget:
         """Give the same budget without epochs, for so many training cases or frames."""
