@@ -204,6 +204,7 @@ def test_bench_measures_models(
 ) -> None:
     models = [str(folder / f"{name}.safetensors") for name in ("small", "volumes")]
     report = tmp_path / "bench.json"
+    np.ones(2**30, np.uint8)  # the peak of this process is none of theirs
     assert main(["bench", *models, "--device", "cpu", "--json", str(report)]) == 0
     printed = capfd.readouterr().out
     assert "frames/s" in printed
@@ -212,7 +213,7 @@ def test_bench_measures_models(
     assert [row["model"] for row in rows] == ["small", "volumes"]
     for row in rows:
         assert row["per_second"] > 0
-        assert 50 < row["peak_memory_mib"] < 5000
+        assert 50 < row["peak_memory_mib"] < 1024
         assert row["precision"] in ("float32", "bfloat16")
         assert row["backend"]
 

@@ -175,7 +175,7 @@ def test_a_resampled_volume_comes_back_on_its_own_grid(engine: Engine, tmp_path:
     taken = {**VOLUMES["input"], "spacing_mm": (1.0, 1.0, 1.0), "orientation": "SPL"}
     model = model_of(tmp_path, "m", {**VOLUMES, "input": {**taken, "patch_size": (48, 48, 48)}})
     volume = random_volume((20, 44, 36))
-    found = engine.segment(volume, model)
+    found = engine.segment(volume, model, EXACT)
     assert found.labels.shape == (20, 44, 36)
     assert found.geometry == volume.geometry
     assert found.provenance.options["window"] == [40, 44, 36]
@@ -183,7 +183,7 @@ def test_a_resampled_volume_comes_back_on_its_own_grid(engine: Engine, tmp_path:
     direction = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
     turned = replace(volume, array=flipped, geometry=replace(volume.geometry, direction=direction))
     np.testing.assert_array_equal(
-        np.asarray(engine.segment(turned, model).labels)[::-1], found.labels
+        np.asarray(engine.segment(turned, model, EXACT).labels)[::-1], found.labels
     )
 
 

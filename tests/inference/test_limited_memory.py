@@ -58,6 +58,14 @@ def test_sums_on_the_disk_under_a_limit(tmp_path: Path) -> None:
     check_whole(found["chunks"], 80)
 
 
+def test_smaller_windows_under_a_limit(tmp_path: Path) -> None:
+    found = run(tmp_path, "large", 1, 130)
+    assert found["error"] is None
+    assert "smaller_window" in found["rungs"]
+    assert set(found["rungs"]) <= {"buffered", "smaller_window"}
+    check_whole(found["chunks"], 96)
+
+
 def test_single_clips_under_a_limit(tmp_path: Path) -> None:
     found = run(tmp_path, "clip", 4, 30)
     assert found["error"] is None

@@ -1,6 +1,6 @@
 """A segmentation in a process whose address space is limited.
 
-    python limited_memory.py FOLDER volume|clip BATCH MIB estimate|no
+    python limited_memory.py FOLDER volume|large|clip BATCH MIB estimate|no
 
 Prints as JSON which rungs the engine took, and whether the labels are those of an unlimited run.
 """
@@ -28,7 +28,11 @@ def main(folder: Path, kind: str, batch: int, headroom_mib: int, look_ahead: boo
     remembered.remembered_file = lambda: folder / "memory.json"
     if not look_ahead:  # no estimate: the limit is met while it runs
         running.is_plenty = lambda *_: True
-    if kind == "volume":
+    if kind == "large":  # its window is what weighs
+        taken = {**VOLUMES["input"], "patch_size": (96, 96, 96)}
+        model = model_of(folder, "m", {**VOLUMES, "input": taken})
+        image, options = random_volume((96, 96, 104)), Options(precision="float32", batch=batch)
+    elif kind == "volume":
         arguments = {**VOLUMES["arguments"], "widths": [8, 8, 8, 8]}
         taken = {**VOLUMES["input"], "patch_size": (64, 64, 64)}
         labels = {value: f"part {value}" for value in range(1, 21)}  # so that the sums weigh

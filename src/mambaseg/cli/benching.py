@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mambaseg.types.errors import MambasegError
@@ -134,12 +136,16 @@ def _peak_mib(device: str) -> float | None:
 
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated() / 2**20
+    if sys.platform == "linux":
+        # Not the resource usage, whose peak is the parent's where that was larger.
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        found = re.search(r"VmHWM:\s*(\d+) kB", status)
+        return int(found[1]) / 2**10 if found else None
     try:
         import resource
     except ImportError:  # Windows
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
 def _main() -> int:

@@ -12,7 +12,6 @@ from mambaseg.data.channel_names import guess_channels
 from mambaseg.data.channels import join_channels
 from mambaseg.types.errors import InvalidOptionError
 from mambaseg.types.image import MedicalImage
-from mambaseg.zoo import load_model
 
 __all__ = ["case_name", "read_case"]
 
@@ -20,7 +19,7 @@ __all__ = ["case_name", "read_case"]
 def read_case(
     files: Sequence[Path],
     named: Mapping[str, Path],
-    model_name: str,
+    channels: Sequence[str],
     *,
     resample: bool = False,
 ) -> MedicalImage:
@@ -32,8 +31,8 @@ def read_case(
         One file with all channels, or one for each channel, told apart by name.
     named : mapping of str to Path
         Files of channels by the channels' names.
-    model_name : str
-        Of the model, which says the channels, as of `load_model`.
+    channels : sequence of str
+        Those that the model takes.
     resample : bool
         Bring uneven slices to even ones, and channels onto the first one's grid.
 
@@ -41,8 +40,6 @@ def read_case(
     ------
     InvalidOptionError
         If it is not clear which file is which channel, or one is missing or too many.
-    UnknownNameError
-        If there is no such model.
     UnreadableImageError, UnsupportedImageError
         If a file cannot be read, or the files lie on different grids.
     """
@@ -50,22 +47,21 @@ def read_case(
         return read_image(files[0], resample=resample)
     if not named and not files:
         raise InvalidOptionError("No image was given: name a file, or one for each channel.")
-    wanted = load_model(model_name).recipe.channels
-    if len(files) + len(named) > len(wanted):
+    if len(files) + len(named) > len(channels):
         raise InvalidOptionError(
             f"{len(files) + len(named)} files were given, but this model takes one image of "
-            f"{_counted(wanted)}. Segment several images one after another."
+            f"{_counted(channels)}. Segment several images one after another."
         )
-    if len(files) + len(named) < len(wanted):
+    if len(files) + len(named) < len(channels):
         raise InvalidOptionError(
-            f"{len(files) + len(named)} files were given, but this model takes {_counted(wanted)}: "
-            "name a file for each."
+            f"{len(files) + len(named)} files were given, but this model takes "
+            f"{_counted(channels)}: name a file for each."
         )
-    if unknown := [name for name in named if name not in wanted]:
+    if unknown := [name for name in named if name not in channels]:
         raise InvalidOptionError(
-            f"This model has no channel {unknown[0]!r}; it takes {_counted(wanted)}."
+            f"This model has no channel {unknown[0]!r}; it takes {_counted(channels)}."
         )
-    left = [name for name in wanted if name not in named]
+    left = [name for name in channels if name not in named]
     guessed = guess_channels([base_name(file) for file in files], left)
     if guessed is None:
         raise InvalidOptionError(
@@ -73,10 +69,10 @@ def read_case(
             f"which channel of {', '.join(left)}: say it for each, with --channel {left[0]}=FILE."
         )
     places = {**{name: files[place] for name, place in guessed.items()}, **named}
-    for name in wanted:
+    for name in channels:
         print(f"channel {name}: {places[name]}")
-    images = [read_image(places[name], resample=resample) for name in wanted]
-    return join_channels(images, wanted, resample=resample)
+    images = [read_image(places[name], resample=resample) for name in channels]
+    return join_channels(images, channels, resample=resample)
 
 
 def case_name(files: Sequence[Path]) -> str:

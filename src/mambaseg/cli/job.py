@@ -137,7 +137,7 @@ class SegmentationJob:
         MambasegError
             If anything cannot be read, does not fit, or cannot be written.
         """
-        image = read_case(files, channels or {}, str(model.path), resample=resample)
+        image = read_case(files, channels or {}, model.recipe.channels, resample=resample)
         device = self.device
         if record is not None:
             check_same_input(record, image)

@@ -154,7 +154,7 @@ class Engine:
         """
         model, options = _checked(model), options or Options()
         hashed = HashedImage(image, options.frames)
-        plan = plan_for(hashed.image, model.recipe, options)
+        plan = plan_for(hashed.image, model.recipe, options, with_doubt=True)
         finisher = finisher_for(image, plan, options)
         labels_shape: Any = image.array.shape[1:]
         if image.kind == "image":

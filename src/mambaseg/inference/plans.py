@@ -98,8 +98,18 @@ class Plan(Protocol):
         """Run from the frame or slice `start` on, giving labels as they become final."""
 
 
-def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
+def plan_for(
+    image: MedicalImage, recipe: Recipe, options: Options, *, with_doubt: bool = False
+) -> Plan:
     """Plan the segmentation of an image.
+
+    Parameters
+    ----------
+    image : MedicalImage
+    recipe : Recipe
+    options : Options
+    with_doubt : bool
+        Measure, while it runs, how doubtful each frame or slice is.
 
     Raises
     ------
@@ -131,7 +141,7 @@ def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
                 "A volume is segmented as a whole, so no slices can be left out: choose a box."
             )
         meter = None
-        if image.kind == "volume":
+        if with_doubt and image.kind == "volume":
             rows = options.box[0] if options.box else slice(0, image.array.shape[1])
             meter = DoubtMeter(recipe.output, "slices", range(rows.start, rows.stop))
         axes = _mirror_axes(recipe.input, options)
@@ -139,7 +149,9 @@ def plan_for(image: MedicalImage, recipe: Recipe, options: Options) -> Plan:
     clip = as_clip(image)
     frames = _frames(clip, options)
     skip = _skipped(clip, frames, options)
-    meter = DoubtMeter(recipe.output, unit, frames, part_of(clip, options.box))
+    meter = None
+    if with_doubt:
+        meter = DoubtMeter(recipe.output, unit, frames, part_of(clip, options.box))
     if isinstance(recipe.input, ImageInput):
         return PicturePlan(clip, recipe, frames, unit, skip, meter)
     return ClipPlan(clip, recipe, frames, _overlap(recipe.input, options), skip, meter)

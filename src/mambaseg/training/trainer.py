@@ -92,7 +92,8 @@ def train(
         )
     check_writable(target.parent)
     home = Run(target.with_suffix(".run") if run is None else run)
-    if home.state_file.exists():
+    leads = processes()[0] == 0  # the others may come when it has written its first state
+    if leads and home.state_file.exists():
         raise TrainingError(
             f"{home.path} holds a training already: go on with it (in the shell: mambaseg train "
             "--resume FOLDER), or choose another folder or output."

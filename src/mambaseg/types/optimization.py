@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -62,7 +63,7 @@ class Budget(Schema):
         return Budget(steps=min(steps, self.steps or steps), minutes=self.minutes)
 
 
-class _Warm(Schema):
+class _Warm(Schema, ABC):
     warm_up: float = Field(default=0.0, ge=0, lt=1)
 
     def rate(self, spent: float) -> float:
@@ -71,8 +72,9 @@ class _Warm(Schema):
             return max(spent / self.warm_up, 0.01)
         return self._after(min((spent - self.warm_up) / (1 - self.warm_up), 1.0))
 
+    @abstractmethod
     def _after(self, done: float) -> float:
-        raise NotImplementedError
+        """Give the rate when `done` (0 to 1) of what follows the warm-up is."""
 
 
 class Cosine(_Warm):
