@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 from verified import nodule_model, verified_store
 
-from mambaseg.session import Tuning, TuningState, Worker, open_runs, runs_folder
-from mambaseg.training import FineTuningConfig, FrameSplit, Kept
+from mambaseg.session import NewTraining, Tuning, TuningState, Worker, open_runs, runs_folder
+from mambaseg.session.new_training import train_command
+from mambaseg.session.run_folders import config_of
+from mambaseg.training import FineTuningConfig, FrameSplit, Kept, Run
 from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
+from mambaseg.types.errors import TrainingError
+from mambaseg.types.optimization import Budget
 from mambaseg.zoo import user_models_folder
 
 CONFIG = FineTuningConfig(model="parent", data="store", minutes=1)
@@ -128,6 +132,31 @@ def test_a_run_without_weights_cannot_be_kept_and_stays(folder: Path, worker: Wo
     wait(tuning, lambda: bool(told))
     assert "model.safetensors" in str(told[0])
     assert open_runs() == [folder]
+
+
+def test_a_training_is_started_once_and_then_goes_on(folder: Path) -> None:
+    wanted = NewTraining(recipe="segmamba", data="set", budget=Budget(epochs=2.5), name="new")
+    (folder / "config.json").write_text(wanted.model_dump_json())
+    assert config_of(Run(folder)) == wanted
+    first = train_command(wanted, folder)
+    assert first[first.index("--recipe") + 1 :][:1] == ["segmamba"]
+    assert first[first.index("--epochs") + 1] == "2.5"
+    assert "--small" in first
+    assert first[first.index("-o") + 1] == str(folder / "model.safetensors")
+    (folder / "state.safetensors").touch()
+    assert train_command(wanted, folder)[3:] == ["train", "--resume", str(folder)]
+    (folder / "config.json").write_text("[]")
+    with pytest.raises(TrainingError, match="config.json is missing or damaged"):
+        config_of(Run(folder))
+
+
+def test_a_run_that_could_not_begin_says_why(folder: Path, worker: Worker) -> None:
+    (folder / "log.txt").write_text("loading\nmambaseg: error: no room here\n")
+    old = time.time() - 600
+    os.utime(folder / "config.json", (old, old))
+    tuning = Tuning(folder, worker)
+    wait(tuning, lambda: tuning.state == "failed")
+    assert tuning.message == "no room here"
 
 
 def test_a_run_outlives_the_viewer_that_is_killed(

@@ -115,6 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.report is not None:
         check_writable(arguments.report.parent)
     finished = finetune(config, arguments.folder, device=arguments.device, listen=_print)
+    print(f"mambaseg models --keep {arguments.folder} adds it to your models")
     if arguments.report is not None:
         record = {
             "format_version": 1,
