@@ -59,7 +59,7 @@ class TuningSetup(QWidget):
         self.trains.addItem("all weights", "all")
         self.trains.addItem("the decoder alone", "decoder")
         self.trains.setToolTip(
-            "The decoder alone takes less time and memory, and forgets less; all weights learn more"
+            "All weights learn most; the decoder alone is faster, and forgets less of the old data"
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
