@@ -13,9 +13,10 @@ from verified import disc_film, nodule_model, verified_store
 from mambaseg.cli.main import main
 from mambaseg.corrections import Store
 from mambaseg.training import FineTuningConfig, Run, finetune, keep
-from mambaseg.training.events import Progress, RunEvent, mean_dice
+from mambaseg.training.events import Progress, RunEvent, append_event, mean_dice
 from mambaseg.types import Segmentation
 from mambaseg.types.errors import IncompatibleWeightsError, InvalidOptionError, OutputError
+from mambaseg.types.optimization import Budget
 from mambaseg.types.trained_model import ModelCard, TrainedModel
 from mambaseg.zoo import (
     default_models,
@@ -92,6 +93,19 @@ def test_only_what_is_better_becomes_the_default(
     assert re.search(why, kept.why), kept.why
 
 
+def test_good_weights_on_the_way_to_bad_ones_are_no_default(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    scored(run.model_file, {"a": 0.9}, {"a": 0.8})
+    for dice in (0.9, 0.5):
+        progress = Progress(step=1, loss=1, seconds=1, seconds_left=1, dice={"a": dice})
+        append_event(run.events_file, progress)
+    kept = keep(run, "mine")
+    assert not kept.is_default
+    assert "led to a mean Dice of 0.500" in kept.why
+    assert "reaches 0.800. It holds weights from midway, which reach 0.900" in kept.why
+    assert default_models() == []
+
+
 def test_rollback_goes_back_one_by_one_and_removes_nothing() -> None:
     one, three = own("one"), own("three")
     with pytest.raises(InvalidOptionError, match="No model is the default"):
@@ -164,7 +178,7 @@ def test_a_harmful_fine_tuning_is_refused_and_a_rollback_restores(
         config = FineTuningConfig(
             model=model,
             data=str(data),
-            minutes=1 if until < 1 else 0.15,
+            budget=Budget(minutes=1) if until < 1 else Budget(steps=40),
             held_out={case: (26,)},
             learning_rate=3e-3,
         )

@@ -36,7 +36,8 @@ class Kept:
 def keep(run: Run, name: str) -> Kept:
     """Copy a run's model to the user's own models, under a name.
 
-    It becomes the default only if its score on held-out frames is above its parent's.
+    It becomes the default only if its score on held-out frames is above its parent's, and so
+    was that of the weights that the training ended with.
 
     Parameters
     ----------
@@ -77,15 +78,19 @@ def _verdict(run: Run, model: TrainedModel) -> tuple[bool, str]:
             f"is not made the default, because no score compares it with {parent}; "
             f"`mambaseg models --default {model.name!r}` makes it so."
         )
-    if mean_dice(scores) > mean_dice(before):
+    reached = [event.dice for event in events if isinstance(event, Progress) and event.dice]
+    last: Dice = reached[-1] if reached else scores
+    # Good weights on the way to bad ones are luck: what they learnt from leads elsewhere.
+    if min(mean_dice(scores), mean_dice(last)) > mean_dice(before):
         return True, (
             f"is the default now: mean Dice {mean_dice(scores):.3f} on the held-out frames, where "
             f"{parent} reaches {mean_dice(before):.3f}."
         )
-    reached = [event.dice for event in events if isinstance(event, Progress) and event.dice]
-    last: Dice = reached[-1] if reached else scores
+    holds = f"the weights of {parent}"
+    if mean_dice(scores) > mean_dice(before):
+        holds = f"weights from midway, which reach {mean_dice(scores):.3f}"
     return False, (
         f"is not made the default: training led to a mean Dice of {mean_dice(last):.3f} on the "
-        f"held-out frames, where {parent} reaches {mean_dice(before):.3f}, so it holds the "
-        f"weights of {parent}; check the masks that it learned from."
+        f"held-out frames, where {parent} reaches {mean_dice(before):.3f}. It holds {holds}; "
+        "check the masks that it learned from."
     )
