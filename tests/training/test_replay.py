@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from models import small_recipe
+from safetensors.torch import load
 from torch import nn
 from torch.utils.data import Dataset
 from verified import nodule_model, verified_store
@@ -79,6 +80,11 @@ def test_samples_are_mixed_in_the_part_asked_for_and_always_alike() -> None:
     assert drawn == [mixed[i] for i in range(2000)]
 
 
+def _sure_of_any(run: Path) -> bool:
+    labels = load((run / "replay.safetensors").read_bytes())
+    return any(bool((one != IGNORED).any()) for one in labels.values())
+
+
 def test_a_run_with_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parent = nodule_model(tmp_path).path
     store = verified_store(tmp_path / "store", [2, 8, 14, 20, 26]).path
@@ -86,6 +92,9 @@ def test_a_run_with_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main([*run, "--steps", "3", "--replay", "0.5", "--device", "cpu"]) == 0
     assert (tmp_path / "run" / "replay.safetensors").stat().st_size > 0
     assert read_model(tmp_path / "run" / "model.safetensors").card.parent_sha256
+    said = capsys.readouterr().out
+    nothing = "Nothing is replayed, for there is no unlabelled frame of which parent can say"
+    assert (nothing in said) == (not _sure_of_any(tmp_path / "run"))
     again = ["finetune", str(parent), "--data", str(store), "--run", str(tmp_path / "other")]
     assert main([*again, "--replay", "1.5"]) == 2
     assert "replay" in capsys.readouterr().err

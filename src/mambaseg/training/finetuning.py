@@ -124,7 +124,8 @@ def _finetune(
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
         saved = saved._replace(state=state)
-    tell(_started(state, resumed, data.measurable))
+    lacks_replay = config.replay > 0 and samples is data.samples
+    tell(_started(state, resumed, data.measurable, lacks_replay))
     watch = _Watch(
         home,
         saved,
@@ -203,7 +204,7 @@ def _with_replay(
     )
 
 
-def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
+def _started(state: RunState, resumed: bool, measurable: bool, lacks_replay: bool) -> Started:
     split, notes = state.split, []
     if state.new_weights:
         notes.append(
@@ -221,6 +222,11 @@ def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
         notes.append(
             f"None of the classes {list(state.recipe.labels.values())} is drawn on the held-out "
             "frames, so there will be no score: hold out frames that show one."
+        )
+    if lacks_replay:
+        notes.append(
+            "Nothing is replayed, for there is no unlabelled frame of which "
+            f"{state.parent} can say anything for sure."
         )
     if split.left_out:
         near = "; ".join(f"{case}: {list(frames)}" for case, frames in split.left_out.items())
