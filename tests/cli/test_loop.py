@@ -45,7 +45,7 @@ def test_the_whole_loop(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert "starting from parent: 4 frames train, 1 are held out" in printed
     assert "held-out Dice nodule" in printed
-    assert "before: mean Dice on held-out frames nodule" in printed
+    assert "before: mean held-out Dice nodule" in printed
     record = json.loads(report.read_text())
     assert record["format_version"] == 1
     assert record["config"]["held_out"] == {case: [5]}

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import layouts
 import pytest
+from models import small_model
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 from verified import disc_film, nodule_model
@@ -18,7 +20,7 @@ from mambaseg.corrections import corrections_folder, find_store
 from mambaseg.plugin.show import add_layers
 from mambaseg.session import open_runs, runs_folder
 from mambaseg.training import Run
-from mambaseg.zoo import list_models, load_network, user_models_folder
+from mambaseg.zoo import default_models, list_models, load_network, make_default, user_models_folder
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -59,7 +61,7 @@ def set_up(desk: Any, minutes: float = MINUTES) -> Any:
     panel = finetune(desk)
     desk.wait(lambda: panel.setup.frames.topLevelItemCount() > 0)
     panel.setup.model.setCurrentText("parent")
-    panel.setup.minutes.setValue(minutes)
+    panel.setup.budget.amount.setValue(minutes)
     desk.wait(lambda: "train" in panel.setup.about_frames.text())
     return panel
 
@@ -110,6 +112,8 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     assert f"{after:.3f}" in text
     assert after >= panel.tuning.finished.before["nodule"]
 
+    before = panel.tuning.before["nodule"]
+    improved = panel.tuning.dices[-1][1]["nodule"] > before
     desk.type(panel.view.name, "better")
     desk.click(panel.view.keep)
     desk.wait(lambda: panel.tuning is None)
@@ -117,6 +121,9 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     assert kept.is_file()
     assert open_runs() == []
     assert "better" in [model.name for model in list_models()]
+    assert [model.name for model in default_models()] == (["better"] if improved else [])
+    verdict = "better is the default now" if improved else "better is not made the default"
+    assert any(verdict in text for text in notices)
     segment = desk.segment("better")
     assert segment.model.currentText() == "better"
     desk.click(segment.run_button)
@@ -127,6 +134,25 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     for frame in (2, 9, 16, 23, 28):
         assert (again.data[frame] == masks.labels[frame]).all()
     assert again.metadata["provenance"]["model"] == "better"
+
+
+def test_the_default_is_offered_first_and_given_back_at_a_click(
+    desk: Any, model_folder: Path, notices: list[str]
+) -> None:
+    first, second = (small_model(model_folder, name, seed) for seed, name in enumerate("pq", 7))
+    for model in (first, second):
+        make_default(model)
+    panel = finetune(desk)
+    desk.wait(panel.default.isVisible)
+    assert panel.default.about.text() == "Default model: q"
+    assert [model.name for model in panel.session.models[:2]] == ["q", "p"]
+    desk.click(panel.default.back)
+    desk.wait(lambda: panel.default.about.text() == "Default model: p")
+    assert any("q is no longer the default, p is again" in text for text in notices)
+    desk.wait(lambda: panel.session.models[0].name == "p")
+    desk.click(panel.default.back)
+    desk.wait(lambda: not panel.default.isVisible())
+    assert {"p", "q"} <= {model.name for model in list_models()}
 
 
 def test_stopped_early_and_discarded(desk: Any, learner: Path) -> None:
@@ -243,3 +269,66 @@ def test_a_damaged_store_is_named_and_the_others_stay(desk: Any, learner: Path) 
     (bad / "dataset.json").write_text("{")
     panel = set_up(desk)
     assert panel.setup.data.count() == 1
+
+
+def new_training(desk: Any, folder: Path) -> Any:
+    panel = finetune(desk)
+    panel.what.setCurrentText("Train new from folder")
+    setup = panel.new_setup
+    assert setup.isVisible()
+    assert not panel.setup.isVisible()
+    setup.folder.set_path(folder)
+    return panel
+
+
+def test_a_new_model_is_trained_from_a_folder(
+    desk: Any, model_folder: Path, tmp_path: Path, notices: list[str]
+) -> None:
+    layouts.paired(tmp_path / "discs", 6)
+    panel = new_training(desk, tmp_path / "discs")
+    setup = panel.new_setup
+    desk.wait(lambda: setup.recipe.count() > 0)
+    assert "6 cases, folders of images and masks." in setup.about.text()
+    setup.recipe.setCurrentText("vm_unet_v2")
+    assert setup.name.text() == "vm_unet_v2-discs"
+    setup.budget.unit.setCurrentText("steps")
+    setup.budget.amount.setValue(1000)
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
+    assert "1,000 steps" in panel.view.about.text()
+    assert "5 cases train, 1 held out" in panel.view.about.text()
+    assert panel.tuning.run.alive
+    desk.click(panel.view.stop)
+    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    assert "Stopped after" in panel.view.result.text()
+    assert panel.view.name.text() == "vm_unet_v2-discs"
+    desk.click(panel.view.keep)
+    desk.wait(lambda: panel.tuning is None)
+    (kept,) = [model for model in list_models() if model.name == "vm_unet_v2-discs"]
+    assert kept.recipe.kind == "image"
+    assert "6 cases" in kept.card.training_data
+    assert any("is not made the default" in text for text in notices)
+
+
+def test_a_folder_that_is_no_data_set_says_so(
+    desk: Any, model_folder: Path, tmp_path: Path, notices: list[str]
+) -> None:
+    panel = new_training(desk, tmp_path)
+    desk.wait(lambda: "is no data set of a known layout" in panel.new_setup.about.text())
+    desk.click(panel.start)
+    assert any("Choose a folder to learn from first" in text for text in notices)
+    assert open_runs() == []
+
+
+def test_a_training_that_cannot_begin_says_why(
+    desk: Any, model_folder: Path, tmp_path: Path
+) -> None:
+    layouts.paired(tmp_path / "discs", 6)
+    panel = new_training(desk, tmp_path / "discs")
+    desk.wait(lambda: panel.new_setup.recipe.count() > 0)
+    panel.new_setup.recipe.setCurrentText("segmamba")
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed", PATIENCE_S)
+    assert "holds images, but segmamba takes a volume" in panel.view.status.text()
+    desk.click(panel.view.discard)
+    desk.wait(lambda: panel.tuning is None)

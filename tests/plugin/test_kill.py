@@ -84,7 +84,7 @@ def test_a_training_that_is_killed_ten_times_is_taken_up_again(
     panel = desk.panel("Fine-tune")
     desk.wait(lambda: panel.setup.frames.topLevelItemCount() > 0 and bool(panel.session.models))
     panel.setup.model.setCurrentText("parent")
-    panel.setup.minutes.setValue(60)
+    panel.setup.budget.amount.setValue(60)
     desk.wait(lambda: panel.setup.problem == "")
     desk.click(panel.start)
     randomly = random.Random(0)  # noqa: S311

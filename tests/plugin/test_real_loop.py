@@ -78,7 +78,7 @@ def test_five_corrected_frames_teach_the_model(desk: Any, shared: Path) -> None:
     tune = desk.panel("Fine-tune")
     desk.wait(lambda: "train" in tune.setup.about_frames.text())
     tune.setup.model.setCurrentText(PARENT)
-    tune.setup.minutes.setValue(MINUTES)
+    tune.setup.budget.amount.setValue(MINUTES)
     desk.wait(lambda: tune.setup.problem == "")
     assert "4 train, 1 held out" in tune.setup.about_frames.text()
     desk.click(tune.start)

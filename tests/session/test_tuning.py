@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from verified import nodule_model, verified_store
 
-from mambaseg.session import Tuning, TuningState, Worker, open_runs, runs_folder
-from mambaseg.training import FineTuningConfig, FrameSplit
+from mambaseg.session import NewTraining, Tuning, TuningState, Worker, open_runs, runs_folder
+from mambaseg.session.new_training import train_command
+from mambaseg.session.run_folders import config_of
+from mambaseg.training import FineTuningConfig, FrameSplit, Kept, Run
 from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
-from mambaseg.types.trained_model import TrainedModel
+from mambaseg.types.errors import TrainingError
+from mambaseg.types.optimization import Budget
 from mambaseg.zoo import user_models_folder
 
 CONFIG = FineTuningConfig(model="parent", data="store", minutes=1)
@@ -131,6 +134,31 @@ def test_a_run_without_weights_cannot_be_kept_and_stays(folder: Path, worker: Wo
     assert open_runs() == [folder]
 
 
+def test_a_training_is_started_once_and_then_goes_on(folder: Path) -> None:
+    wanted = NewTraining(recipe="segmamba", data="set", budget=Budget(epochs=2.5), name="new")
+    (folder / "config.json").write_text(wanted.model_dump_json())
+    assert config_of(Run(folder)) == wanted
+    first = train_command(wanted, folder)
+    assert first[first.index("--recipe") + 1 :][:1] == ["segmamba"]
+    assert first[first.index("--epochs") + 1] == "2.5"
+    assert "--small" in first
+    assert first[first.index("-o") + 1] == str(folder / "model.safetensors")
+    (folder / "state.safetensors").touch()
+    assert train_command(wanted, folder)[3:] == ["train", "--resume", str(folder)]
+    (folder / "config.json").write_text("[]")
+    with pytest.raises(TrainingError, match="config.json is missing or damaged"):
+        config_of(Run(folder))
+
+
+def test_a_run_that_could_not_begin_says_why(folder: Path, worker: Worker) -> None:
+    (folder / "log.txt").write_text("loading\nmambaseg: error: no room here\n")
+    old = time.time() - 600
+    os.utime(folder / "config.json", (old, old))
+    tuning = Tuning(folder, worker)
+    wait(tuning, lambda: tuning.state == "failed")
+    assert tuning.message == "no room here"
+
+
 def test_a_run_outlives_the_viewer_that_is_killed(
     tmp_path: Path, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,8 +184,8 @@ def test_a_run_outlives_the_viewer_that_is_killed(
     assert tuning.state == "running"
     tuning.stop(pytest.fail)
     wait(tuning, lambda: tuning.state == "finished", 240)
-    kept: list[TrainedModel] = []
+    kept: list[Kept] = []
     tuning.keep("mine", kept.append, pytest.fail)
     wait(tuning, lambda: bool(kept))
-    assert kept[0].path == user_models_folder() / "mine.safetensors"
+    assert kept[0].model.path == user_models_folder() / "mine.safetensors"
     assert open_runs() == []

@@ -61,7 +61,7 @@ def main(number: int, *, train: bool) -> None:
             tune.setup.read()
             wait(lambda: tune.setup.frames.topLevelItemCount() > 0)
             tune.setup.model.setCurrentText("parent")
-            tune.setup.minutes.setValue(0.5)
+            tune.setup.budget.amount.setValue(0.5)
             wait(lambda: tune.setup.problem == "")
             click(tune.start)
             wait(lambda: tune.tuning is not None)

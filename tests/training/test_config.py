@@ -114,7 +114,7 @@ def test_the_papers_numbers() -> None:
     [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)],
 )
 def test_optimizers(name: Any, kind: type[torch.optim.Optimizer]) -> None:
-    built = build_optimizer(torch.nn.Linear(2, 2), Optimization(optimizer=name))
+    built = build_optimizer(torch.nn.Linear(2, 2), "vivim", Optimization(optimizer=name))
     assert type(built) is kind
     if name == "sgd":
         assert built.param_groups[0]["nesterov"]

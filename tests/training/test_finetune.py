@@ -180,7 +180,9 @@ def test_too_few_frames_for_a_score(tmp_path: Path, frames: list[int]) -> None:
     assert (finished.before, finished.after, finished.improved) == (None, None, None)
     started = Run(tmp_path / "run").events()[0][0]
     assert isinstance(started, Started)
-    assert "No frame is held out, so there will be no score: verify more" in started.notes[0]
+    assert (
+        "None of the frames is held out, so there will be no score: verify more" in started.notes[0]
+    )
     model = read_model(finished.model)
     assert not model.card.scores
     old = load_network(read_model(tmp_path / "parent.safetensors")).state_dict()

@@ -15,7 +15,7 @@ from mambaseg.corrections import Store
 from mambaseg.training.clips import RandomClips
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.split import split_frames
-from mambaseg.training.stored_clip import open_clips, windows_around
+from mambaseg.training.stored_case import open_cases, windows_around
 from mambaseg.training.targets import IGNORED, agreeing, one_hot
 from mambaseg.types.augmentation import Augmentation
 from mambaseg.types.optimization import Optimization
@@ -35,7 +35,7 @@ def test_only_training_frames_have_labels(tmp_path: Path) -> None:
     store = verified_store(tmp_path, [4, 12, 20])
     (case,) = store.cases()
     split = split_frames({case: [4, 12, 20]}, {case: [12]})
-    (clip,) = open_clips(store, split, RECIPE)
+    (clip,) = open_cases(store, split, RECIPE)
     tensors = clip.training_tensors(RECIPE)
     assert [frames.shape for frames, _ in tensors] == [(3, 5, 32, 40)] * 2
     for _, labels in tensors:
@@ -47,7 +47,7 @@ def test_only_training_frames_have_labels(tmp_path: Path) -> None:
 def test_every_sample_has_a_labelled_frame_and_augmentation_invents_none(tmp_path: Path) -> None:
     store = verified_store(tmp_path, [4, 20])
     (case,) = store.cases()
-    (clip,) = open_clips(store, split_frames({case: [4, 20]}, {}), RECIPE)
+    (clip,) = open_cases(store, split_frames({case: [4, 20]}, {}), RECIPE)
     data = RandomClips(
         clip.training_tensors(RECIPE), RECIPE, Augmentation(rotation_deg=40), length=40, seed=0
     )
@@ -66,7 +66,7 @@ def test_pixels_that_a_mask_ignores_stay_ignored(tmp_path: Path) -> None:
     labels[4, :24] = NODULE.ignore
     store = Store(tmp_path)
     case = store.verify(film, replace(masks, labels=labels), [4])
-    (clip,) = open_clips(store, split_frames({case: [4]}, {}), RECIPE)
+    (clip,) = open_cases(store, split_frames({case: [4]}, {}), RECIPE)
     ((_, tensor),) = clip.training_tensors(RECIPE)
     assert (tensor[0, 2, :16] == IGNORED).all()
     assert (tensor[0, 2, 16:] != IGNORED).all()

@@ -6,36 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-import torch
-from verified import nodule_model, verified_store
-
-from mambaseg.training import FineTuningConfig, Run, finetune
+from mambaseg.training import Run
 from mambaseg.training.events import Failed, Finished, Progress, append_event
-from mambaseg.types.errors import IncompatibleWeightsError, OutputError
-from mambaseg.zoo import load_network, read_model
-
-
-def test_keeping_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mambaseg.training.run.user_models_folder", lambda: tmp_path / "models")
-    config = FineTuningConfig(
-        model=str(nodule_model(tmp_path).path),
-        data=str(verified_store(tmp_path / "store", [2, 20]).path),
-        minutes=0.02,
-    )
-    run = Run(tmp_path / "run")
-    with pytest.raises(IncompatibleWeightsError, match="no model file"):
-        run.keep("mine")
-    finished = finetune(config, run.path, device="cpu")
-    kept = run.keep("mine")
-    assert kept.path == tmp_path / "models" / "mine.safetensors"
-    assert (kept.name, kept.card) == ("mine", read_model(finished.model).card)
-    first, second = (load_network(read_model(p)).state_dict() for p in (kept.path, finished.model))
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    with pytest.raises(OutputError, match="a model called 'mine' already"):
-        run.keep("mine")
-    with pytest.raises(OutputError, match="cannot be called '../x'"):
-        run.keep("../x")
 
 
 def test_half_a_line_is_passed_over_and_the_next_is_whole(tmp_path: Path) -> None:

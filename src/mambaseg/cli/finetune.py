@@ -1,4 +1,4 @@
-"""Fine-tune a model on verified frames, within a budget of minutes."""
+"""Fine-tune a model on verified frames or another data set, within a budget."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
     parser.add_argument("model", help="a name from `mambaseg models`, or a .safetensors file")
     parser.add_argument(
-        "--data", type=Path, required=True, help="the store of corrections to learn from"
+        "--data",
+        type=Path,
+        required=True,
+        help="what to learn from: a store of corrections, or a data set of any layout that "
+        "`mambaseg data check` knows",
     )
     parser.add_argument(
         "--run",
@@ -37,7 +41,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the run; one that was cut off goes on",
     )
     parser.add_argument(
-        "--minutes", type=float, default=4.0, help="time for the whole run (default: 4)"
+        "--minutes", type=float, help="time for the whole run (default: 4, without other budgets)"
+    )
+    parser.add_argument("--steps", type=int, help="updates of the weights to spend at most")
+    parser.add_argument("--epochs", type=float, help="passes through the data to spend at most")
+    parser.add_argument(
+        "--trains",
+        choices=["all", "decoder"],
+        default="all",
+        help="what is changed: all weights, or the decoder alone (default: all)",
+    )
+    parser.add_argument(
+        "--layer-decay",
+        type=float,
+        default=1.0,
+        metavar="PART",
+        help="rate of each level of the encoder, as a part of the next deeper one's (default: 1)",
+    )
+    parser.add_argument(
+        "--replay",
+        type=float,
+        default=0.0,
+        metavar="PART",
+        help="part of the samples that are unlabelled frames with what MODEL is sure of on them "
+        "(default: 0)",
     )
     parser.add_argument(
         "--held-out",
@@ -45,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_held_out,
         metavar="CASE:FRAMES",
         help='verified frames that only measure, for example "clip_1a2b:40,41", or "none" '
-        "(default: a contiguous fifth, apart from the others)",
+        "(default: whole recordings, or a contiguous fifth, apart from the others)",
     )
     parser.add_argument("--name", help="of the model that comes out")
     parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
@@ -69,11 +96,16 @@ def run(arguments: argparse.Namespace) -> None:
     held_out: dict[str, tuple[int, ...]] | None = None
     for chosen in arguments.held_out or ():
         held_out = {**(held_out or {}), **chosen}
+    given = {name: getattr(arguments, name) for name in ("minutes", "steps", "epochs")}
+    budget = {name: value for name, value in given.items() if value is not None}
     config = FineTuningConfig.parse(
         {
             "model": arguments.model,
             "data": str(arguments.data),
-            "minutes": arguments.minutes,
+            "budget": budget or {"minutes": 4},
+            "trains": arguments.trains,
+            "layer_decay": arguments.layer_decay,
+            "replay": arguments.replay,
             "held_out": held_out,
             "name": arguments.name,
             "seed": arguments.seed,
@@ -83,6 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.report is not None:
         check_writable(arguments.report.parent)
     finished = finetune(config, arguments.folder, device=arguments.device, listen=_print)
+    print(f"mambaseg models --keep {arguments.folder} adds it to your models")
     if arguments.report is not None:
         record = {
             "format_version": 1,
@@ -99,7 +132,7 @@ def _print(event: RunEvent) -> None:
         split = event.split
         print(
             f"{'going on' if event.resumed else 'starting'} from {event.parent}: "
-            f"{split.n_training} frames train, {split.n_held_out} are held out"
+            f"{split.n_training} {event.unit} train, {split.n_held_out} are held out"
         )
         for note in event.notes:
             print(f"note: {note}")
@@ -111,7 +144,7 @@ def _print(event: RunEvent) -> None:
     elif event.event == "finished":
         for title, dice in (("before", event.before), ("after", event.after)):
             if dice:
-                print(f"{title}: mean Dice on held-out frames {_words(dice)}")
+                print(f"{title}: mean held-out Dice {_words(dice)}")
         if event.improved is False:
             print("note: it did not rise, so the model holds the weights that it started from")
         print(f"wrote {event.model} (SHA-256 {event.sha256})")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mambaseg.cli.choices import add_choices
+
+if TYPE_CHECKING:
+    from mambaseg.types.trained_model import TrainedModel
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bring slices that lie unevenly to even ones, and channels onto the first one's grid",
     )
     parser.add_argument(
-        "-m", "--model", help="a name from `mambaseg models`, or a .safetensors file"
+        "-m",
+        "--model",
+        help="a name from `mambaseg models`, or a .safetensors file (default: the fine-tuned model "
+        "that is the default there)",
     )
     parser.add_argument(
         "--replay",
@@ -123,7 +130,6 @@ def run(arguments: argparse.Namespace) -> None:
     from mambaseg.cli.choices import chosen
     from mambaseg.cli.job import SegmentationJob
     from mambaseg.cli.replay import replay
-    from mambaseg.types.errors import InvalidOptionError
     from mambaseg.zoo import load_model
 
     channels = dict(arguments.channel)
@@ -131,10 +137,19 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.replay is not None:
         replay(job, arguments, channels)
         return
-    if arguments.model is None:
+    model = load_model(arguments.model) if arguments.model else _default()
+    options = chosen(arguments, model.recipe)
+    job.run(arguments.image, model, options, channels, resample=arguments.resample)
+
+
+def _default() -> TrainedModel:
+    from mambaseg.types.errors import InvalidOptionError
+    from mambaseg.zoo import default_models
+
+    models = default_models()
+    if not models:
         raise InvalidOptionError(
             "No model was named: give one with --model; `mambaseg models` lists them."
         )
-    model = load_model(arguments.model)
-    options = chosen(arguments, model.recipe)
-    job.run(arguments.image, model, options, channels, resample=arguments.resample)
+    print(f"no model was named: {models[0].name}, the default, is taken")
+    return models[0]

@@ -1,4 +1,4 @@
-"""The panel that fine-tunes a model on verified frames."""
+"""The panel that fine-tunes a model on verified frames, or trains a new one on a folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 import napari.viewer
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QComboBox
 
+from mambaseg.plugin.default_line import DefaultLine
+from mambaseg.plugin.new_model_setup import NewModelSetup
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button
@@ -35,14 +38,21 @@ class FineTunePanel(Panel):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.tuning: Tuning | None = None
+        self.what = QComboBox()
+        self.what.addItems(["Fine-tune a model", "Train new from folder"])
+        self.what.currentIndexChanged.connect(lambda _: self._show_setup())
         self.setup = TuningSetup(self.session, self.guarded)
+        self.new_setup = NewModelSetup(self.session, self.guarded)
         self.start = button("Start", "Train, in a process of its own", self._start)
         self.note = Note("Looking for a run…")
         self.view = TuningView(viewer, self.session, self.guarded)
         self.view.decided.connect(self._attach)
-        for part in (self.setup, self.start, self.note, self.view):
+        self.default = DefaultLine(self.session, self.guarded)
+        for part in (self.what, self.setup, self.new_setup, self.start, self.note, self.view):
             self.body.addWidget(part)
+        self.body.addWidget(self.default)
         self.view.hide()
+        self.new_setup.hide()
         self.session.models_changed.connect(self.setup.models_changed)
         self.session.list_models()
         self._poll = QTimer(self)
@@ -79,20 +89,29 @@ class FineTunePanel(Panel):
         self.tuning = Tuning(folder, self.session.files) if folder is not None else None
         self.view.follow(self.tuning)
         self.view.setVisible(self.tuning is not None)
-        self.setup.setVisible(self.tuning is None)
+        self.what.setVisible(self.tuning is None)
+        self._show_setup()
         self.start.setVisible(self.tuning is None)
         self.start.setEnabled(True)
         if self.tuning is not None:
             self.tuning.poll()
             self._poll.start()
 
+    @property
+    def _chosen(self) -> TuningSetup | NewModelSetup:
+        return self.new_setup if self.what.currentIndex() else self.setup
+
+    def _show_setup(self) -> None:
+        for one in (self.setup, self.new_setup):
+            one.setVisible(self.tuning is None and one is self._chosen)
+
     def _start(self) -> None:
-        problem = self.setup.problem
+        problem = self._chosen.problem
         if problem:
             show_warning(problem)
             self.note.setText(problem)
             return
-        config = self.setup.config
+        config = self._chosen.config
         self.start.setEnabled(False)
         self.note.setText("")
         self.session.files.submit(

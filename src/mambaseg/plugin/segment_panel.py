@@ -55,6 +55,7 @@ class SegmentPanel(Panel):
         self._models_changed()
         self._show_ready()
         self.session.models_changed.connect(self._models_changed)
+        self.session.default_changed.connect(self.model.choose)
         self.session.ready_changed.connect(self._show_ready)
         self.session.prepare()
         warm_up(self.session)

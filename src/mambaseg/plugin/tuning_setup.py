@@ -6,14 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
 
+from mambaseg.plugin.budget_field import BudgetField
 from mambaseg.plugin.held_out_tree import HeldOutTree
 from mambaseg.plugin.model_choice import ModelCombo
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.parts import Note, form, row
+from mambaseg.plugin.parts import Note, form
 from mambaseg.session import LearningData, Session, choose_models, list_learning_data
-from mambaseg.training import FineTuningConfig, propose_held_out, split_frames
+from mambaseg.training import FineTuningConfig, propose_held_out, split_frames, split_margin
 
 if TYPE_CHECKING:
     from mambaseg.training import FrameSplit
@@ -53,19 +54,22 @@ class TuningSetup(QWidget):
         self.model = ModelCombo()
         self.model.setToolTip("The model to start from; it stays as it is")
         self.model.currentIndexChanged.connect(self._propose)
-        self.minutes = QDoubleSpinBox()
-        self.minutes.setRange(0.1, 24 * 60)
-        self.minutes.setDecimals(1)
-        self.minutes.setValue(4)
-        self.minutes.setSuffix(" minutes")
-        self.minutes.setToolTip("Time that the whole run may take, validation included")
+        self.budget = BudgetField()
+        self.trains = QComboBox()
+        self.trains.addItem("all weights", "all")
+        self.trains.addItem("the decoder alone", "decoder")
+        self.trains.setToolTip(
+            "All weights learn most; the decoder alone is faster, and forgets less of the old data"
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addLayout(form([("Data", self.data)]))
         layout.addWidget(self.frames)
         layout.addWidget(self.about_frames)
-        layout.addLayout(form([("Model", self.model), ("Budget", row(self.minutes))]))
+        layout.addLayout(
+            form([("Model", self.model), ("Change", self.trains), ("Budget", self.budget)])
+        )
         self.frames.hide()
 
     @property
@@ -107,14 +111,15 @@ class TuningSetup(QWidget):
         return FineTuningConfig(
             model=str(choice.model.path),
             data=str(data.path),
-            minutes=self.minutes.value(),
+            budget=self.budget.budget,
+            trains=self.trains.currentData(),
             held_out=self.frames.held_out,
         )
 
     @property
     def _margin(self) -> int:
         choice = self.model.choice
-        return max(1, choice.model.recipe.video.clip_length // 2) if choice is not None else 2
+        return split_margin(choice.model.recipe) if choice is not None else 2
 
     def read(self) -> None:
         """Have the stores read again."""

@@ -19,7 +19,7 @@ from mambaseg.types import LabelSet
 if TYPE_CHECKING:
     import napari
 
-    from mambaseg.types.trained_model import TrainedModel
+    from mambaseg.training import Kept
 
 __all__ = ["TuningView"]
 
@@ -93,15 +93,10 @@ class TuningView(QWidget):
         state, started = tuning.state, tuning.started
         active = state in ("starting", "running")
         if started is not None:
-            split, minutes = started.split, started.config.minutes
-            self.about.setText(
-                f"From {started.parent}, {minutes:g} minutes: {split.n_training} frames train, "
-                f"{split.n_held_out} held out."
-            )
-            self.notes.setText(" ".join(started.notes))
+            self.about.setText(tuning.about)
+            self.notes.setText(" ".join(tuning.notes))
             if not self.name.text():
-                day, time = started.time[:10], started.time[11:16].replace(":", ".")
-                self.name.setText(f"{started.parent[:50]} fine-tuned {day} {time}")
+                self.name.setText(tuning.proposed_name)
                 self.name.setCursorPosition(0)
         self._show_bar(active)
         self.status.setText(_status(tuning))
@@ -130,7 +125,7 @@ class TuningView(QWidget):
         tuning = self._tuning
         if tuning is None or tuning.started is None or not tuning.losses:
             return
-        before = tuning.started.before
+        before = tuning.before
         names = list(dict.fromkeys([*(before or {}), *(n for _, d in tuning.dices for n in d)]))
         classes = LabelSet.from_names(dict(enumerate(names, 1))).classes if names else ()
         self.plot.show_plot(
@@ -159,13 +154,11 @@ class TuningView(QWidget):
             self._tuning.go_on(self._guarded(self._failed))
 
     def _keep(self) -> None:
-        def listed(model: TrainedModel) -> None:
+        def kept(result: Kept) -> None:
             self.setEnabled(True)
-            show_info(f"{model.name} is kept; the Segment panel lists it.")
+            self._session.relist_models(result.model if result.is_default else None)
+            show_info(f"The Segment panel lists it: {result.why}")
             self.decided.emit()
-
-        def kept(model: TrainedModel) -> None:
-            self._session.add_model(model.path, self._guarded(listed), self._guarded(self._failed))
 
         if self._tuning is not None:
             self.setEnabled(False)
@@ -196,7 +189,7 @@ def _status(tuning: Tuning) -> str:
     if tuning.stopping:
         return "Stopping with the best weights so far…"
     if tuning.started is None:
-        return "Starting, and measuring the model as it is…"
+        return "Starting…"
     if last is None:
         return "Training…"
     return f"Step {last.step} · loss {last.loss:.3f} · {time_left(last.seconds_left)}"

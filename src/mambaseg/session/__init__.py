@@ -29,10 +29,12 @@ from mambaseg.session.learning_data import LearningData, list_learning_data
 from mambaseg.session.mask_journal import MaskJournal
 from mambaseg.session.mask_reading import event_now, plane_at
 from mambaseg.session.measuring import Comparison, Line, Measurement, measure
+from mambaseg.session.new_training import FolderChoice, NewTraining, look_at_folder
 from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
+from mambaseg.session.run_folders import open_runs, runs_folder, start_run
 from mambaseg.session.session import Session
 from mambaseg.session.timeline import Moment
-from mambaseg.session.tuning import Tuning, TuningState, open_runs, runs_folder, start_run
+from mambaseg.session.tuning import Tuning, TuningState
 from mambaseg.session.worker import Task, Worker
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Drawing",
     "ExportRequest",
     "Failed",
+    "FolderChoice",
     "FramesDone",
     "Glance",
     "ImportChoices",
@@ -59,6 +62,7 @@ __all__ = [
     "Measurement",
     "ModelChoice",
     "Moment",
+    "NewTraining",
     "Ready",
     "Request",
     "SegmentationService",
@@ -82,6 +86,7 @@ __all__ = [
     "inspect",
     "inspect_parts",
     "list_learning_data",
+    "look_at_folder",
     "mask_digest",
     "measure",
     "open_runs",

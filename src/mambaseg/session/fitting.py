@@ -61,8 +61,8 @@ def choose_models(
     image : MedicalImage or None
         What is to be segmented; None, and all that are trained fit.
     to_train : bool
-        Whether the model is to be fine-tuned, which those for videos can be,
-        rather than used, for which it must be trained.
+        Whether the model is to be fine-tuned rather than used, for which it must be trained.
+        Models for pictures learn from the slices of volumes.
     by_slice : bool
         Whether a volume is to be segmented slice by slice, by a model for pictures.
     """
@@ -76,17 +76,14 @@ def _choice(
     try:
         if not to_train:
             check_trained(model)
-        elif model.recipe.kind != "video":
-            return ModelChoice(
-                model, reason=f"{model.name} takes a {model.recipe.kind}; fine-tuning needs a video"
-            )
         if image is None:
             return ModelChoice(model)
         if _combines(image, model) and not to_train:
             check_kind(image, model.recipe)
             return ModelChoice(model, combines=True)
         given = arranged(image, model.recipe.channels)
-        if by_slice and model.recipe.kind == "image":
+        sliced = by_slice or (to_train and given.kind == "volume")
+        if sliced and model.recipe.kind == "image":
             given = as_slices(given)
         check_fits(given, model.recipe)
     except IncompatibleWeightsError as error:

@@ -34,10 +34,11 @@ class LearningData:
     example: MedicalImage = field(compare=False)
 
     def __str__(self) -> str:
-        frames, clips = sum(map(len, self.verified.values())), len(self.verified)
+        frames, cases = sum(map(len, self.verified.values())), len(self.verified)
+        part, whole = ("slice", "volume") if self.example.kind == "volume" else ("frame", "clip")
         return (
-            f"{', '.join(self.label_set.names.values())}: {frames} frame{'s' * (frames != 1)} "
-            f"in {clips} clip{'s' * (clips != 1)}"
+            f"{', '.join(self.label_set.names.values())}: {frames} {part}{'s' * (frames != 1)} "
+            f"in {cases} {whole}{'s' * (cases != 1)}"
         )
 
 

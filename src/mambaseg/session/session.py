@@ -17,9 +17,9 @@ from mambaseg.service import (
 )
 from mambaseg.session.importing import ImportChoices, open_model
 from mambaseg.session.journal_thread import JournalThread
-from mambaseg.session.worker import Worker
+from mambaseg.session.worker import Task, Worker
 from mambaseg.types.trained_model import TrainedModel
-from mambaseg.zoo import list_models, load_model
+from mambaseg.zoo import defaults_first, list_models, load_model
 
 if TYPE_CHECKING:
     from mambaseg.zoo import ImportedCheckpoint
@@ -60,6 +60,7 @@ class Session:
     """
 
     models_changed = Signal()
+    default_changed = Signal(object)
     ready_changed = Signal()
 
     def __init__(
@@ -84,7 +85,31 @@ class Session:
         """Have the models listed, once."""
         if not self._listed:
             self._listed = True
-            self.files.submit(lambda task: list_models(), self._set_models, self._no_models)
+            self.files.submit(
+                lambda task: defaults_first(list_models()), self._set_models, self._no_models
+            )
+
+    def relist_models(self, default: TrainedModel | None = None) -> None:
+        """Have the models listed again, after one was kept or the default has changed.
+
+        Parameters
+        ----------
+        default : TrainedModel or None
+            What has become the default; `default_changed` tells it once it is listed.
+        """
+
+        def work(task: Task) -> list[TrainedModel]:
+            listed = list_models()
+            known = {model.sha256 for model in listed}
+            elsewhere = [model for model in self.models or [] if model.sha256 not in known]
+            return defaults_first([*listed, *elsewhere])
+
+        def show(models: list[TrainedModel]) -> None:
+            self._set_models(models)
+            if default is not None:
+                self.default_changed.emit(default)
+
+        self.files.submit(work, show, self._no_models)
 
     def prepare(self) -> None:
         """Have the models listed and the engine loaded, once."""

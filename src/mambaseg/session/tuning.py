@@ -1,79 +1,32 @@
-"""A fine-tuning run as a panel follows it, in a process of its own that outlives the viewer."""
+"""A training as a panel follows it, in a process of its own that outlives the viewer."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from platformdirs import user_data_path
 from psygnal import Signal
 
-from mambaseg.files import write_whole
+from mambaseg.session.run_folders import config_of, last_error, launch, process_of, remove_run
 from mambaseg.session.worker import Task, Worker
-from mambaseg.training import FineTuningConfig, Run, finetune_command
-from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started
-from mambaseg.types.errors import MambasegError, OutputError, TrainingError
-from mambaseg.types.trained_model import TrainedModel
+from mambaseg.training import Kept, Run, keep
+from mambaseg.training.events import (
+    AnyEvent,
+    Failed,
+    Finished,
+    Progress,
+    Started,
+    TrainingStarted,
+)
 
-__all__ = ["Tuning", "TuningState", "open_runs", "runs_folder", "start_run"]
+__all__ = ["Tuning", "TuningState"]
 
 TuningState = Literal["starting", "running", "finished", "failed", "cut off"]
 
 _START_S = 90.0  # loading torch on a busy machine takes a while
-
-# Kept for as long as this process lives, so that no process that has ended stays a zombie.
-_processes: dict[Path, subprocess.Popen[bytes]] = {}
-
-
-def runs_folder() -> Path:
-    """Folder of the runs that nobody has decided on yet; it may not exist."""
-    return user_data_path("mambaseg", appauthor=False) / "runs"
-
-
-def open_runs() -> list[Path]:
-    """List the folders of runs that were neither kept nor discarded, the newest first."""
-    return sorted((path.parent for path in runs_folder().glob("*/config.json")), reverse=True)
-
-
-def start_run(config: FineTuningConfig) -> Path:
-    """Start a run as a process that goes on without this one; gives the run's folder.
-
-    Raises
-    ------
-    OutputError
-        If its folder cannot be written.
-    """
-    folder = runs_folder() / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    with write_whole(folder / "config.json") as temporary:
-        temporary.write_text(config.model_dump_json(indent=2), encoding="utf-8")
-    _launch(config, folder)
-    return folder
-
-
-def _launch(config: FineTuningConfig, folder: Path) -> None:
-    try:
-        (folder / "config.json").touch()  # when it was started last
-        with (folder / "log.txt").open("ab") as log:
-            _processes[folder] = subprocess.Popen(  # noqa: S603 - our own command
-                finetune_command(config, folder),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # on Windows without effect
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-    except OSError as error:
-        raise OutputError(
-            f"The training cannot be started in {folder}: {error.strerror or error}. Make room, "
-            "and try again."
-        ) from error
 
 
 class Tuning:
@@ -91,7 +44,7 @@ class Tuning:
     state : TuningState
         "cut off": the process was killed; `go_on` starts it again where it last
         saved itself.
-    started : Started or None
+    started : Started, TrainingStarted or None
         The first news: split, parent's score, notes.
     losses : list of (float, float)
         Seconds and loss.
@@ -119,7 +72,7 @@ class Tuning:
 
     def _forget(self) -> None:
         self._offset = 0
-        self.started: Started | None = None
+        self.started: Started | TrainingStarted | None = None
         self.finished: Finished | None = None
         self.last: Progress | None = None
         self.losses: list[tuple[float, float]] = []
@@ -131,23 +84,25 @@ class Tuning:
             return
         self._busy = True
 
-        def read(task: Task) -> tuple[list[RunEvent], int, TuningState, bool, bool]:
+        def read(task: Task) -> tuple[list[AnyEvent], int, TuningState, bool, bool]:
             alive = self.run.alive  # before the events, so that the last ones are among them
-            events, offset = self.run.events(self._offset)
+            events, offset = self.run.any_events(self._offset)
             state = self._judge([*self._ends(), *events], alive)
+            if state == "cut off" and not self.started and (why := last_error(self.run.path)):
+                events, state = [*events, Failed(message=why)], "failed"
             return events, offset, state, self.run.stop_requested, self.run.model_file.exists()
 
         self._worker.submit(read, self._take, self._lost)
 
-    def _ends(self) -> list[RunEvent]:
+    def _ends(self) -> list[AnyEvent]:
         return [Failed(message=self.message)] if self.message else []
 
-    def _judge(self, events: list[RunEvent], alive: bool) -> TuningState:
+    def _judge(self, events: list[AnyEvent], alive: bool) -> TuningState:
         if self.finished or (events and isinstance(events[-1], Finished)):
             return "finished"
         if alive:
             return "running" if self.started or events else "starting"
-        process = _processes.get(self.run.path)
+        process = process_of(self.run.path)
         if process is not None and process.poll() is None:
             return "starting"
         if process is None and not self.started and not events and self._is_young():
@@ -160,7 +115,7 @@ class Tuning:
             return time.time() - begun < _START_S
         return False
 
-    def _take(self, news: tuple[list[RunEvent], int, TuningState, bool, bool]) -> None:
+    def _take(self, news: tuple[list[AnyEvent], int, TuningState, bool, bool]) -> None:
         events, self._offset, state, stopping, has_model = news
         self._busy = False
         for event in events:
@@ -175,8 +130,8 @@ class Tuning:
         self.state, self.message = "failed", str(error)
         self.changed.emit()
 
-    def _note(self, event: RunEvent) -> None:
-        if isinstance(event, Started):
+    def _note(self, event: AnyEvent) -> None:
+        if isinstance(event, Started | TrainingStarted):
             self.started, self.message = event, ""
         elif isinstance(event, Progress):
             self.last = event
@@ -187,6 +142,45 @@ class Tuning:
             self.finished = event
         else:
             self.message = event.message
+
+    # What it is, in words
+
+    @property
+    def about(self) -> str:
+        """What trains, from what, and for how long; "" until that is known."""
+        match self.started:
+            case Started() as one:
+                split = one.split
+                return (
+                    f"From {one.parent}, {one.config.budget}: {split.n_training} {one.unit} train, "
+                    f"{split.n_held_out} held out."
+                )
+            case TrainingStarted() as one:
+                return (
+                    f"{one.config.name}, {one.config.budget}: {one.parameters / 1e6:.1f} million "
+                    f"weights, {len(one.training)} cases train, {len(one.held_out)} held out."
+                )
+        return ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return self.started.notes if isinstance(self.started, Started) else ()
+
+    @property
+    def before(self) -> dict[str, float] | None:
+        """Dice of the model that it started from, where that has one."""
+        return self.started.before if isinstance(self.started, Started) else None
+
+    @property
+    def proposed_name(self) -> str:
+        """A name for what comes out; "" until it has started."""
+        match self.started:
+            case Started(time=time, parent=parent):
+                return f"{parent[:50]} fine-tuned {time[:10]} {time[11:16].replace(':', '.')}"
+            case TrainingStarted(config=config):
+                return config.name
+        return ""
 
     # What a person decides
 
@@ -200,7 +194,7 @@ class Tuning:
 
         def work(task: Task) -> None:
             self.run.control_file.unlink(missing_ok=True)
-            _launch(_config_of(self.run), self.run.path)
+            launch(config_of(self.run), self.run.path)
 
         def launched(_: None) -> None:
             self.message = ""
@@ -210,37 +204,17 @@ class Tuning:
         self._worker.submit(work, launched, failed)
 
     def keep(
-        self, name: str, done: Callable[[TrainedModel], None], failed: Callable[[Exception], None]
+        self, name: str, done: Callable[[Kept], None], failed: Callable[[Exception], None]
     ) -> None:
         """Make the run's model one of the user's own, and clear the run away."""
 
-        def work(task: Task) -> TrainedModel:
-            model = self.run.keep(name)
-            _remove(self.run.path)
-            return model
+        def work(task: Task) -> Kept:
+            kept = keep(self.run, name)
+            remove_run(self.run.path)
+            return kept
 
         self._worker.submit(work, done, failed)
 
     def discard(self, done: Callable[[None], None], failed: Callable[[Exception], None]) -> None:
         """Clear the run away with its model."""
-        self._worker.submit(lambda task: _remove(self.run.path), done, failed)
-
-
-def _config_of(run: Run) -> FineTuningConfig:
-    path = run.path / "config.json"
-    try:
-        return FineTuningConfig.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, MambasegError) as error:
-        raise TrainingError(
-            f"{path} is missing or damaged, so the run cannot go on: discard it and start again."
-        ) from error
-
-
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be removed: {error.strerror or error}. Remove it by hand."
-        ) from error
-    _processes.pop(folder, None)
+        self._worker.submit(lambda task: remove_run(self.run.path), done, failed)

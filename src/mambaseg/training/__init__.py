@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mambaseg.training.keeping import Kept, keep
 from mambaseg.training.run import Run, finetune_command
-from mambaseg.training.split import FrameSplit, propose_held_out, split_frames
+from mambaseg.training.split import FrameSplit, propose_held_out, split_frames, split_margin
 from mambaseg.types.finetuning_config import FineTuningConfig
 
 if TYPE_CHECKING:
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
 __all__ = [
     "FineTuningConfig",
     "FrameSplit",
+    "Kept",
     "Run",
     "finetune",
     "finetune_command",
+    "keep",
     "list_recipes",
     "propose_held_out",
     "read_config",
     "recipe_config",
     "resume",
     "split_frames",
+    "split_margin",
     "train",
 ]
 

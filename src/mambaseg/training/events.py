@@ -16,6 +16,7 @@ from mambaseg.types.finetuning_config import FineTuningConfig
 from mambaseg.types.training_config import TrainingConfig
 
 __all__ = [
+    "AnyEvent",
     "Dice",
     "Failed",
     "Finished",
@@ -27,6 +28,7 @@ __all__ = [
     "TrainingStarted",
     "append_event",
     "mean_dice",
+    "read_any_events",
     "read_events",
     "read_training_events",
 ]
@@ -62,6 +64,8 @@ class Started(_Event):
         The model that it starts from.
     split : FrameSplit
         Frames that train and that are held out.
+    unit : str
+        What they are: "frames", "slices", "images" or "volumes".
     new_weights : tuple of str
         Weights that start untrained, because the classes are not the parent's.
     before : dict of str to float, or None
@@ -77,6 +81,7 @@ class Started(_Event):
     parent: str
     parent_sha256: str
     split: FrameSplit
+    unit: str = "frames"
     new_weights: tuple[str, ...] = ()
     before: Dice | None = None
     notes: tuple[str, ...] = ()
@@ -175,10 +180,14 @@ RunEvent = Started | Progress | Finished | Failed
 TrainingEvent = TrainingStarted | Progress | Finished | Failed
 """What a training from scratch says."""
 
+AnyEvent = Started | TrainingStarted | Progress | Finished | Failed
+"""What a run of either kind says."""
+
 _EVENTS: TypeAdapter[RunEvent] = TypeAdapter(Annotated[RunEvent, Field(discriminator="event")])
 _TRAINING: TypeAdapter[TrainingEvent] = TypeAdapter(
     Annotated[TrainingEvent, Field(discriminator="event")]
 )
+_ANY: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="event")])
 E = TypeVar("E")
 
 
@@ -233,6 +242,11 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[RunEvent], int]:
 def read_training_events(path: Path, offset: int = 0) -> tuple[list[TrainingEvent], int]:
     """Read the events of a training from scratch; as `read_events`."""
     return _read(path, offset, _TRAINING)
+
+
+def read_any_events(path: Path, offset: int = 0) -> tuple[list[AnyEvent], int]:
+    """Read the events of a run of either kind; as `read_events`."""
+    return _read(path, offset, _ANY)
 
 
 def _read(path: Path, offset: int, adapter: TypeAdapter[E]) -> tuple[list[E], int]:

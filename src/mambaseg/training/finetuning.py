@@ -1,19 +1,19 @@
-"""Fine-tune a trained model on verified frames."""
+"""Fine-tune a trained model on verified frames, or on a data set."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import lightning
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
-from mambaseg.corrections import Store
 from mambaseg.inference.devices import resolve_device
 from mambaseg.training.attempt import attempt
-from mambaseg.training.clips import RandomClips
 from mambaseg.training.events import (
     Dice,
     Finished,
@@ -23,19 +23,19 @@ from mambaseg.training.events import (
     append_event,
     mean_dice,
 )
-from mambaseg.training.fitting import ENDLESS, fit
+from mambaseg.training.fitting import fit
 from mambaseg.training.held_out import dice_values, mean_dices
 from mambaseg.training.module import SegmentationModule
+from mambaseg.training.replay import WithReplay, replayed
 from mambaseg.training.run import Run
 from mambaseg.training.run_model import write_run_model
 from mambaseg.training.run_state import RunState, Saved, load_state, save_state
-from mambaseg.training.split import propose_held_out, split_frames
-from mambaseg.training.stored_clip import open_clips
 from mambaseg.training.supervision import Supervision
+from mambaseg.training.tuning_data import OpenData, TuningData, open_tuning_data
 from mambaseg.training.warm_start import warm_start
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
-from mambaseg.types.optimization import Batches, Budget, Cosine, Optimization
+from mambaseg.types.optimization import Batches, Cosine, Optimization
 from mambaseg.zoo import build_network, load_model, read_model
 
 __all__ = ["finetune"]
@@ -51,7 +51,7 @@ def finetune(
     device: str = "auto",
     listen: Callable[[RunEvent], None] | None = None,
 ) -> Finished:
-    """Fine-tune a model on a store of corrections, within a budget of minutes.
+    """Fine-tune a model on a store of corrections, or another data set, within a budget.
 
     What happens is told in `events.jsonl` in the run's folder; `control` there
     is obeyed. A run that was cut off goes on where it last saved itself when it
@@ -97,7 +97,7 @@ def _finetune(
     config: FineTuningConfig, home: Run, device: torch.device, tell: Tell, begun: float
 ) -> Finished:
     lightning.seed_everything(config.seed, verbose=False)
-    store = Store(config.data)
+    source = open_tuning_data(config.data)
     resumed = home.state_file.exists()
     if resumed:
         saved = load_state(home.state_file)
@@ -106,42 +106,36 @@ def _finetune(
         network = build_network(saved.state.recipe)
         network.load_state_dict(saved.weights)
     else:
-        state, network = _new_run(config, store)
+        state, network = _new_run(config, source)
         saved = Saved(state, {}, {}, {})
-    state = saved.state
-    clips = open_clips(store, state.split, state.recipe)
+    data = source.open(saved.state.split, config, saved.state.recipe)
+    state = saved.state.model_copy(update={"data_sha256": data.sha256})
+    saved = saved._replace(state=state)
     network = network.to(device).eval()
 
     def validate(network: nn.Module) -> Dice:
-        held_out = (scored for clip in clips for scored in clip.scored(state.recipe))
-        return mean_dices(dice_values(network, state.recipe, held_out, device))
+        return mean_dices(dice_values(network, state.recipe, data.scored(), device, mirror=False))
 
+    samples = _with_replay(config, home, data, network, state, device)
     if not resumed:
-        if not state.new_weights:
+        if not state.is_new:
             before = validate(network) or None
             state = state.model_copy(update={"before": before, "kept": before})
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
         saved = saved._replace(state=state)
-    measurable = any(clip.shows_objects(clip.held_out) for clip in clips)
-    tell(_started(state, resumed, measurable))
+    lacks_replay = config.replay > 0 and samples is data.samples
+    tell(_started(state, resumed, data.measurable, lacks_replay))
     watch = _Watch(
         home,
         saved,
-        budget=Budget(minutes=config.minutes),
+        budget=config.budget.in_steps(state.split.n_training, config.batch_size),
         validations=_VALIDATIONS,
         validate=validate,
         tell=tell,
         begun=begun,
         seed=config.seed,
         first_validation_s=_FIRST_VALIDATION_S,
-    )
-    samples = RandomClips(
-        [tensors for clip in clips for tensors in clip.training_tensors(state.recipe)],
-        state.recipe,
-        config.augmentation,
-        length=ENDLESS,
-        seed=config.seed,
     )
     module = SegmentationModule(network, state.recipe, _optimization(config))
     fit(module, samples, watch, batches=Batches(size=config.batch_size), device=device)
@@ -166,27 +160,10 @@ class _Watch(Supervision[RunState]):
         return None
 
 
-def _new_run(config: FineTuningConfig, store: Store) -> tuple[RunState, nn.Module]:
-    classes = store.label_set
-    verified = {case: frames for case in store.cases() if (frames := store.verified_frames(case))}
-    if classes is None or not verified:
-        raise TrainingError(
-            f"{store.path} holds no verified frames, so there is nothing to learn from: verify "
-            "some frames of a clip first, five well spread ones for a start."
-        )
+def _new_run(config: FineTuningConfig, source: TuningData) -> tuple[RunState, nn.Module]:
     parent = load_model(config.model)
-    network, recipe, new_weights = warm_start(parent, classes)
-    # Half a clip apart, a held-out frame is validated in a clip without training frames.
-    margin = max(1, recipe.video.clip_length // 2)
-    held_out = config.held_out
-    if held_out is None:
-        held_out = propose_held_out(verified, margin=margin)
-    split = split_frames(verified, held_out, margin=margin)
-    if not split.training:
-        raise TrainingError(
-            f"All verified frames of {store.path} are held out or next to held-out ones, so none "
-            "is left to train: hold out fewer, or verify more."
-        )
+    network, recipe, new_weights = warm_start(parent, source.label_set(parent.recipe))
+    split, unit = source.split(config, recipe)
     state = RunState(
         config=config,
         recipe=recipe,
@@ -194,27 +171,62 @@ def _new_run(config: FineTuningConfig, store: Store) -> tuple[RunState, nn.Modul
         parent_sha256=parent.sha256,
         parent_card=parent.card,
         split=split,
+        unit=unit,
         new_weights=new_weights,
     )
     return state, network
 
 
-def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
+def _with_replay(
+    config: FineTuningConfig,
+    home: Run,
+    data: OpenData,
+    network: nn.Module,
+    state: RunState,
+    device: torch.device,
+) -> Dataset[Any]:
+    """Mix what the parent says of unlabelled frames into the samples, where that is asked for."""
+    if not config.replay or state.is_new:
+        return data.samples
+    replay = replayed(
+        home.replay_file,
+        data.unlabelled(),
+        network,
+        state.recipe,
+        device,
+        augmentation=config.augmentation,
+        seed=config.seed,
+    )
+    return (
+        data.samples
+        if replay is None
+        else WithReplay(data.samples, replay, config.replay, config.seed)
+    )
+
+
+def _started(state: RunState, resumed: bool, measurable: bool, lacks_replay: bool) -> Started:
     split, notes = state.split, []
     if state.new_weights:
         notes.append(
             f"The classes {list(state.recipe.labels.values())} are not those of {state.parent}, so "
             f"{len(state.new_weights)} weights start untrained and it has no score of its own."
         )
+    elif state.parent_card.untrained:
+        notes.append(f"{state.parent} is not trained yet, so it has no score of its own.")
     if not split.held_out:
         notes.append(
-            "No frame is held out, so there will be no score: verify more frames, "
+            f"None of the {state.unit} is held out, so there will be no score: verify more, "
             "some of them apart from the others, to get one."
         )
     elif not measurable:
         notes.append(
             f"None of the classes {list(state.recipe.labels.values())} is drawn on the held-out "
             "frames, so there will be no score: hold out frames that show one."
+        )
+    if lacks_replay:
+        notes.append(
+            "Nothing is replayed, for there is no unlabelled frame of which "
+            f"{state.parent} can say anything for sure."
         )
     if split.left_out:
         near = "; ".join(f"{case}: {list(frames)}" for case, frames in split.left_out.items())
@@ -225,6 +237,7 @@ def _started(state: RunState, resumed: bool, measurable: bool) -> Started:
         parent=state.parent,
         parent_sha256=state.parent_sha256,
         split=split,
+        unit=state.unit,
         new_weights=state.new_weights,
         before=state.before,
         notes=tuple(notes),
@@ -254,7 +267,7 @@ def _check_same_run(home: Run, old: FineTuningConfig, new: FineTuningConfig) -> 
         )
     changed = [
         f"{name} {getattr(old, name)!r}"
-        for name in ("model", "data", "held_out", "name")
+        for name in ("model", "data", "held_out", "name", "trains", "layer_decay", "replay")
         if getattr(old, name) != getattr(new, name)
     ]
     if changed:
@@ -271,4 +284,6 @@ def _optimization(config: FineTuningConfig) -> Optimization:
         gradient_clip=config.gradient_clip,
         schedule=Cosine(warm_up=0.05, lowest=0.01),
         average_decay=0.0,
+        trains=config.trains,
+        layer_decay=config.layer_decay,
     )

@@ -21,12 +21,12 @@ from mambaseg.data.datasets.paired import pair_folders
 from mambaseg.data.fitting import as_clip, as_slices, check_fits
 from mambaseg.data.preprocessing import resized_frames
 from mambaseg.data.window import GreyWindow
-from mambaseg.inference.network_volume import NetworkVolume
 from mambaseg.training.classes import ClassTable
 from mambaseg.training.patches import Volume
 from mambaseg.training.scored_frames import Scored
 from mambaseg.training.splitting import hold_out_cases
 from mambaseg.training.targets import IGNORED
+from mambaseg.training.volume_tensors import volume_tensors
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.network_input import VolumeInput
@@ -174,9 +174,4 @@ class OpenSet:
                 f"Nothing of {case.labels} is annotated, so it teaches nothing: take the case "
                 "away, or annotate a part of it."
             )
-        seen = NetworkVolume.of(image, self.recipe)
-        x = seen.window(tuple(slice(0, length) for length in seen.grid.seen_size))
-        labels = torch.from_numpy(np.ascontiguousarray(values[seen.grid.box]))[None]
-        if seen.grid.size != seen.grid.box_shape:
-            labels = F.interpolate(labels[None], seen.grid.size, mode="nearest-exact")[0]
-        return x, seen.grid.turned(labels)
+        return volume_tensors(image, values, self.recipe)

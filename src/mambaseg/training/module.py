@@ -10,6 +10,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from mambaseg.training.losses import SegmentationLoss, edge_loss
 from mambaseg.training.outputs import network_outputs
 from mambaseg.training.targets import IGNORED, agreeing, at_size, one_hot
+from mambaseg.training.weight_groups import weight_groups
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Loss, Optimization
 from mambaseg.types.recipe import Recipe
@@ -100,13 +101,13 @@ class SegmentationModule(lightning.LightningModule):
         return total / weights
 
     def configure_optimizers(self) -> Optimizer:
-        """Give the optimizer of all weights."""
-        return build_optimizer(self.network, self.optimization)
+        """Give the optimizer of the weights that are to change."""
+        return build_optimizer(self.network, self.recipe.network, self.optimization)
 
 
-def build_optimizer(network: nn.Module, o: Optimization) -> Optimizer:
-    """Build the optimizer of a network's weights."""
-    weights = network.parameters()
+def build_optimizer(network: nn.Module, name: str, o: Optimization) -> Optimizer:
+    """Build the optimizer of a network's weights, given the network's name."""
+    weights = weight_groups(network, name, o)
     if o.optimizer == "sgd":
         return SGD(
             weights,

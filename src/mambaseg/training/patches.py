@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -75,7 +76,8 @@ class RandomPatches(Dataset[Volume]):
     seed : int
         Sample i is the same for the same seed.
     foreground : float
-        Part of the samples that are cut around an element of a class, each class as often.
+        Part of the samples that are cut around an element of a class, each class as often. Of a
+        volume that is annotated in part, the others are cut around any annotated element.
     """
 
     def __init__(
@@ -106,6 +108,8 @@ class RandomPatches(Dataset[Volume]):
         centre = None
         if random.random() < self.foreground:
             centre = _on_an_object(labels[0], random)
+        if centre is None and bool((labels == IGNORED).any()):
+            centre = _somewhere(labels[0].numpy() != IGNORED, random)
         place = tuple(
             _start(length, side, None if centre is None else centre[axis], random)
             for axis, (length, side) in enumerate(zip(x.shape[1:], self.size, strict=True))
@@ -147,6 +151,13 @@ def _on_an_object(labels: Tensor, random: np.random.Generator) -> tuple[int, ...
     present = [value for value in np.unique(values) if value > 0]
     if not present:
         return None
-    found = np.flatnonzero(values == present[random.integers(len(present))])
-    place = np.unravel_index(found[random.integers(len(found))], values.shape)
+    return _somewhere(values == present[random.integers(len(present))], random)
+
+
+def _somewhere(chosen: NDArray[np.bool_], random: np.random.Generator) -> tuple[int, ...] | None:
+    """Choose one of some elements; None where there are none."""
+    found = np.flatnonzero(chosen)
+    if not len(found):
+        return None
+    place = np.unravel_index(found[random.integers(len(found))], chosen.shape)
     return tuple(int(one) for one in place)

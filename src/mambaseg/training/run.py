@@ -1,9 +1,8 @@
-"""A run as seen from another process: follow it, stop it, keep what came of it."""
+"""A run as seen from another process: follow it, and stop it."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,17 +12,17 @@ from filelock import FileLock, Timeout
 
 from mambaseg.files import write_whole
 from mambaseg.training.events import (
+    AnyEvent,
     Failed,
     Finished,
     RunEvent,
     TrainingEvent,
+    read_any_events,
     read_events,
     read_training_events,
 )
 from mambaseg.types.errors import OutputError, TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
-from mambaseg.types.trained_model import TrainedModel
-from mambaseg.zoo import list_models, read_model, user_models_folder, write_model
 
 __all__ = ["Run", "finetune_command"]
 
@@ -36,7 +35,8 @@ class Run:
     It holds `events.jsonl` (what the run says), `control` (what it is asked),
     `model.safetensors` (of a fine-tuning the latest weights that are better than
     the parent's, of a training the best ones, always whole),
-    `state.safetensors` (all that it needs to go on) and `lock`, which the
+    `state.safetensors` and, where its parent's predictions are replayed, `replay.safetensors`
+    (all that it needs to go on) and `lock`, which the
     process that runs holds.
 
     Parameters
@@ -51,6 +51,7 @@ class Run:
         self.control_file = self.path / "control"
         self.model_file = self.path / "model.safetensors"
         self.state_file = self.path / "state.safetensors"
+        self.replay_file = self.path / "replay.safetensors"
         self.lock_file = self.path / "lock"
 
     def events(self, offset: int = 0) -> tuple[list[RunEvent], int]:
@@ -60,6 +61,10 @@ class Run:
     def training_events(self, offset: int = 0) -> tuple[list[TrainingEvent], int]:
         """Read the events of a training from scratch; as `events`."""
         return read_training_events(self.events_file, offset)
+
+    def any_events(self, offset: int = 0) -> tuple[list[AnyEvent], int]:
+        """Read the events of a run of either kind; as `events`."""
+        return read_any_events(self.events_file, offset)
 
     @property
     def outcome(self) -> Finished | Failed | None:
@@ -123,30 +128,6 @@ class Run:
         with write_whole(self.control_file) as temporary:
             temporary.write_text(what + "\n", encoding="utf-8")
 
-    def keep(self, name: str) -> TrainedModel:
-        """Copy the run's model to the user's own models, under a name.
-
-        Raises
-        ------
-        OutputError
-            If the name is taken or no name for a file, or cannot be written.
-        IncompatibleWeightsError
-            If the run has no model yet.
-        """
-        if not re.fullmatch(r"\w[\w .+-]{0,79}", name):
-            raise OutputError(
-                f"A model cannot be called {name!r}: use letters, digits, spaces and _ . + - only."
-            )
-        target = user_models_folder() / f"{name}.safetensors"
-        if target.exists() or name in [model.name for model in list_models()]:
-            raise OutputError(f"There is a model called {name!r} already: choose another name.")
-        model = read_model(self.model_file)
-        from safetensors.torch import load_file
-
-        return write_model(
-            target, load_file(model.path), name=name, recipe=model.recipe, card=model.card
-        )
-
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the lock of the process that runs it.
@@ -187,7 +168,11 @@ def finetune_command(
     """Give the shell's command for a run, to start as a process of its own."""
     command = [sys.executable, "-m", "mambaseg.cli", "finetune", config.model]
     command += ["--data", config.data, "--run", os.fspath(run)]
-    command += ["--minutes", str(config.minutes), "--seed", str(config.seed), "--device", device]
+    for name, value in config.budget.model_dump(exclude_none=True).items():
+        command += [f"--{name}", str(value)]
+    command += ["--replay", str(config.replay)]
+    command += ["--trains", config.trains, "--layer-decay", str(config.layer_decay)]
+    command += ["--seed", str(config.seed), "--device", device]
     if config.name is not None:
         command += ["--name", config.name]
     if config.held_out is not None:

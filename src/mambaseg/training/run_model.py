@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from torch import nn
 
+from mambaseg.training.events import Dice
 from mambaseg.training.run import Run
 from mambaseg.training.run_state import RunState
-from mambaseg.training.split import FrameSplit
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import write_model
 
 __all__ = ["write_run_model"]
+
+_MOST_NAMES = 20
 
 
 def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedModel:
@@ -31,17 +33,21 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
         If it cannot be written.
     """
     parent, split = state.parent_card, state.split
-    frames = f"{split.n_held_out} held-out frame{'s' * (split.n_held_out > 1)}"
+    counted = state.unit if split.n_held_out > 1 else state.unit.removesuffix("s")
+    frames = f"{split.n_held_out} held-out {counted}"
+
+    def named(dice: Dice | None) -> Dice:
+        return {f"{name}: mean Dice on {frames}": value for name, value in (dice or {}).items()}
+
     card = parent.model_copy(
         update={
-            "description": f"Fine-tuned from {state.parent}, by its user, on corrected frames.",
+            "description": f"Fine-tuned from {state.parent} by its user.",
             "intended_use": parent.intended_use or "Not for clinical use.",
-            "training_data": f"{_words(split)} Before that: {parent.training_data or 'not known.'}",
-            "scores": {
-                f"{name}: mean Dice on {frames}": value
-                for name, value in (state.kept or {}).items()
-            },
+            "training_data": f"{_words(state)} Before that: {parent.training_data or 'not known.'}",
+            "scores": named(state.kept),
             "parent_sha256": state.parent_sha256,
+            "parent_scores": named(state.before),
+            "data_sha256": state.data_sha256,
             "untrained": (),
         }
     )
@@ -51,9 +57,17 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
     )
 
 
-def _words(split: FrameSplit) -> str:
+def _words(state: RunState) -> str:
+    by_frame = state.unit in ("frames", "slices")
+
     def listed(frames: dict[str, tuple[int, ...]]) -> str:
+        if len(frames) > _MOST_NAMES:
+            return f"{sum(map(len, frames.values()))} {state.unit} of {len(frames)} cases"
+        if not by_frame:
+            return ", ".join(frames)
         return "; ".join(f"{case} {', '.join(map(str, of))}" for case, of in frames.items())
 
+    split = state.split
     held_out = f"held out: {listed(split.held_out)}" if split.held_out else "none held out"
-    return f"Verified frames of a user's own clips ({listed(split.training)}; {held_out})."
+    what = "Verified" if by_frame else "Labelled"
+    return f"{what} {state.unit} of a user's own ({listed(split.training)}; {held_out})."

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -55,6 +56,10 @@ class RunState(Standing):
     parent, parent_sha256, parent_card
         The model that it started from.
     split : FrameSplit
+    unit : str
+        What it counts: "frames", "slices", "images" or "volumes".
+    data_sha256 : dict of str to str
+        SHA-256 of the cases' files, as they were when it was started last.
     new_weights : tuple of str
         Weights that started untrained.
     before : dict of str to float, or None
@@ -67,8 +72,15 @@ class RunState(Standing):
     parent_sha256: str
     parent_card: ModelCard
     split: FrameSplit
+    unit: str = "frames"
+    data_sha256: dict[str, str] = Field(default_factory=dict)
     new_weights: tuple[str, ...] = ()
     before: Dice | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether what it starts from segments nothing yet, and so has no score."""
+        return bool(self.new_weights or self.parent_card.untrained)
 
 
 class TrainingState(Standing):

@@ -8,14 +8,11 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from mambaseg.training.clips import RandomClips
-from mambaseg.training.fitting import ENDLESS
 from mambaseg.training.labelled_clip import OpenClip
 from mambaseg.training.labelled_set import OpenSet
-from mambaseg.training.patches import RandomPatches, VolumeCache
+from mambaseg.training.samples import random_samples
 from mambaseg.training.scored_frames import Scored
 from mambaseg.types.errors import TrainingError
-from mambaseg.types.network_input import VolumeInput
 from mambaseg.types.training_config import TrainingConfig
 from mambaseg.types.training_data import LabelledClip
 
@@ -80,20 +77,12 @@ class Sources:
         TrainingError
             If nothing is annotated.
         """
-        config = self.config
-        rules: dict[str, Any] = {
-            "length": ENDLESS,
-            "seed": config.seed,
-            "foreground": config.batches.foreground,
-        }
-        if isinstance(config.recipe.input, VolumeInput):
-            readers = [reader for source in self.opened for reader in source.volume_readers()]
-            return RandomPatches(VolumeCache(readers), config.recipe, config.augmentation, **rules)
-        tensors = [pair for source in self.opened for pair in source.training_tensors()]
-        clips = RandomClips(tensors, config.recipe, config.augmentation, **rules)
-        if not clips.windows:
-            raise TrainingError(
-                "Nothing of the training data is annotated, so there is nothing to learn from: "
-                "annotate some frames."
-            )
-        return clips
+        opened = self.opened
+        return random_samples(
+            self.config.recipe,
+            tensors=lambda: [pair for source in opened for pair in source.training_tensors()],
+            volumes=lambda: [reader for source in opened for reader in source.volume_readers()],
+            augmentation=self.config.augmentation,
+            seed=self.config.seed,
+            foreground=self.config.batches.foreground,
+        )

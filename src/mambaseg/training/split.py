@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mambaseg.types.errors import TrainingError
+from mambaseg.types.network_input import VideoInput
+from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import Schema
 
-__all__ = ["FrameSplit", "propose_held_out", "split_frames"]
+__all__ = ["FrameSplit", "propose_held_out", "split_frames", "split_margin"]
+
+_MOST_RECORDINGS = 1 / 3
+"""Part of the frames that may be held out where these are whole recordings."""
 
 Frames = dict[str, tuple[int, ...]]
 
@@ -44,7 +49,8 @@ def propose_held_out(
 ) -> Frames:
     """Choose frames to hold out, so that a score on them can be believed.
 
-    One contiguous run of a fifth of the verified frames (at least one), in the
+    Whole recordings where they make up about a fifth of the verified frames, a third
+    at most. Else one contiguous run of a fifth (at least one frame), in the
     order of cases and frames: of all such runs the one that leaves the most
     frames to train, once its neighbours are left out, and of these the last.
     One in the middle of a film would leave a gap there that nothing trains for.
@@ -65,6 +71,8 @@ def propose_held_out(
     """
     ordered = [(case, frame) for case in sorted(verified) for frame in sorted(set(verified[case]))]
     count = max(1, round(len(ordered) * fraction))
+    if recordings := _whole_recordings(_by_case(ordered), count):
+        return recordings
     most = 0
     best: Frames = {}
     for start in range(len(ordered) - count + 1):
@@ -73,6 +81,26 @@ def propose_held_out(
         if left and left >= most:
             most, best = left, run
     return best
+
+
+def _whole_recordings(verified: Frames, count: int) -> Frames:
+    """Give the last recordings, or the one, that hold about `count` frames; none if too many."""
+    most = _MOST_RECORDINGS * sum(map(len, verified.values()))
+    chosen: Frames = {}
+    for case in sorted(verified, key=lambda case: (-len(verified[case]), case), reverse=True):
+        held = sum(map(len, chosen.values()))
+        if held >= count or held + len(verified[case]) > most:
+            break
+        chosen[case] = verified[case]
+    return dict(sorted(chosen.items())) if sum(map(len, chosen.values())) >= count else {}
+
+
+def split_margin(recipe: Recipe) -> int:
+    """Give how far from held-out frames, or slices, nothing trains, for they are too alike."""
+    if isinstance(recipe.input, VideoInput):
+        # Half a clip apart, a held-out frame is validated in a clip without training frames.
+        return max(1, recipe.input.clip_length // 2)
+    return 1 if recipe.kind == "image" else 2
 
 
 def split_frames(

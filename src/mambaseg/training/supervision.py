@@ -18,6 +18,7 @@ from mambaseg.training.events import Dice, Progress, Reason, mean_dice
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.run import Run
 from mambaseg.training.run_state import Saved, Standing, save_state
+from mambaseg.training.weight_groups import RATE_PART
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Budget
 
@@ -133,7 +134,7 @@ class Supervision(lightning.Callback, Generic[S]):
         """Set the rate, and the seed, so that a run that goes on does as one that was not cut."""
         o = module.optimization
         for group in trainer.optimizers[0].param_groups:
-            group["lr"] = o.learning_rate * o.schedule.rate(self._spent)
+            group["lr"] = o.learning_rate * o.schedule.rate(self._spent) * group[RATE_PART]
         piece = index % trainer.accumulate_grad_batches
         place = [self.seed, self.state.step, piece, trainer.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))

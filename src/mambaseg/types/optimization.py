@@ -20,8 +20,12 @@ __all__ = [
     "Poly",
     "Schedule",
     "Steps",
+    "Trained",
     "Validation",
 ]
+
+Trained = Literal["all", "decoder"]
+"""Which weights of a network are changed."""
 
 
 class Budget(Schema):
@@ -46,6 +50,17 @@ class Budget(Schema):
         if self.steps is self.epochs is self.minutes is None:
             raise ValueError("give steps, epochs or minutes")
         return self
+
+    def __str__(self) -> str:
+        given = self.model_dump(exclude_none=True)
+        return " or ".join(f"{value:,.10g} {unit}" for unit, value in given.items())
+
+    def in_steps(self, cases: int, batch_size: int) -> Budget:
+        """Give the same budget without epochs, for so many training cases or frames."""
+        if self.epochs is None:
+            return self
+        steps = max(math.ceil(self.epochs * cases / batch_size), 1)
+        return Budget(steps=min(steps, self.steps or steps), minutes=self.minutes)
 
 
 class _Warm(Schema, ABC):
@@ -136,6 +151,10 @@ class Optimization(Schema):
         Decay of the running average of the weights (EMA) that is validated and kept; 0: none.
     precision : {"float32", "bf16"}
         Never half precision, under which these networks diverge.
+    trains : {"all", "decoder"}
+        Which weights are changed; "decoder" leaves the encoder as it is.
+    layer_decay : float
+        The rate of each level of the encoder as a part of that of the next deeper one.
     """
 
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -146,6 +165,8 @@ class Optimization(Schema):
     gradient_clip: float | None = Field(default=1.0, gt=0)
     average_decay: float = Field(default=0.99, ge=0, lt=1)
     precision: Literal["float32", "bf16"] = "float32"
+    trains: Trained = "all"
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
 
 
 class Loss(Schema):

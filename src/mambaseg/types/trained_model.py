@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import VersionedSchema
@@ -30,10 +31,17 @@ class ModelCard(VersionedSchema):
         Each with its data in its name, for example "held-out Dice (n = 10 frames)".
     parent_sha256 : str or None
         SHA-256 of the file that it was fine-tuned from.
+    parent_scores : dict of str to float
+        The parent's, on the same data and by the same names; empty where it had none.
+    data_sha256 : dict of str to str
+        Of what it was fine-tuned on, by case: SHA-256 of its files, images before labels.
     untrained : tuple of str
         Parts of the network that hold initial values; with any, it segments nothing yet.
     """
 
+    newest_version: ClassVar[int] = 2
+
+    format_version: int = 2
     description: str = ""
     intended_use: str = ""
     training_data: str = ""
@@ -41,7 +49,17 @@ class ModelCard(VersionedSchema):
     attribution: str = ""
     scores: dict[str, float] = Field(default_factory=dict)
     parent_sha256: str | None = None
+    parent_scores: dict[str, float] = Field(default_factory=dict)
+    data_sha256: dict[str, str] = Field(default_factory=dict)
     untrained: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, content: Any) -> Any:
+        """Take what format version 1 wrote, which knew neither parent's scores nor hashes."""
+        if isinstance(content, dict) and content.get("format_version") == 1:
+            return {**content, "format_version": cls.newest_version}
+        return content
 
 
 @dataclass(frozen=True)

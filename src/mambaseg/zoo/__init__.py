@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mambaseg.zoo.defaults import default_models, defaults_first, make_default, roll_back
 from mambaseg.zoo.registry import check_trained, list_models, load_model, user_models_folder
 from mambaseg.zoo.storage import (
     build_network,
@@ -25,13 +26,17 @@ __all__ = [
     "check_trained",
     "convert_checkpoint",
     "convert_state_dict",
+    "default_models",
+    "defaults_first",
     "head_weights",
     "import_checkpoint",
     "is_model",
     "list_models",
     "load_model",
     "load_network",
+    "make_default",
     "read_model",
+    "roll_back",
     "user_models_folder",
     "write_model",
 ]
