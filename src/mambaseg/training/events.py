@@ -96,6 +96,8 @@ class TrainingStarted(_Event):
     parameters : int
         Of the network.
     resumed : bool
+    memory : str
+        What of it is needed and free, and where it does not fit what to change.
     """
 
     event: Literal["training started"] = "training started"
@@ -105,6 +107,7 @@ class TrainingStarted(_Event):
     held_out: tuple[str, ...]
     parameters: int
     resumed: bool = False
+    memory: str = ""
 
 
 class Progress(_Event):
