@@ -150,7 +150,8 @@ def _print(event: TrainingEvent) -> None:
         print(
             f"{'going on with' if event.resumed else 'training'} {recipe.network} of "
             f"{event.parameters / 1e6:.2f} million parameters: {len(event.training)} cases train, "
-            f"{len(event.held_out)} are held out, {batches.size} samples in a batch",
+            f"{len(event.held_out)} are held out, {batches.size} samples in a batch"
+            + (f"\n{event.memory}" if event.memory else ""),
             flush=True,
         )
     elif event.event == "progress" and event.dice:

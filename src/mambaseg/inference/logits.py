@@ -41,9 +41,9 @@ def segmentation_logits(network: nn.Module, x: Tensor, kind: Kind = "video") -> 
     UnsupportedImageError
         If the network does not take input of this length or size.
     """
-    size = x.shape[2:]
+    given = x.shape[2:]
     if kind == "volume":
-        x = extend_by_mirroring(x, seen_size(network, size))
+        x = extend_by_mirroring(x, seen_size(network, given))
     try:
         output = network(x)
     except ValueError as error:
@@ -55,4 +55,7 @@ def segmentation_logits(network: nn.Module, x: Tensor, kind: Kind = "video") -> 
         }[kind]
         raise UnsupportedImageError(f"The network does not take {what}: {error}") from error
     logits: Tensor = output[0] if isinstance(output, tuple | list) else output
-    return logits[(..., *(slice(side) for side in size))] if kind == "volume" else logits
+    if kind != "volume":
+        return logits
+    depth, height, width = given
+    return logits[..., :depth, :height, :width]

@@ -1,10 +1,10 @@
-"""What one forward pass holds at its peak, from shapes alone."""
+"""What a forward pass, or a step of training, holds at its peak, from shapes alone."""
 
 from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from mambaseg.ops.backends import choose
 
-__all__ = ["forward_bytes"]
+__all__ = ["forward_bytes", "training_bytes"]
 
 
 def forward_bytes(network: nn.Module, input_shape: Sequence[int], *, bfloat16: bool = False) -> int:
@@ -41,16 +41,61 @@ def forward_bytes(network: nn.Module, input_shape: Sequence[int], *, bfloat16: b
     ValueError
         As the network.
     """
-    choose(torch.device("cpu"), torch.float32, None)  # the kernels test themselves on real numbers
-    shapes = FakeTensorMode()
-    weights = [*network.parameters(), *network.buffers()]
-    twin = copy.deepcopy(network, {id(weight): shapes.from_tensor(weight) for weight in weights})
-    device = weights[0].device.type
+    shapes, twin, device = _without_numbers(network)
     with shapes, torch.no_grad():
         x = torch.empty(*input_shape, device=device)
         with torch.autocast(device, torch.bfloat16, enabled=bfloat16), _Peak() as held:
             twin.eval()(x)
     return held.peak
+
+
+def training_bytes(
+    network: nn.Module,
+    input_shape: Sequence[int],
+    loss: Callable[[Any], Tensor],
+    *,
+    bfloat16: bool = False,
+) -> int:
+    """Count what a forward and a backward pass hold at once, without computing anything.
+
+    Parameters
+    ----------
+    network : Module
+        It stays as it is.
+    input_shape : sequence of int
+        Of all samples that the device sees at once.
+    loss : callable
+        From what the network gives to one number.
+    bfloat16 : bool
+        Whether it runs under autocast.
+
+    Returns
+    -------
+    int
+        Bytes of input, output, gradients and what lies between, without weights and
+        without what the kernels take for themselves.
+
+    Raises
+    ------
+    ValueError
+        As the network.
+    """
+    shapes, twin, device = _without_numbers(network)
+    with shapes, _Peak() as held:
+        x = torch.empty(*input_shape, device=device)
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            total = loss(twin.train()(x))
+        total.backward()
+    return held.peak
+
+
+def _without_numbers(network: nn.Module) -> tuple[FakeTensorMode, nn.Module, str]:
+    """Give a network of the same shapes, where it computes, and its kind of device."""
+    choose(torch.device("cpu"), torch.float32, None)  # the kernels test themselves on real numbers
+    shapes = FakeTensorMode()
+    weights = [*network.parameters(), *network.buffers()]
+    twin = copy.deepcopy(network, {id(weight): shapes.from_tensor(weight) for weight in weights})
+    return shapes, twin, weights[0].device.type
 
 
 class _Peak(TorchDispatchMode):

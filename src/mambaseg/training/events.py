@@ -101,6 +101,8 @@ class TrainingStarted(_Event):
     parameters : int
         Of the network.
     resumed : bool
+    memory : str
+        What of it is needed and free, and where it does not fit what to change.
     """
 
     event: Literal["training started"] = "training started"
@@ -110,6 +112,7 @@ class TrainingStarted(_Event):
     held_out: tuple[str, ...]
     parameters: int
     resumed: bool = False
+    memory: str = ""
 
 
 class Progress(_Event):

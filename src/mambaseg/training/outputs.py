@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import Kind
 
-__all__ = ["Outputs", "network_outputs"]
+__all__ = ["Outputs", "as_outputs", "network_outputs"]
 
 
 class Outputs(NamedTuple):
@@ -50,6 +50,11 @@ def network_outputs(network: nn.Module, x: Tensor, kind: Kind) -> Outputs:
             f"The network does not take samples of {size}: {error} Mend the size in `input` of "
             "the Recipe."
         ) from error
+    return as_outputs(output, kind)
+
+
+def as_outputs(output: Any, kind: Kind) -> Outputs:
+    """Give what a network returned as `Outputs`."""
     edge = None
     if isinstance(output, tuple):
         output, edge = output

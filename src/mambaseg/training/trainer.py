@@ -26,6 +26,7 @@ from mambaseg.training.events import (
 )
 from mambaseg.training.fitting import fit, processes
 from mambaseg.training.held_out import dice_values, mean_dices, named_scores
+from mambaseg.training.memory import training_memory
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.run import Run
 from mambaseg.training.run_state import Saved, TrainingState, load_state, save_state
@@ -237,7 +238,16 @@ class _Training:
             held_out=state.held_out,
             parameters=sum(weight.numel() for weight in network.parameters()),
             resumed=bool(self.saved.weights),
+            memory=self._memory(network),
         )
+
+    def _memory(self, network: nn.Module) -> str:
+        batches = self.config.batches
+        at_once = min(batches.at_once or max(batches.size // self.world, 1), batches.size)
+        try:
+            return training_memory(network, self.config, at_once, self.device).text
+        except ValueError:  # what the network does not take, its first step will say
+            return ""
 
     def _quick_dice(self, network: nn.Module) -> Dice:
         values = dice_values(
