@@ -207,3 +207,27 @@ def test_verified_masks_are_in_the_users_folder(desk: Any, tmp_path: Path) -> No
     verify(desk, panel, mask, [0])
     desk.wait(lambda: str(tmp_path) in panel.note.text())
     assert str(stores()[0].path) in panel.note.text()
+
+
+def test_masks_are_carried_to_the_frames_that_are_open(desk: Any, notices: list[str]) -> None:
+    mask = desk.segmented(6)
+    panel = correct(desk)
+    desk.click(panel.carrying.carry)
+    assert any("Verify a frame, or draw on one" in notice for notice in notices)
+    draw(mask, 1)
+    drawn = np.asarray(mask.data[1]).copy()
+    before = np.asarray(mask.data).copy()
+    verify(desk, panel, mask, [4])
+    desk.click(panel.carrying.carry)
+    desk.wait(lambda: panel.carrying.carry.text() == "Carry to open frames")
+    np.testing.assert_array_equal(mask.data[1], drawn)
+    np.testing.assert_array_equal(mask.data[4], before[4])
+    assert (np.asarray(mask.data) != before).any()
+    assert panel.map.states[1] == "edited"
+    assert [panel.map.states[frame] for frame in (0, 2, 3, 5)] == ["unverified"] * 4
+    carried = np.asarray(mask.data).copy()
+    desk.viewer.layers.selection.active = mask
+    panel._correction.recorder.undo()
+    desk.wait(lambda: (np.asarray(mask.data) == before).all())
+    panel._correction.recorder.redo()
+    desk.wait(lambda: (np.asarray(mask.data) == carried).all())

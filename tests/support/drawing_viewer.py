@@ -30,6 +30,7 @@ from qtpy.QtWidgets import QApplication
 from state_log import SHAPE, StateLog
 
 from mambaseg.plugin.keeping import keeping_of
+from mambaseg.session import event_now
 from mambaseg.types import LabelSet
 
 
@@ -117,10 +118,10 @@ class Hand:
 
     def _run(self, frame: int, value: int) -> None:
         """Write a frame as a model does."""
-        self.recorder.written([frame], "model")
+        self.recorder.written([frame], event_now("run", model="model"), self)
         self.mask.data[frame] = value
         self.tell()
-        self.recorder.written([frame], "model")
+        self.recorder.written([frame], event_now("run", model="model"), self)
         self.mask.refresh()
 
     def _drag(self) -> None:

@@ -11,6 +11,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel
 
+from mambaseg.plugin.carry_row import CarryRow
 from mambaseg.plugin.correction import Correction, correction_of
 from mambaseg.plugin.frame_map import COLORS, WORDS, FrameMap
 from mambaseg.plugin.history_box import HistoryBox
@@ -88,6 +89,7 @@ class CorrectPanel(Panel):
             "Show the next frame that is not verified (N, on the mask)",
             lambda: self._do("go_to_next"),
         )
+        self.carrying = CarryRow(self._viewer)
         self.take = button(
             "Load verified masks",
             "Put the verified masks into this layer, where it shows others (Ctrl+Z undoes it)",
@@ -108,6 +110,7 @@ class CorrectPanel(Panel):
         step = row(self.previous, self.next)
         step.setStretch(1, 1)
         self.body.addLayout(step)
+        self.body.addWidget(self.carrying)
         self.body.addWidget(self.take)
         self.body.addWidget(self.note)
         self.body.addWidget(self.history)
@@ -135,6 +138,7 @@ class CorrectPanel(Panel):
             self._correction.clip.failed.connect(self._failed)
         for part in (self.map, self.legend, self.verify, self.previous, self.next):
             part.setVisible(self._correction is not None)
+        self.carrying.show_correction(self._correction)
         self.history.watch(self._keeping.watch(layer) if layer is not None else None)
         self._show()
 

@@ -75,6 +75,7 @@ class Correction:
         self._viewer, self._layer = viewer, weakref.ref(layer)
         self._compared: set[int] = set()
         self._asked: set[int] = set()
+        self._run = object()  # what models write is undone in one step
         self.recorder = keeping_of(viewer).watch(layer)
         self.edits = Edits(viewer, layer)
         self.edits.changed.connect(self.changed.emit)
@@ -216,7 +217,7 @@ class Correction:
         layer = self.layer
         if self.recorder is not None and layer is not None:
             model = (layer.metadata.get("provenance") or {}).get("model", "")
-            self.recorder.written(frames, str(model))
+            self.recorder.written(frames, event_now("run", model=str(model)), self._run)
 
     def _written(self, kind: str, frame: int) -> None:
         if frame in self._asked:  # else another mask of this clip was verified

@@ -72,11 +72,15 @@ class Edits:
     def written(self, frames: Iterable[int]) -> None:
         """Take what frames hold now, which a model wrote, for no edit."""
         told = list(frames)
-        for frame in told:
+        self.take(told)
+        self.model_wrote.emit(told)
+
+    def take(self, frames: Iterable[int]) -> None:
+        """Take what frames hold now for no edit."""
+        for frame in frames:
             self._first.pop(frame, None)
             self._now.pop(frame, None)
             self._look(frame)
-        self.model_wrote.emit(told)
         self.changed.emit()
 
     def look(self, frames: Iterable[int]) -> None:

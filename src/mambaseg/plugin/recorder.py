@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from psygnal import Signal
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
-from mambaseg.corrections import Piece, as_planes
+from mambaseg.corrections import Event, Piece, as_planes
 from mambaseg.plugin.napari_history import forget_history
 from mambaseg.plugin.shown_plane import ShownPlane
 from mambaseg.plugin.stroke_parts import Part, copy_parts, parts_of
@@ -59,7 +59,6 @@ class Recorder:
         self._looking = False  # whether such a look is on its way
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
         self._ending = False
-        self._run = object()
         self._moving = 0  # undo and redo that are on their way
         self._point = tuple(viewer.dims.point)
         self._shown = ShownPlane(viewer, layer)
@@ -174,14 +173,17 @@ class Recorder:
         self.journal.record(copy_parts(layer, parts), event_now("stroke"), self._stroke)
         self._look_at_classes(layer)
 
-    def written(self, frames: Iterable[int], model: str) -> None:
-        """Tell the journal that a model has written frames (or slices)."""
+    def written(self, frames: Iterable[int], event: Event, step: Hashable) -> None:
+        """Tell the journal that a program of ours has written frames (or slices).
+
+        Those of one `step` are undone together.
+        """
         layer = self.layer
         if layer is None or not self._fits() or layer.ndim != 3:
             return
         parts = [Part(frame, 0, 0, *self._shape[-2:]) for frame in frames]
         self._touched.update(part.plane for part in parts)
-        self.journal.record(copy_parts(layer, parts), event_now("run", model=model), self._run)
+        self.journal.record(copy_parts(layer, parts), event, step)
 
     def _sweep(self) -> None:
         """Have all of the mask compared with what the journal knows."""

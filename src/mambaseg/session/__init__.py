@@ -17,6 +17,7 @@ from mambaseg.service import (
     speed,
     time_left,
 )
+from mambaseg.session.carrying import Carrying
 from mambaseg.session.correcting import ClipCorrections, mask_digest
 from mambaseg.session.describe import describe_image, describe_part, summarise_image
 from mambaseg.session.exporting import ExportRequest, export
@@ -41,6 +42,7 @@ __all__ = [
     "Adapted",
     "Advanced",
     "Canvas",
+    "Carrying",
     "ClipCorrections",
     "Comparison",
     "Curve",

@@ -47,6 +47,8 @@ class Session:
         Reads files and draws previews, beside the service and never behind it.
     exports : Worker
         Writes and measures what takes long.
+    editing : Worker
+        Carries masks to other frames.
     corrections : Worker
         Reads and writes verified masks, in the order in which it was asked to.
     journals : JournalThread
@@ -75,6 +77,7 @@ class Session:
         self.service = service if service is not None else ChildProcessService(while_open)
         self.files = Worker("mambaseg-files", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
+        self.editing = Worker("mambaseg-editing", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
         self.journals = JournalThread(while_open)
         self.models: list[TrainedModel] | None = None
@@ -181,6 +184,7 @@ class Session:
         self.service.close()
         self.files.close()
         self.exports.close()
+        self.editing.close()
         self.corrections.close()
         self.journals.close()
 

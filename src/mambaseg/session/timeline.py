@@ -14,6 +14,7 @@ _MOST = 1000
 _WORDS = {
     "stroke": "Drawn",
     "run": "AI run",
+    "carried": "Carried on",
     "program": "Changed by a program",
     "verified": "Verified",
     "unverified": "Taken back",
