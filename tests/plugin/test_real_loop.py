@@ -31,6 +31,7 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 def segment(desk: Any, panel: Any, model: str) -> Any:
     desk.raise_tab("Segment")
     panel.layer.setCurrentText("0002")
+    desk.wait(lambda: panel.model.findText(model) >= 0)
     panel.model.setCurrentText(model)
     assert panel.model.currentText() == model
     before = list(desk.viewer.layers)

@@ -87,7 +87,7 @@ class Hand:
         frame = self.randomly.randrange(SHAPE[0])
         kind, act = self._choose(frame)
         self.viewer.dims.set_current_step(0, frame)
-        self.log.begin(kind)
+        self.log.begin(kind, frame)
         act()
         self.tell()
         self.log.end()

@@ -32,9 +32,9 @@ class StateLog:
         self._last = np.zeros(SHAPE, np.uint8)
         threading.Thread(target=self._beat, args=(folder / "beat",), daemon=True).start()
 
-    def begin(self, kind: str) -> None:
-        """Say that an edit begins: "drawn", "untold", "undo" or "redo"."""
-        self._write(begin=kind)
+    def begin(self, kind: str, frame: int) -> None:
+        """Say that an edit of a frame begins: "drawn", "untold", "undo" or "redo"."""
+        self._write(begin=kind, frame=frame)
 
     def state(self, mask: np.ndarray) -> None:
         """Say what the mask holds, if that is new."""
@@ -76,6 +76,8 @@ class Told:
         When the heart beat.
     pending : str
         The kind of the edit that had not ended; empty if there was none.
+    frame : int
+        The frame of that edit.
     """
 
     times: Sequence[float]
@@ -83,6 +85,7 @@ class Told:
     versions: np.ndarray
     beats: Sequence[float]
     pending: str
+    frame: int
 
     def stolen_s(self, since: float, until: float) -> float:
         """How long all the process stood still, beyond twice the time between two beats."""
@@ -93,12 +96,15 @@ class Told:
         """Whether a mask is one whole state, none of its edits missing that had their second.
 
         Edits that the journal has to find may come later than others that were made after them,
-        in whole planes, as they are found.
+        in whole planes, as they are found. A stroke or a run may be on disk before its state is in
+        the log: nothing is known of its frame while it is under way.
         """
         due = [when - since - self.stolen_s(since, when) > LOST_S for since in self.times]
         first = max((n for n, is_due in enumerate(due) if is_due), default=0)
         same = (self.masks[first:] == restored).all((2, 3))
         held = [set(self.versions[first:][same[:, n], n]) for n in range(len(restored))]
+        if self.pending == "drawn":
+            held[self.frame] = set(self.versions[first:, self.frame])
         return any(
             all(version in known for version, known in zip(state, held, strict=True))
             for state in self.versions[first:]
@@ -107,11 +113,12 @@ class Told:
 
 def read_log(folder: Path) -> Told:
     """Read a log, as far as it is whole."""
-    times, masks, beats, pending = [0.0], [np.zeros(SHAPE, np.uint8)], [], ""
+    times, masks, beats, pending, frame = [0.0], [np.zeros(SHAPE, np.uint8)], [], "", 0
     versions = [np.zeros(SHAPE[0], int)]
     for line in (folder / "states.jsonl").read_bytes().split(b"\n")[:-1]:
         entry = json.loads(line)
         pending = entry.get("begin", "" if "end" in entry else pending)
+        frame = entry.get("frame", frame)
         if "beat" in entry:
             beats.append(entry["time"])
         if "mask" in entry:
@@ -121,4 +128,4 @@ def read_log(folder: Path) -> Told:
             versions.append(versions[-1] + (changed if pending != "untold" else 0))
             times.append(entry["time"])
             masks.append(mask)
-    return Told(times, np.stack(masks), np.stack(versions), beats, pending)
+    return Told(times, np.stack(masks), np.stack(versions), beats, pending, frame)

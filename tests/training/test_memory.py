@@ -49,7 +49,7 @@ def peak_of_steps(config: TrainingConfig) -> int:
     network = build_network(config.recipe)
     x = torch.rand(_input_shape(config.recipe, config.batches.size))
     module = SegmentationModule(network, config.recipe, config.optimization, config.loss)
-    optimizer = build_optimizer(network, config.optimization)
+    optimizer = build_optimizer(network, config.recipe.network, config.optimization)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(2):
         module.training_step((x, torch.ones_like(x[:, :1])), 0).backward()

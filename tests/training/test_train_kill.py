@@ -98,7 +98,7 @@ def test_kill_9_at_twenty_random_moments(
         begins += 1
         while not (folder / "model.safetensors").exists() and kills < KILLS:
             process = _begin(forked, folder)
-            process.join(randomly.uniform(0, took / 2))
+            process.join(randomly.uniform(0, took))
             if process.exitcode is None:
                 process.kill()
                 process.join()
@@ -113,4 +113,4 @@ def test_kill_9_at_twenty_random_moments(
             process.join()
             assert process.exitcode == 0
         _check_end(folder, reference)
-    assert len(steps) > 3, "kills hit different moments"
+    assert len(steps) > 2, "kills hit different moments"
