@@ -26,7 +26,7 @@ Displacements = tuple[NDArray[np.float32], ...]
 
 
 class Motion:
-    """The motion between frames of one clip; what was worked out is kept.
+    """The motion between frames of one clip; frames are read once.
 
     Parameters
     ----------
@@ -37,7 +37,6 @@ class Motion:
     def __init__(self, read: Callable[[int], NDArray[Any]]) -> None:
         self._read = read
         self._frames: dict[int, tuple[Frame, ...]] = {}
-        self._flows: dict[tuple[int, int], Displacements] = {}
 
     def back(self, frame: int, steps: range) -> list[Displacements]:
         """Follow each pixel of later (or earlier) frames back to one frame.
@@ -63,13 +62,11 @@ class Motion:
     def _flow(self, here: int, there: int) -> Displacements:
         from skimage.registration import optical_flow_ilk
 
-        if (here, there) not in self._flows:
-            pairs = zip(self._scaled(here), self._scaled(there), _SCALES, strict=True)
-            self._flows[here, there] = tuple(
-                np.asarray(optical_flow_ilk(a, b, radius=radius), np.float32)  # type: ignore[no-untyped-call]
-                for a, b, (_, radius) in pairs
-            )
-        return self._flows[here, there]
+        pairs = zip(self._scaled(here), self._scaled(there), _SCALES, strict=True)
+        return tuple(
+            np.asarray(optical_flow_ilk(a, b, radius=radius), np.float32)  # type: ignore[no-untyped-call]
+            for a, b, (_, radius) in pairs
+        )
 
     def _scaled(self, index: int) -> tuple[Frame, ...]:
         if index not in self._frames:

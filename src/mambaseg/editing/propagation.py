@@ -80,18 +80,16 @@ class _Carried:
                 f"The mask of frame {source} has the shape {labels.shape}, but the clip's frames "
                 f"are {size}: choose the mask of this clip."
             )
-        self._distances = signed_distances(labels)
+        self._size, self._distances = size, signed_distances(labels)
         ahead = source < gap.start
         steps = range(source + 1, gap.stop) if ahead else range(source - 1, gap.start - 1, -1)
         self._displacements = dict(zip(steps, motion.back(source, steps), strict=True))
 
     def to(self, frame: int) -> Distances:
         """Give the distances as they are in another frame; the mean of all scales."""
-        steps = self._displacements[frame]
+        steps = [_enlarged(one, self._size) for one in self._displacements[frame]]
         return {
-            value: np.mean(
-                [_moved(distances, _enlarged(one, distances.shape)) for one in steps], axis=0
-            )
+            value: np.mean([_moved(distances, one) for one in steps], axis=0)
             for value, distances in self._distances.items()
         }
 
