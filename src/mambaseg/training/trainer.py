@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable
@@ -188,7 +187,8 @@ class _Training:
         network = build_network(config.recipe)
         if self.saved.weights:
             network.load_state_dict(self.saved.weights)
-        samples, budget = self.sources.samples(), self._budget()
+        samples = self.sources.samples()
+        budget = config.budget.in_steps(len(state.training), config.batches.size)
         if self.rank == 0:
             if not self.saved.weights:
                 save_state(self.home.state_file, state, network, None)
@@ -219,15 +219,6 @@ class _Training:
             average.load_state_dict(self.saved.average)
             network = average.module
         return self._finish(watch, network)
-
-    def _budget(self) -> Budget:
-        """Give the budget with epochs as steps."""
-        budget = self.config.budget
-        if budget.epochs is None:
-            return budget
-        per_epoch = len(self.saved.state.training) / self.config.batches.size
-        steps = max(math.ceil(budget.epochs * per_epoch), 1)
-        return Budget(steps=min(steps, budget.steps or steps), minutes=budget.minutes)
 
     def _started(self, network: nn.Module) -> TrainingStarted:
         state = self.saved.state
