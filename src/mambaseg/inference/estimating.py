@@ -12,7 +12,7 @@ from mambaseg.inference.free_memory import free_bytes
 from mambaseg.inference.hosting import network_bytes
 from mambaseg.inference.ladder import Ladder, Shortage
 from mambaseg.inference.logits import seen_size
-from mambaseg.inference.memory import Estimate
+from mambaseg.inference.memory import Estimate, gigabytes
 from mambaseg.inference.plans import Plan
 from mambaseg.inference.rungs import Rung
 from mambaseg.inference.settings import Settings
@@ -83,7 +83,7 @@ def estimate(plan: Plan, recipe: Recipe, network: nn.Module, ladder: Ladder) -> 
             del said["smaller_window"]
     on_cpu = device.type == "cpu"
     needs, has = (first.device + first.host, min(free)) if on_cpu else (first.device, free.device)
-    text = f"needs {_gigabytes(needs)}, {_gigabytes(has)} free"
+    text = f"needs {gigabytes(needs)}, {gigabytes(has)} free"
     if said:
         text += f": will use {_listed([*said.values()])}"
     if not fits:
@@ -129,10 +129,6 @@ def _pass_bytes(
             input_shape = (*input_shape[:2], *seen_size(network, input_shape[2:]))
         _passes[key] = forward_bytes(network, input_shape, bfloat16=bfloat16)
     return _passes[key]
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
 
 
 def _listed(parts: list[str]) -> str:

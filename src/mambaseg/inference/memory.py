@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mambaseg.inference.rungs import Rung
 
-__all__ = ["Estimate"]
+__all__ = ["Estimate", "gigabytes"]
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,8 @@ class Estimate:
     free_bytes: int
     text: str
     rungs: tuple[Rung, ...] = ()
+
+
+def gigabytes(count: int) -> str:
+    """Say a number of bytes, for example "9.1 GB"."""
+    return f"{count / 1e9:.1f} GB"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mambaseg.inference.free_memory import free_bytes
 from mambaseg.inference.hosting import network_bytes
+from mambaseg.inference.memory import gigabytes
 from mambaseg.training.outputs import as_outputs
 from mambaseg.types.network_input import VideoInput, VolumeInput
 from mambaseg.types.optimization import Optimization
@@ -49,8 +50,8 @@ class TrainingMemory:
     @property
     def text(self) -> str:
         """One sentence for people: what is needed, and where it does not fit what to change."""
-        needs = f"needs about {_gigabytes(self.needed_bytes)} of memory"
-        free = f"{_gigabytes(self.free_bytes)} are free"
+        needs = f"needs about {gigabytes(self.needed_bytes)} of memory"
+        free = f"{gigabytes(self.free_bytes)} are free"
         if self.needed_bytes <= self.free_bytes:
             return f"{needs}; {free}"
         if self.most_at_once:
@@ -123,7 +124,3 @@ def _input_shape(recipe: Recipe, samples: int) -> tuple[int, ...]:
     if isinstance(seen, VideoInput):
         return (samples, seen.clip_length, channels, *seen.size)
     return (samples, channels, *seen.size)
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
