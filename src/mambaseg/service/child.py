@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -19,6 +21,8 @@ from mambaseg.service.messages import Answer, Do, Hello, Question, portable
 from mambaseg.service.running import Engines, get_ready
 
 __all__ = ["main"]
+
+_CLEAR = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
 class Child:
@@ -110,7 +114,12 @@ class Child:
 def leave(code: int) -> None:
     """End this process, whatever its threads are doing."""
     scratch = os.environ.get(SCRATCH)
-    if scratch:
+    if code == 0 and scratch:  # else the viewer lives, and clears up
+        if os.name == "posix":
+            # Another thread may be writing there; a program in this one's place has no others.
+            command = [sys.executable, "-I", "-S", "-c", _CLEAR, scratch]
+            with suppress(OSError):
+                os.execv(sys.executable, command)  # noqa: S606
         shutil.rmtree(scratch, ignore_errors=True)
     os._exit(code)
 
