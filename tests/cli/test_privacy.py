@@ -12,10 +12,10 @@ from PIL import Image
 from placed import write_series
 from ultrasound import IDENTIFIER, NAME, REGION, write_clip
 
-from mambaseg.cli.log import log_path, setup_log
 from mambaseg.cli.main import main
 from mambaseg.data import read_image, write_image
 from mambaseg.export import OverlayStyle, overlay
+from mambaseg.log import log_path, setup_log
 from mambaseg.session import ExportRequest, export
 from mambaseg.types import LabelSet, Segmentation
 

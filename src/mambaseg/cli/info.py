@@ -8,22 +8,6 @@ from mambaseg.types.errors import UnknownNameError
 
 __all__ = ["add_arguments", "run"]
 
-_PACKAGES = (
-    "mambaseg",
-    "torch",
-    "lightning",
-    "monai",
-    "numpy",
-    "numba",
-    "triton",
-    "mamba-ssm",
-    "causal-conv1d",
-    "SimpleITK",
-    "pydicom",
-    "av",
-    "napari",
-)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
@@ -71,22 +55,15 @@ def _describe(file: str, *, patient: bool) -> None:
 
 
 def _report() -> None:
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
     import torch
 
-    from mambaseg.cli.log import log_path
     from mambaseg.inference import available_devices, describe_device, scan_backend
+    from mambaseg.log import log_path
     from mambaseg.ops import backend_status
+    from mambaseg.session import versions
     from mambaseg.zoo import user_models_folder
 
-    print(f"Python {platform.python_version()} on {platform.platform()}")
-    for package in _PACKAGES:
-        try:
-            print(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            print(f"{package} is not installed")
+    print(*versions(), sep="\n")
     for name, works, reason in backend_status():
         told = f" ({reason})" if reason else ""
         print(f"scan backend {name}: {'works' if works else 'does not run here'}{told}")

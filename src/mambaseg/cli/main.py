@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Sequence
 
 from mambaseg import __version__
-from mambaseg.cli.log import log_path, setup_log, write_log
+from mambaseg.log import log_path, setup_log, write_log
 from mambaseg.types.errors import MambasegError
 
 __all__ = ["main"]

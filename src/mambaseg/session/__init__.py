@@ -20,6 +20,7 @@ from mambaseg.service import (
 from mambaseg.session.carrying import Carrying
 from mambaseg.session.correcting import ClipCorrections, mask_digest
 from mambaseg.session.describe import describe_image, describe_part, summarise_image
+from mambaseg.session.diagnosing import diagnostics, versions
 from mambaseg.session.exporting import ExportRequest, export
 from mambaseg.session.finding import find_images
 from mambaseg.session.fitting import ModelChoice, choose_models
@@ -79,6 +80,7 @@ __all__ = [
     "choose_models",
     "describe_image",
     "describe_part",
+    "diagnostics",
     "draw_curves",
     "draw_run",
     "event_now",
@@ -98,4 +100,5 @@ __all__ = [
     "start_run",
     "summarise_image",
     "time_left",
+    "versions",
 ]
