@@ -18,8 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from mambaseg.plugin.help import add_help, help_button
 from mambaseg.plugin.keeping import keep_masks
 from mambaseg.plugin.sessions import session_of
+from mambaseg.plugin.tour import offer_tour
 
 if TYPE_CHECKING:
     import napari
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Panel"]
 
 _LEAST_WIDTH = 340
+_SETTLED_MS = 1000
 
 
 class Panel(QWidget):
@@ -45,6 +48,8 @@ class Panel(QWidget):
         What it shares with the viewer's other panels; it ends with the window.
     body : QVBoxLayout
         Where the content goes, from the top.
+    help : QToolButton
+        Opens the list of keys.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
@@ -52,6 +57,7 @@ class Panel(QWidget):
         self._viewer = viewer
         self.session = session_of(viewer)
         keep_masks(viewer)
+        add_help(viewer)
         viewer.layers.events.removing.connect(self._hold_canvas)
         self._watched = self._placed = False
         content = QWidget()
@@ -68,7 +74,10 @@ class Panel(QWidget):
         scroll.setWidget(content)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
         whole.addWidget(scroll)
+        self.help = help_button(viewer)
+        whole.addWidget(self.help, alignment=Qt.AlignmentFlag.AlignRight)
         self._content, self._scroll = content, scroll
         content.installEventFilter(self)
         self.setMinimumHeight(200)
@@ -98,6 +107,7 @@ class Panel(QWidget):
         self._fit_width()
         QTimer.singleShot(0, self.guarded(self._become_a_tab))  # once napari has docked it
         self.end_with_window()
+        QTimer.singleShot(_SETTLED_MS, self.guarded(lambda: offer_tour(self._viewer)))
 
     def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
         """Grow with what comes into sight: the scroll area would cut it off."""

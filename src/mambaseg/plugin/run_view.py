@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from mambaseg.plugin.doubt_list import DoubtList
+from mambaseg.plugin.keys import explain
 from mambaseg.plugin.parts import Note, ProgressBar, button, row
 from mambaseg.plugin.queue_rows import QueueRows
 from mambaseg.plugin.run import Run
@@ -46,13 +47,12 @@ class RunView(QWidget):
         self._session = session
         self.run: Run | None = None
         self._earlier: list[str] = []
-        self.run_button = button("Run", "Segment these frames (Ctrl+Return)", start)
-        self.next_button = button(
-            "Run next", "Segment this, too, after what runs and waits (Ctrl+Return)", start
-        )
-        self.cancel_button = button(
-            "Cancel", "Stop; finished frames are kept (Ctrl+.)", self.cancel
-        )
+        self.run_button = button("Run", "", start)
+        explain(self.run_button, "segment.run")
+        self.next_button = button("Run next", "", start)
+        explain(self.next_button, "segment.run", "Segment this, too, after what runs and waits")
+        self.cancel_button = button("Cancel", "", self.cancel)
+        explain(self.cancel_button, "segment.stop")
         self.bar = ProgressBar()
         self.progress = Note()
         self.adapted = Note()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import napari.viewer
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info, show_warning
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSizePolicy
 
 from mambaseg.inference import Options
@@ -16,10 +15,12 @@ from mambaseg.plugin.channel_rows import ChannelRows
 from mambaseg.plugin.estimate_line import EstimateLine
 from mambaseg.plugin.frame_range import FrameRange
 from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.keys import add_shortcut
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.model_choice import ModelCombo
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, form
+from mambaseg.plugin.preferences import preferences
 from mambaseg.plugin.run import Run
 from mambaseg.plugin.run_view import RunView
 from mambaseg.plugin.runs import results_of, verified_of, warm_up
@@ -97,8 +98,8 @@ class SegmentPanel(Panel):
         self.view.doubt.appeared.connect(lambda: self.bring_into_sight(self.view.doubt))
         self.run_button, self.cancel_button = self.view.run_button, self.view.cancel_button
         self.bar, self.progress = self.view.bar, self.view.progress
-        for key, slot in (("Ctrl+Return", self._start), ("Ctrl+.", self.view.cancel)):
-            QShortcut(QKeySequence(key), self).activated.connect(slot)
+        add_shortcut(self, "segment.run", self._start)
+        add_shortcut(self, "segment.stop", self.view.cancel)
 
     def _make_layout(self) -> None:
         self._choices = form(
@@ -189,9 +190,12 @@ class SegmentPanel(Panel):
         ready = self.session.ready
         if ready is None:
             return
+        wanted = preferences.get("computing", "device")
         for name in ready.backends:
             if self.device.findData(name) < 0:
                 self.device.addItem(name, name)
+                if name.split(":")[0] == wanted and self.device.currentIndex() == 0:
+                    self.device.setCurrentIndex(self.device.count() - 1)
         self.device.setItemText(0, f"fastest ({next(iter(ready.backends))})")
         self._show_engine()
         self._choice_changed()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from mambaseg.plugin.preferences import preferences
 from mambaseg.session import Session
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["session_of"]
 
+_GB = 2**30
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
 
@@ -45,5 +47,6 @@ def session_of(viewer: napari.Viewer) -> Session:
     """Give the session that all panels of a viewer share; call it in Qt's thread."""
     key = getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
     if key not in _sessions or _sessions[key].closed:
-        _sessions[key] = Session(_Mailbox().deliver)
+        limit = round(preferences.get("computing", "memory_gb") * _GB)
+        _sessions[key] = Session(_Mailbox().deliver, memory_limit=limit or None)
     return _sessions[key]

@@ -36,6 +36,8 @@ class Session:
         How news reach the thread of the widgets.
     service : SegmentationService, optional
         Who segments; a process of its own unless given.
+    memory_limit : int, optional
+        Bytes that this process of its own may hold, as `ChildProcessService` takes them.
 
     Attributes
     ----------
@@ -66,7 +68,10 @@ class Session:
     ready_changed = Signal()
 
     def __init__(
-        self, deliver: Deliver = call_at_once, service: SegmentationService | None = None
+        self,
+        deliver: Deliver = call_at_once,
+        service: SegmentationService | None = None,
+        memory_limit: int | None = None,
     ) -> None:
         self.closed = False
 
@@ -74,7 +79,7 @@ class Session:
             deliver(lambda: None if self.closed else function())
 
         self.deliver: Deliver = while_open
-        self.service = service if service is not None else ChildProcessService(while_open)
+        self.service = service or ChildProcessService(while_open, memory_limit)
         self.files = Worker("mambaseg-files", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
         self.editing = Worker("mambaseg-editing", while_open)
