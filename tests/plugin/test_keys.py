@@ -71,7 +71,8 @@ def test_keys_and_tooltips_of_a_panel_follow_the_preferences(
     assert "Ctrl+Return" in panel.run_button.toolTip()
     chosen.keys_segment.run = "Ctrl+J"
     assert "Ctrl+J" in panel.run_button.toolTip()
-    panel.run_button.setFocus()
+    desk.viewer.window.activate()
+    desk.wait(panel.isActiveWindow)
     control = Qt.KeyboardModifier.ControlModifier
     desk.qtbot.keyClick(panel, Qt.Key.Key_Return, control)
     assert not any("image layer" in notice for notice in notices)
@@ -99,6 +100,7 @@ def test_the_list_of_keys_has_them_all_and_opens_everywhere(chosen: Any, desk: A
     desk.wait(lambda: len(dialogs(viewer)) == 1, seconds=5)
 
 
+@pytest.mark.slow
 def test_the_preferences_choose_device_and_memory(chosen: Any, desk: Any) -> None:
     chosen.computing.device = "cpu"
     chosen.computing.memory_gb = 3

@@ -66,6 +66,7 @@ def test_it_does_not_open_for_a_script(desk: Any) -> None:
     assert tours(desk.viewer) == []
 
 
+@pytest.mark.slow
 def test_it_opens_once_for_a_person(tmp_path: Path) -> None:
     environment = {**os.environ, "NAPARI_CONFIG": str(tmp_path / "settings.yaml")}
     told = [
