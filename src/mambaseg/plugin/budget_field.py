@@ -10,9 +10,9 @@ __all__ = ["BudgetField"]
 
 _MOST = {"minutes": 7 * 24 * 60, "steps": 1e7, "epochs": 1e5}
 _MEANING = {
-    "minutes": "Time that the whole run may take, validation included",
-    "steps": "Updates of the weights",
-    "epochs": "Passes through all that trains",
+    "minutes": "In minutes: time that the whole run may take, validation included",
+    "steps": "In steps: updates of the weights",
+    "epochs": "In epochs: passes through all that trains",
 }
 
 

@@ -29,6 +29,7 @@ class HistoryBox(QWidget):
         super().__init__()
         self._recorder: Recorder | None = None
         self.timeline = Timeline()
+        self.timeline.setToolTip("Every change of this mask, in turn; click one to see its frame")
         self.timeline.frame_chosen.connect(self.frame_chosen)
         self.timeline.clicked.connect(self._show_status)
         self.undo = button(

@@ -41,6 +41,8 @@ class PathField(QWidget):
         super().__init__()
         self.line = QLineEdit()
         self.line.setPlaceholderText(placeholder)
+        asked = " / ".join(title for title, _ in buttons.values())
+        self.line.setToolTip(f"{asked}: type a path, or drop it here")
         self.line.editingFinished.connect(self._edited)
         self._last: Path | None = None
         layout = QHBoxLayout(self)

@@ -38,6 +38,7 @@ class RestoreOffer(QFrame):
         self._work: list[KeptWork] = []
         self.text = Note()
         self.choice = QComboBox()
+        self.choice.setToolTip("Masks that were kept: by which model, how many changes, when")
         self.choice.setMinimumContentsLength(12)
         self.choice.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon

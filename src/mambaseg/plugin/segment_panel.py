@@ -67,6 +67,7 @@ class SegmentPanel(Panel):
         self.layer.layer_changed.connect(self._layer_changed)
         self.about_layer = Note()
         self.model = ModelCombo()
+        self.model.setToolTip("Which model segments; those that do not fit the image are greyed")
         self.model.currentIndexChanged.connect(self._model_changed)
         self.add_model = AddModelButton(self, self._added, lambda text: self.view.say(text))
         self.about_model = Note()
