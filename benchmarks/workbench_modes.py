@@ -145,11 +145,11 @@ def fine_tune(viewer: Any, folder: Path) -> Start:
 
 
 def save(viewer: Any, folder: Path) -> Start:
-    """File > Save Selected Layers, as NRRD."""
+    """File > Save Selected Layers, as NRRD, and napari playing on."""
 
     def start() -> Ended:
         viewer.layers[1].save(str(folder / "mask.nrrd"), plugin="mambaseg")
-        return lambda: True
+        return idle(viewer, folder)()
 
     return start
 
