@@ -97,7 +97,8 @@ def bind(target: Any, name: str, act: Callable[[Any], Any]) -> None:
     name : str
         Of the key.
     act : callable
-        What it does.
+        What it does. It must hold neither the target nor its viewer, which
+        would then never be freed.
     """
     keys = _bound.setdefault(target, {})
     keys[name] = (_press(target, name, act), act)
