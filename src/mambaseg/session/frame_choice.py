@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mambaseg.metrics import MeasureOptions, evaluate
 from mambaseg.metrics.options import Level
 from mambaseg.metrics.ranking import worst
 from mambaseg.session.worst_pictures import present
-from mambaseg.types import Segmentation
+from mambaseg.types import Geometry, Segmentation
 from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def rank_by_reference(
     """
     levels: tuple[Level, ...] = ("frame",)
     options = MeasureOptions(measures=(_MEASURE, "TP", "FP", "FN"), levels=levels)
-    rows = present(evaluate(segmentation, reference, options=options, check=check))
+    # Overlap knows no millimetres, and not every format of masks keeps them.
+    masks = [replace(mask, geometry=Geometry()) for mask in (segmentation, reference)]
+    rows = present(evaluate(*masks, options=options, check=check))
     ranked = worst(rows, _MEASURE, len(rows))
     return {one.frame: f"{_MEASURE} {one.mean:.3f}" for one in ranked if one.frame is not None}
