@@ -70,7 +70,8 @@ def presets_folder() -> Path:
 
 def list_presets() -> list[str]:
     """Give the names of a user's presets, in order."""
-    return sorted(path.stem for path in presets_folder().glob("*.yaml"))
+    names = (path.stem for path in presets_folder().glob("*.yaml"))
+    return sorted(name for name in names if _NAME.fullmatch(name))
 
 
 def read_preset(name_or_file: str | os.PathLike[str]) -> ExportPreset:

@@ -74,11 +74,11 @@ class ExportChoice(QWidget):
             [
                 ("Frames", self.what),
                 ("", self.range),
-                ("Worst by", self.rank),
-                ("Reference", self.reference),
+                ("By", self.rank),
+                ("", self.reference),
                 ("Format", self.format),
                 ("", self.patient),
-                ("", row(self.sheet, self.count)),
+                ("", row(self.sheet, self.count, stretch=1)),
             ]
         )
         self.setLayout(self._form)

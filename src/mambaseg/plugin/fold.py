@@ -31,7 +31,10 @@ class Fold(QWidget):
         self.button.setFlat(True)
         self.button.setToolTip(tooltip)
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.button.setStyleSheet("text-align: left; border: none; padding: 3px 0px;")
+        # Plain, whether folded or not: napari's theme paints what is checked as if it were chosen.
+        self.button.setStyleSheet(
+            "text-align: left; border: none; padding: 3px 0px; background: transparent;"
+        )
         self.button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.button.toggled.connect(self._show)
         layout = QVBoxLayout(self)

@@ -136,8 +136,7 @@ class Look(QWidget):
         parts = [self.panes.currentText().lower()] if style.layout != "overlay" else []
         parts.append(filled if style.mode == "fill" else f"outline {style.contour_width}")
         parts.append(f"{style.scale} times")
-        written = {"legend": "legend", "scale_bar": "scale bar", "time_stamp": "time"}
-        return ", ".join(parts + [text for name, text in written.items() if getattr(style, name)])
+        return ", ".join(parts)
 
     def _edited(self) -> None:
         filled = self.mode.currentData() == "fill"
