@@ -23,6 +23,7 @@ _FORMATS = {
     ".tiff": "tiff",
     ".dcm": "dicom",
 }
+_STILL = ("png", "tiff", "dicom")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         type=Path,
-        help="a file .mp4, .gif, .png, .tif or .dcm, or a folder for a PNG of each frame; without "
-        "a suffix the preset's is added",
+        help="a file .mp4, .gif, .png, .tif or .dcm, or a folder for a PNG of each frame; with a "
+        "preset its suffix may be left out",
     )
     parser.add_argument(
         "-p",
@@ -132,8 +133,8 @@ def _preset(arguments: argparse.Namespace) -> ExportPreset:
     suffix = arguments.output.suffix.lower() if arguments.output is not None else ""
     if suffix in _FORMATS:
         chosen["format"] = _FORMATS[suffix]
-    elif chosen.get("sheet") and preset.format in ("mp4", "gif"):
-        chosen["format"] = "png"
+    elif not suffix and (chosen.get("sheet") or not arguments.preset):
+        chosen["format"] = preset.format if preset.format in _STILL else "png"
     return ExportPreset.parse(preset.model_dump() | chosen, "What was chosen")
 
 
