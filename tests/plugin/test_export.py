@@ -20,7 +20,6 @@ from mambaseg.export import ExportPreset, OverlayStyle, write_preset
 from mambaseg.plugin.layers import labels_layer
 from mambaseg.types import LabelSet, Segmentation
 
-
 pytestmark = pytest.mark.usefixtures("display")
 
 

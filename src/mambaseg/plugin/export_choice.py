@@ -58,7 +58,7 @@ class ExportChoice(QWidget):
         )
         self.rank = _combo(("Doubt of the run", "Dice with a reference"))
         self.rank.setToolTip("What the worst frames are told by")
-        self.reference = OtherMask(viewer, mask, "no reference")
+        self.reference = OtherMask(viewer, [mask], "no reference")
         self.reference.setToolTip("The mask that counts as true")
         self.format = _combo(tuple(_FORMATS))
         self.format.setToolTip(

@@ -43,7 +43,7 @@ class Look(QWidget):
         self.panes.setToolTip(
             "The overlay alone, with the bare image on its left, or beside an earlier mask"
         )
-        self.before = OtherMask(viewer, mask, "no earlier mask")
+        self.before = OtherMask(viewer, [mask], "no earlier mask")
         self.before.layer_changed.connect(self.changed)
         self.mode = _combo(("Filled", "fill"), ("Outline", "contour"))
         self.mode.setToolTip("Tint the inside of each class, or draw its outline")
