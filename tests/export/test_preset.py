@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,9 @@ def test_files_that_are_none_are_told(tmp_path: Path) -> None:
         (tmp_path / "bad.yaml").write_bytes(content)
         with pytest.raises(InvalidConfigError, match=r"bad\.yaml is not YAML"):
             read_preset(tmp_path / "bad.yaml")
+
+
+def test_the_page_about_presets_shows_what_a_file_leaves_out() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert yaml.safe_load(block) == ExportPreset().model_dump(mode="json")

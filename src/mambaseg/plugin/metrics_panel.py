@@ -68,7 +68,7 @@ class MetricsPanel(Panel):
     def _make_fields(self) -> None:
         viewer = self._viewer
         self.source = QComboBox()
-        self.source.addItems(["Two layers", "Files or folders"])
+        self.source.addItems(["Layers", "Files or folders"])
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.source.currentIndexChanged.connect(self._source_changed)
         self.layers = MeasureLayers(viewer)
@@ -190,7 +190,7 @@ class MetricsPanel(Panel):
         if found.framed and axis == "slice":
             text = f"The whole volume, of {found.n_frames} slices:"
         if others:
-            text = f"1st: {names[0]}, 2nd: {names[1]}. {text}"
+            text = f"1st: {names[0]}, in the table too; 2nd: {names[1]}. {text}"
         self.note.setText(text)
         differences = compare(found.rows, others[0].rows) if others else []
         both = dict(zip(names, measured, strict=True))
