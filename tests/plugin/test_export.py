@@ -108,7 +108,8 @@ def test_a_preset_gives_the_same_bytes_from_the_panel_and_from_the_shell(
     desk.qtbot.keyClicks(panel.presets.names.lineEdit(), "clinic")
     desk.click(panel.presets.save)
     assert (own_presets / "clinic.yaml").is_file()
-    for kind, name in (("mp4 film", "a.mp4"), ("PNG pictures", "a"), ("TIFF pages", "a.tif")):
+    kinds = {"mp4 film": "a.mp4", "GIF film": "a.gif", "PNG pictures": "a", "TIFF pages": "a.tif"}
+    for kind, name in kinds.items():
         panel.format.setCurrentText(kind)
         write(desk, panel, tmp_path / name)
     panel.choice.sheet.setChecked(True)
@@ -120,9 +121,10 @@ def test_a_preset_gives_the_same_bytes_from_the_panel_and_from_the_shell(
     command += ["--before", str(tmp_path / "earlier.nrrd")]
     command += ["--reference", str(tmp_path / "earlier.nrrd"), "-o"]
     assert main([*command, str(shell / "a")]) == 0, "an mp4 film, as the preset says"
-    assert main([*command, str(shell / "a.tif")]) == 0
+    for name in ("a.gif", "a.tif"):
+        assert main([*command, str(shell / name)]) == 0
     assert main([*command, str(shell / "sheet.png"), "--sheet", "3"]) == 0
-    for name in ("a.mp4", "a.tif", "sheet.png"):
+    for name in ("a.mp4", "a.gif", "a.tif", "sheet.png"):
         assert (tmp_path / name).read_bytes() == (shell / name).read_bytes(), name
     pictures = tifffile.imread(tmp_path / "a.tif")
     ours = {file.name: np.asarray(Image.open(file)) for file in (tmp_path / "a").iterdir()}

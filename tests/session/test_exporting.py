@@ -140,6 +140,7 @@ def test_secondary_capture_of_a_clip(tmp_path: Path) -> None:
         tmp_path / "clip.dcm",
         StudyDate="20200102",
         LossyImageCompression="01",
+        LossyImageCompressionRatio="12.5",
         BurnedInAnnotation="YES",
     )
     source = pydicom.dcmread(clip)
@@ -162,6 +163,7 @@ def test_secondary_capture_of_a_clip(tmp_path: Path) -> None:
     assert made.SOPInstanceUID != source.SOPInstanceUID
     assert made.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
     assert (made.Modality, made.LossyImageCompression) == ("US", "01")
+    assert made.LossyImageCompressionRatio == 12.5
     assert made.BurnedInAnnotation == "NO", "what surrounds the picture is black"
     assert (float(made.FrameTime), made.NumberOfFrames) == (40.0, 4)
     assert made.FrameIncrementPointer == 0x00181063

@@ -42,6 +42,7 @@ _PATIENT = (
     "ReferringPhysicianName",
 )
 """Elements that the standard asks for and lets be empty."""
+_LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 
 
 @dataclass(frozen=True)
@@ -169,4 +170,6 @@ def _refer(made: Dataset, source: Dataset) -> None:
         item.ReferencedSOPInstanceUID = source.SOPInstanceUID
         made.SourceImageSequence = [item]
     if source.get("LossyImageCompression") == "01":
-        made.LossyImageCompression = "01"
+        for keyword in _LOSSY:
+            if keyword in source:
+                made[keyword] = source[keyword]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
@@ -55,6 +56,11 @@ class PresetRow(QWidget):
         self.setLayout(row(self.names, self.save))
         self._fill("")
 
+    def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Offer what was kept in the meantime, by the shell for example."""
+        super().showEvent(event)
+        self._fill(self.names.currentText())
+
     def _fill(self, name: str) -> None:
         self.names.blockSignals(True)
         self.names.clear()
@@ -62,7 +68,7 @@ class PresetRow(QWidget):
         self.names.setCurrentIndex(self.names.findText(name))
         self.names.setEditText(name)
         self.names.blockSignals(False)
-        self.save.setEnabled(bool(name))
+        self.save.setEnabled(bool(name.strip()))
 
     def _choose(self, name: str) -> None:
         try:
