@@ -13,8 +13,8 @@ from placed import write_series
 from ultrasound import IDENTIFIER, NAME, REGION, write_clip
 
 from mambaseg.cli.main import main
-from mambaseg.data import read_image, write_image
-from mambaseg.export import OverlayStyle, overlay
+from mambaseg.data import read_image, write_image, write_segmentation
+from mambaseg.export import ExportPreset, OverlayStyle, overlay
 from mambaseg.log import log_path, setup_log
 from mambaseg.session import ExportRequest, export
 from mambaseg.types import LabelSet, Segmentation
@@ -102,6 +102,23 @@ def test_surroundings_are_kept_when_asked(
         assert np.asarray(Image.open(first))[0].max() == brightest
 
 
+def test_exports_name_nobody_unless_asked(
+    clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_segmentation(mask_of(clip), tmp_path / "mask.nrrd")
+    out = tmp_path / "out"
+    for name in ("a.mp4", "a.gif", "a.tif", "a.dcm", "frames"):
+        assert main(["export", str(clip), str(tmp_path / "mask.nrrd"), "-o", str(out / name)]) == 0
+    assert_nobody("".join(capfd.readouterr()))
+    written = [path for path in out.rglob("*") if path.is_file()]
+    assert len(written) == 8
+    for path in written:
+        assert_nobody(path.read_bytes())
+    command = f"export {clip} {tmp_path / 'mask.nrrd'} -o {out / 'named.dcm'} --patient"
+    assert main(command.split()) == 0
+    assert NAME.encode() in (out / "named.dcm").read_bytes()
+
+
 def test_errors_and_log_leave_no_name(
     clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,7 +134,8 @@ def test_overlays_are_black_outside_the_ultrasound_region(clip: Path, tmp_path: 
     image, mask = read_image(clip), mask_of(clip)
     assert image.region == REGION
     style = OverlayStyle(legend=False)
-    note = export(ExportRequest(image, mask, style, tmp_path / "frames"), lambda done, total: None)
+    preset = ExportPreset(style=style)
+    note = export(ExportRequest(image, mask, preset, tmp_path / "frames"), lambda done, total: None)
     assert "outside the ultrasound region (x 12 to 59, y 10 to 41) was made black" in note
     y0, x0, y1, x1 = REGION
     outside = np.ones((48, 64), bool)
@@ -126,7 +144,7 @@ def test_overlays_are_black_outside_the_ultrasound_region(clip: Path, tmp_path: 
         picture = np.asarray(Image.open(file))
         assert not picture[outside].any()
         assert picture[11, 13].tolist() == [90, 90, 90]
-    export(ExportRequest(image, mask, style, tmp_path / "film.mp4"), lambda done, total: None)
+    export(ExportRequest(image, mask, preset, tmp_path / "film.mp4"), lambda done, total: None)
     with av.open(str(tmp_path / "film.mp4")) as film:
         for frame in film.decode(video=0):
             assert frame.to_ndarray(format="rgb24")[:6].max() < 24

@@ -11,12 +11,27 @@ import av
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+import tifffile
 from PIL import Image
 
 from mambaseg.cli.main import main
-from mambaseg.data import read_segmentation, sample_path
+from mambaseg.data import read_segmentation, sample_path, write_segmentation
+from mambaseg.export import ExportPreset, OverlayStyle, write_preset
+from mambaseg.plugin.layers import labels_layer
+from mambaseg.types import LabelSet, Segmentation
 
 pytestmark = pytest.mark.usefixtures("display")
+
+
+@pytest.fixture
+def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder of presets, empty."""
+    monkeypatch.setattr(
+        "mambaseg.export.preset.user_config_path", lambda *name, appauthor: tmp_path / "own"
+    )
+    folder = tmp_path / "own" / "presets"
+    folder.mkdir(parents=True)
+    return folder
 
 
 def first_frame(film: Path) -> np.ndarray:
@@ -63,6 +78,104 @@ def test_films_equal_the_shells(desk: Any, tmp_path: Path) -> None:
         ours = first_frame(tmp_path / f"a{suffix}")
         assert ours.shape == (240, 320, 3)
         np.testing.assert_array_equal(ours, first_frame(theirs))
+
+
+def test_a_preset_gives_the_same_bytes_from_the_panel_and_from_the_shell(
+    desk: Any, tmp_path: Path, own_presets: Path
+) -> None:
+    desk.menu("File", "Open Sample", "mambaseg", "Echocardiogram (30 frames)")
+    clip = desk.viewer.layers[0]
+    for name, shift in (("earlier", 4), ("mask", 0)):
+        labels = np.zeros(clip.data.shape[:3], np.uint8)
+        labels[:, 60:140, 130:190] = np.arange(80)[:, None] > shift
+        geometry = clip.metadata["geometry"]
+        ventricle = LabelSet.from_names({1: "left ventricle"})
+        mask = Segmentation(labels, "TYX", ventricle, geometry)
+        data, options, _ = labels_layer(mask)
+        desk.viewer.add_labels(data, **options | {"name": name})
+        write_segmentation(mask, tmp_path / f"{name}.nrrd")
+    panel = export_panel(desk)
+    assert (panel.image.layer.name, panel.labels.layer.name) == ("echocardiogram", "mask")
+    panel.look.mode.setCurrentText("Outline")
+    panel.look.outline.setValue(3)
+    panel.look.panes.setCurrentText("Before | after")
+    panel.look.time_stamp.setChecked(True)
+    assert panel.look.before.layer.name == "earlier"
+    panel.what.setCurrentText("Worst frames")
+    panel.choice.count.setValue(3)
+    panel.choice.rank.setCurrentText("Dice with a reference")
+    assert panel.choice.reference.layer.name == "earlier"
+    desk.qtbot.keyClicks(panel.presets.names.lineEdit(), "clinic")
+    desk.click(panel.presets.save)
+    assert (own_presets / "clinic.yaml").is_file()
+    kinds = {"mp4 film": "a.mp4", "GIF film": "a.gif", "PNG pictures": "a", "TIFF pages": "a.tif"}
+    for kind, name in kinds.items():
+        panel.format.setCurrentText(kind)
+        write(desk, panel, tmp_path / name)
+    panel.choice.sheet.setChecked(True)
+    panel.format.setCurrentText("PNG pictures")
+    write(desk, panel, tmp_path / "sheet.png")
+
+    shell = tmp_path / "shell"
+    command = ["export", str(sample_path("echo")), str(tmp_path / "mask.nrrd"), "-p", "clinic"]
+    command += ["--before", str(tmp_path / "earlier.nrrd")]
+    command += ["--reference", str(tmp_path / "earlier.nrrd"), "-o"]
+    assert main([*command, str(shell / "a")]) == 0, "an mp4 film, as the preset says"
+    for name in ("a.gif", "a.tif"):
+        assert main([*command, str(shell / name)]) == 0
+    assert main([*command, str(shell / "sheet.png"), "--sheet", "3"]) == 0
+    for name in ("a.mp4", "a.gif", "a.tif", "sheet.png"):
+        assert (tmp_path / name).read_bytes() == (shell / name).read_bytes(), name
+    pictures = tifffile.imread(tmp_path / "a.tif")
+    ours = {file.name: np.asarray(Image.open(file)) for file in (tmp_path / "a").iterdir()}
+    assert len(ours) == len(pictures) == 3
+    for picture in ours.values():
+        assert any(np.array_equal(picture, page) for page in pictures)
+
+
+def test_a_preset_is_chosen_by_name(desk: Any, own_presets: Path, notices: list[str]) -> None:
+    style = OverlayStyle("contour", contour_width=5, scale=4, legend=False, layout="beside")
+    preset = ExportPreset(format="dicom", sheet=True, frames="worst", count=7, style=style)
+    write_preset("archive", preset)
+    (own_presets / "broken.yaml").write_text("format: avi")
+    desk.segmented()
+    panel = export_panel(desk)
+    assert not panel.presets.save.isEnabled()
+    names = panel.presets.names
+    assert [names.itemText(index) for index in range(names.count())] == ["archive", "broken"]
+    names.activated.emit(0)
+    assert panel.choice.preset(panel.look.overlay_style) == preset
+    assert panel.choice.patient.isVisible()
+    names.activated.emit(1)
+    assert any("broken.yaml is not a valid ExportPreset: format" in text for text in notices)
+    names.setEditText("a/b")
+    desk.click(panel.presets.save)
+    assert any("'a/b' is no name for a preset" in text for text in notices)
+    panel.format.setCurrentText("GIF film")
+    assert not panel.choice.sheet.isChecked(), "a film is no contact sheet"
+    panel.choice.sheet.setChecked(True)
+    assert panel.format.currentText() == "PNG pictures"
+
+
+def test_the_worst_frames_by_doubt_or_with_a_sentence(
+    desk: Any, tmp_path: Path, notices: list[str]
+) -> None:
+    mask = desk.segmented()
+    panel = export_panel(desk)
+    panel.what.setCurrentText("Worst frames")
+    panel.choice.count.setValue(2)
+    panel.format.setCurrentText("PNG pictures")
+    assert panel.choice.rank.currentText() == "Doubt of the run"
+    write(desk, panel, tmp_path / "a")
+    worst = mask.metadata["doubt"].ranked(2)
+    names = [file.name for file in sorted((tmp_path / "a").iterdir())]
+    assert names == [f"overlay_{frame:04d}.png" for frame in sorted(worst)]
+    panel.choice.rank.setCurrentText("Dice with a reference")
+    desk.click(panel.export)
+    assert any("there is one mask only: open the reference" in text for text in notices)
+    panel.look.panes.setCurrentText("Before | after")
+    desk.wait(lambda: "Before and after need two masks" in panel.note.text())
+    assert not panel.export.isEnabled()
 
 
 def test_the_current_frame_is_written_as_it_is_previewed(desk: Any, tmp_path: Path) -> None:

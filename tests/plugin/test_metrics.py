@@ -52,6 +52,14 @@ def measured(desk: Any, panel: Any) -> None:
     desk.wait(lambda: panel.measure.isEnabled() and panel.measurement is not None)
 
 
+def click_plot(desk: Any, plot: Any, frame: int) -> None:
+    """Click where a frame stands on the horizontal axis."""
+    drawing = plot.drawing
+    part = (frame - drawing.x_left) / (drawing.x_right - drawing.x_left)
+    x = (drawing.left + part * (drawing.right - drawing.left)) * plot.width()
+    desk.qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(round(x), 60))
+
+
 def test_the_table_shows_what_pixels_say(
     desk: Any, panel: Any, notices: list[str], tmp_path: Path
 ) -> None:
@@ -94,11 +102,52 @@ def test_columns_sort_and_rows_and_the_curve_lead_to_frames(desk: Any, panel: An
     assert dice[desk.viewer.dims.current_step[0]] == pytest.approx(min(dice), abs=1e-3)
 
     desk.wait(lambda: panel.plot.drawing is not None)
-    drawing = panel.plot.drawing
-    part = (4 - drawing.x_left) / (drawing.x_right - drawing.x_left)
-    x = (drawing.left + part * (drawing.right - drawing.left)) * panel.plot.width()
-    desk.qtbot.mouseClick(panel.plot, Qt.MouseButton.LeftButton, pos=QPoint(round(x), 60))
+    click_plot(desk, panel.plot, 4)
     assert desk.viewer.dims.current_step[0] == 4
+
+
+def test_two_models_are_compared_by_one_reference(
+    desk: Any, panel: Any, notices: list[str], tmp_path: Path
+) -> None:
+    panel.layers.second.setChecked(True)
+    desk.click(panel.measure)
+    desk.wait(lambda: any("no third mask to compare with" in text for text in notices))
+    found, true = desk.viewer.layers["found"], desk.viewer.layers["true"]
+    half = np.where(np.arange(N_FRAMES)[:, None, None] < 4, found.data, true.data)
+    place = {"scale": found.scale, "units": found.units, "axis_labels": found.axis_labels}
+    desk.viewer.add_labels(half, name="second", **place)
+    panel.prediction.setCurrentText("found")
+    panel.reference.setCurrentText("true")
+    assert panel.layers.against.layer.name == "second"
+    measured(desk, panel)
+    desk.wait(lambda: "2nd: second" in panel.note.text())
+    dice = np.array(by_hand(desk))
+    second = np.where(np.arange(N_FRAMES) < 4, dice, 1.0)
+    for value in (dice.mean(), second.mean(), dice.mean() - second.mean()):
+        assert f"{value:.3f}" in panel.means.text()
+    desk.wait(lambda: panel.plot.drawing is not None)
+    first, other = panel.results.curves
+    assert (first.name, first.dashed) == ("nodule, found", False)
+    assert (other.name, other.dashed) == ("nodule, second", True)
+    np.testing.assert_allclose(first.y, dice)
+    np.testing.assert_allclose(other.y, second)
+
+    seen = panel.plot.drawing
+    desk.viewer.dims.set_current_step(0, 7)
+    desk.wait(lambda: panel.plot.drawing is not seen)
+    click_plot(desk, panel.plot, 2)
+    assert desk.viewer.dims.current_step[0] == 2
+
+    for name, kind in (("scores.csv", "Tables"), ("report.html", "Report")):
+        desk.click(panel.save)
+        desk.choose_file(tmp_path / name, kind)
+    desk.wait(lambda: any("report.html" in text for text in notices))
+    for name, expected in (("found", dice), ("second", second)):
+        with (tmp_path / f"scores_{name}.csv").open(newline="") as file:
+            lines = [line for line in csv.DictReader(file) if line["frame"]]
+        values = [float(line["value"]) for line in lines if line["measure"] == "Dice"]
+        np.testing.assert_allclose(values, expected)
+    assert "found against second" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_verified_frames_are_left_out(desk: Any, panel: Any) -> None:

@@ -11,7 +11,7 @@ from models import random_clip, small_model
 from PIL import Image
 
 from mambaseg.data import sample_path
-from mambaseg.export import OverlayStyle, overlay
+from mambaseg.export import ExportPreset, OverlayStyle, overlay
 from mambaseg.session import (
     ExportRequest,
     Session,
@@ -141,13 +141,13 @@ def test_export_chooses_the_kind_by_the_suffix(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
 
     def write(name: str, frames: range | None) -> str:
-        request = ExportRequest(clip, mask, style, tmp_path / name, frames)
+        request = ExportRequest(clip, mask, ExportPreset(style=style), tmp_path / name, frames)
         return export(request, lambda done, total: told.append((done, total)))
 
-    assert write("one.png", range(2, 3)) == f"Wrote {tmp_path / 'one.png'}"
+    assert write("one.png", range(2, 3)) == f"Wrote {tmp_path / 'one.png'}."
     picture = np.asarray(Image.open(tmp_path / "one.png"))
     np.testing.assert_array_equal(picture, overlay(clip, mask, style, frame=2))
-    assert write("all", None) == f"Wrote 4 pictures into {tmp_path / 'all'}"
+    assert write("all", None) == f"Wrote {tmp_path / 'all'}. It holds 4 pictures."
     assert sorted(path.name for path in (tmp_path / "all").iterdir())[0] == "overlay_0000.png"
     write("film.gif", range(1, 3))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4), (1, 2), (2, 2)]

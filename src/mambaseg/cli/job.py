@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from mambaseg.cli.inputs import case_name, read_case
+from mambaseg.cli.progress import bar_of, progress_on
 from mambaseg.data import write_segmentation
 from mambaseg.data.blanking import blank_note
 from mambaseg.export import OverlayStyle, export_film, export_frames
@@ -194,8 +191,8 @@ class SegmentationJob:
         if self.overlays and self.style.blank_outside and blank_note(image):
             print(f"note: {blank_note(image)}")
         for overlay in self.overlays:
-            with _bar(f"overlay {overlay}") as bar:
-                progress = _progress_on(bar)
+            with bar_of(f"overlay {overlay}") as bar:
+                progress = progress_on(bar)
                 if overlay == "png":
                     path = self.output / f"{stem}_overlays"
                     export_frames(
@@ -220,13 +217,8 @@ def _kinds_of_device() -> set[str]:
     return {name.partition(":")[0] for name in available_devices()}
 
 
-def _bar(title: str) -> tqdm[Any]:
-    """Make a progress bar, shown on a terminal only."""
-    return tqdm(desc=title, unit="frame", disable=None if sys.stderr else True)
-
-
 def _finish(events: Iterator[Event]) -> tuple[Finished, Progress]:
-    with _bar("segmenting") as bar:
+    with bar_of("segmenting") as bar:
         last = Progress(0, 0, 0.0)
         for event in events:
             if isinstance(event, Progress):
@@ -243,11 +235,3 @@ def _finish(events: Iterator[Event]) -> tuple[Finished, Progress]:
 def _advice(doubt: Doubt) -> str:
     worst = doubt.ranked(_LOOK_AT)
     return f"look first at {doubt.unit} {', '.join(map(str, worst))}, which are most in doubt"
-
-
-def _progress_on(bar: tqdm[Any]) -> Callable[[int, int], None]:
-    def progress(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    return progress

@@ -26,6 +26,7 @@ __all__ = ["main"]
 # `run(arguments)`. They import torch and the like only when run, so that help is instant.
 _COMMANDS = (
     "segment",
+    "export",
     "corrections",
     "finetune",
     "evaluate",

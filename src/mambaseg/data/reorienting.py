@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from mambaseg.data.grids import Grid, GridChange, OnGrid
 from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
+from mambaseg.types.image import MedicalImage
+from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["Reorient", "nearest_axes"]
+__all__ = ["Reorient", "nearest_axes", "shown_in_order"]
 
 _AXES_OF_CODES = {"L": 0, "R": 0, "P": 1, "A": 1, "S": 2, "I": 2}
 _SIGNS_OF_CODES = {"L": 1, "R": -1, "P": 1, "A": -1, "S": 1, "I": -1}
@@ -118,6 +120,14 @@ class Reorient(GridChange):
         turned = tuple(slice(None, None, -1) if flip else slice(None) for flip in self.flips)
         view: NDArray[Any] = array[(..., *turned)]
         return view
+
+
+def shown_in_order(image: MedicalImage | Segmentation) -> Reorient | None:
+    """Give the change to axes in the order z, y, x, in which volumes are shown; None: they are."""
+    if "ZYX" not in image.axes or image.geometry.direction is None:
+        return None
+    change = Reorient.in_order(image)
+    return None if change.order == (0, 1, 2) else change
 
 
 def nearest_axes(turn: NDArray[np.float64]) -> list[int]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
-from numpy.typing import NDArray
 
 from mambaseg.export.composer import FrameComposer
-from mambaseg.export.frames import Progress
+from mambaseg.export.frames import Progress, reported
 from mambaseg.export.gif import choose_palette, write_gif
 from mambaseg.export.mp4 import write_mp4
 from mambaseg.export.style import OverlayStyle
@@ -23,6 +21,7 @@ from mambaseg.types.errors import OutputError, UnsupportedImageError
 __all__ = ["export_film"]
 
 _DEFAULT_RATE = 25.0
+_SLIDES_RATE = 1.0
 _PALETTE_FRAMES = 8
 _SLOWEST, _FASTEST = 0.01, 1_000.0
 
@@ -33,8 +32,9 @@ def export_film(
     path: str | os.PathLike[str],
     style: OverlayStyle,
     *,
-    frames: range | None = None,
+    frames: Sequence[int] | None = None,
     frame_rate: float | None = None,
+    before: Segmentation | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the overlays of a video, or of a volume's slices, as a film.
@@ -53,13 +53,15 @@ def export_film(
         ``.gif`` (256 colours, loops for ever).
     style : OverlayStyle
         How the mask is drawn.
-    frames : range or None
-        Frames of a video or z slices of a volume; None for all.
+    frames : sequence of int or None
+        Frames of a video or z slices of a volume, in this order; None for all.
     frame_rate : float or None
         Frames per second, 0.01 to 1000. None takes the image's mean rate, or 25
         where its times are unknown, divided by the step of `frames` so that the
-        pace stays true. GIF players show no frame for less than
-        20 ms: a faster GIF runs at 50 frames per second.
+        pace stays true; 1 where they are no range. GIF players show no frame
+        for less than 20 ms: a faster GIF runs at 50 frames per second.
+    before : Segmentation or None
+        As of `FrameComposer`.
     progress : callable or None
         Called with (done, total) after each frame; what it raises cancels the
         export and leaves nothing behind.
@@ -71,9 +73,9 @@ def export_film(
 
     Raises
     ------
-    UnsupportedImageError
-        If image, mask and frames do not fit together, or `path` has another
-        suffix.
+    UnsupportedImageError, InvalidOptionError
+        If image, mask, style and frames do not fit together, or `path` has
+        another suffix.
     ValueError
         If the frame rate is outside that range.
     OutputError
@@ -85,10 +87,13 @@ def export_film(
         raise UnsupportedImageError(
             f"Cannot write a film as {target.name}: the name must end in .mp4 or .gif."
         )
-    composer = FrameComposer(image, segmentation, style)
+    composer = FrameComposer(image, segmentation, style, before)
     chosen = composer.select(frames)
-    rate = _rate(frame_rate, image.geometry.frame_rate, chosen.step)
-    pictures = _reported(composer.pictures(chosen), len(chosen), progress)
+    if frame_rate is None and not isinstance(chosen, range):
+        frame_rate = _SLIDES_RATE
+    step = chosen.step if isinstance(chosen, range) else 1
+    rate = _rate(frame_rate, image.geometry.frame_rate, step)
+    pictures = reported(composer.pictures(chosen), len(chosen), progress)
     with write_whole(target) as temporary:
         try:
             if suffix == ".mp4":
@@ -116,16 +121,6 @@ def _rate(asked: float | None, recorded: float | None, step: int) -> Fraction:
     return Fraction(asked).limit_denominator(10_000)
 
 
-def _spread(frames: range) -> range:
+def _spread(frames: Sequence[int]) -> Sequence[int]:
     """Choose a few of these frames, evenly spaced."""
     return frames[:: max(1, len(frames) // _PALETTE_FRAMES)]
-
-
-def _reported(
-    pictures: Iterator[NDArray[np.uint8]], total: int, progress: Progress | None
-) -> Iterator[NDArray[np.uint8]]:
-    """Pass pictures on, and tell `progress` when the next one is asked for."""
-    for done, picture in enumerate(pictures, start=1):
-        yield picture
-        if progress is not None:
-            progress(done, total)

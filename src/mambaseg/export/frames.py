@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from mambaseg.export.composer import FrameComposer
@@ -14,7 +16,7 @@ from mambaseg.files import write_folder_whole, write_whole
 from mambaseg.types import MedicalImage, Segmentation
 from mambaseg.types.errors import OutputError
 
-__all__ = ["Progress", "export_frames", "export_picture"]
+__all__ = ["Progress", "export_frames", "export_picture", "reported", "write_png"]
 
 Progress = Callable[[int, int], None]
 """Told, after each frame, how many frames are done and how many there are."""
@@ -26,7 +28,8 @@ def export_frames(
     folder: str | os.PathLike[str],
     style: OverlayStyle,
     *,
-    frames: range | None = None,
+    frames: Sequence[int] | None = None,
+    before: Segmentation | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write the overlays of an image as PNG files.
@@ -42,8 +45,10 @@ def export_frames(
         written. Earlier overlays in it are replaced.
     style : OverlayStyle
         How the mask is drawn.
-    frames : range or None
+    frames : sequence of int or None
         Frames of a video or z slices of a volume; None for all.
+    before : Segmentation or None
+        As of `FrameComposer`.
     progress : callable or None
         Called with (done, total) after each frame; what it raises cancels the
         export and leaves nothing behind.
@@ -55,23 +60,20 @@ def export_frames(
 
     Raises
     ------
-    UnsupportedImageError
-        If image, mask and frames do not fit together.
+    UnsupportedImageError, InvalidOptionError
+        If image, mask, style and frames do not fit together.
     OutputError
         If the folder cannot be written, or holds other files than overlays.
     """
     target = Path(folder)
     _check_replaceable(target)
-    composer = FrameComposer(image, segmentation, style)
+    composer = FrameComposer(image, segmentation, style, before)
     chosen = composer.select(frames)
     names = [f"overlay_{frame:04d}.png" for frame in chosen]
     with write_folder_whole(target) as temporary:
-        for done, (name, picture) in enumerate(
-            zip(names, composer.pictures(chosen), strict=True), start=1
-        ):
+        pictures = reported(composer.pictures(chosen), len(chosen), progress)
+        for name, picture in zip(names, pictures, strict=True):
             Image.fromarray(picture).save(temporary / name)
-            if progress is not None:
-                progress(done, len(chosen))
     return [target / name for name in names]
 
 
@@ -82,6 +84,7 @@ def export_picture(
     style: OverlayStyle,
     *,
     frame: int = 0,
+    before: Segmentation | None = None,
 ) -> Path:
     """Write the overlay of one frame as a PNG file.
 
@@ -97,6 +100,8 @@ def export_picture(
         How the mask is drawn.
     frame : int
         Frame of a video, z slice of a volume, 0 for a still image.
+    before : Segmentation or None
+        As of `FrameComposer`.
 
     Returns
     -------
@@ -105,16 +110,29 @@ def export_picture(
 
     Raises
     ------
-    UnsupportedImageError
-        If image and mask do not fit together, or there is no such frame.
+    UnsupportedImageError, InvalidOptionError
+        If image, mask and style do not fit together, or there is no such frame.
     OutputError
         If the file cannot be written.
     """
-    target = Path(path)
-    picture = FrameComposer(image, segmentation, style).compose(frame)
-    with write_whole(target) as temporary:
+    return write_png(Path(path), FrameComposer(image, segmentation, style, before).compose(frame))
+
+
+def write_png(path: Path, picture: NDArray[np.uint8]) -> Path:
+    """Write one picture of shape (Y, X, 3), whole or not at all; raises OutputError."""
+    with write_whole(path) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")
-    return target
+    return path
+
+
+def reported(
+    pictures: Iterator[NDArray[np.uint8]], total: int, progress: Progress | None
+) -> Iterator[NDArray[np.uint8]]:
+    """Pass pictures on, and tell `progress` when the next one is asked for."""
+    for done, picture in enumerate(pictures, start=1):
+        yield picture
+        if progress is not None:
+            progress(done, total)
 
 
 def _check_replaceable(folder: Path) -> None:

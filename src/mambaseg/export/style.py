@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
-__all__ = ["OverlayStyle"]
+from pydantic import ConfigDict
+
+__all__ = ["Layout", "OverlayStyle"]
 
 Mode = Literal["fill", "contour"]
+Layout = Literal["overlay", "beside", "before_after"]
 
 _LARGEST_SCALE = 16
 
@@ -34,6 +37,13 @@ class OverlayStyle:
     blank_outside : bool
         Make black what lies outside an ultrasound picture, which may be text
         about the patient.
+    layout : {"overlay", "beside", "before_after"}
+        The overlay alone; the bare image on its left; or the overlays of an
+        earlier mask and of this one.
+    scale_bar : bool
+        Draw a bar of a round length in mm, where the spacing is known.
+    time_stamp : bool
+        Write each frame's time in seconds, where it is known.
 
     Raises
     ------
@@ -47,10 +57,18 @@ class OverlayStyle:
     legend: bool = True
     scale: int = 1
     blank_outside: bool = True
+    layout: Layout = "overlay"
+    scale_bar: bool = False
+    time_stamp: bool = False
+
+    # Where a file holds it: a typing error is not passed over.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
             raise ValueError(f"mode must be one of {get_args(Mode)}; got {self.mode!r}.")
+        if self.layout not in get_args(Layout):
+            raise ValueError(f"layout must be one of {get_args(Layout)}; got {self.layout!r}.")
         if not 0 <= self.opacity <= 1:
             raise ValueError(f"opacity must be from 0 to 1; got {self.opacity}.")
         if not isinstance(self.contour_width, int) or self.contour_width < 1:

@@ -10,12 +10,14 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_info, show_warning
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
+from qtpy.QtWidgets import QFileDialog
 
-from mambaseg.export import overlay
+from mambaseg.export import ExportPreset, overlay
+from mambaseg.inference.record import DoubtRecord
 from mambaseg.plugin.as_seen import AsSeen
-from mambaseg.plugin.frame_range import FrameRange
-from mambaseg.plugin.from_layers import image_of, segmentation_of
+from mambaseg.plugin.export_choice import ExportChoice
+from mambaseg.plugin.export_layers import other_mask_on, pair_of, shown_frame
+from mambaseg.plugin.fold import Fold
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.look import Look
 from mambaseg.plugin.notices import report
@@ -23,13 +25,21 @@ from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
 from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
+from mambaseg.plugin.preset_row import PresetRow
 from mambaseg.session import ExportRequest, Task, export
 from mambaseg.types import MedicalImage, Segmentation
 from mambaseg.types.errors import Cancelled, MambasegError, UnsupportedImageError
 
 __all__ = ["ExportPanel"]
 
-_FORMATS = {"mp4 film": ".mp4", "GIF film": ".gif", "PNG pictures": ""}
+_NO_BEFORE = (
+    "Before and after need two masks, and there is one: open the earlier one too, or run Segment "
+    "again and add its mask."
+)
+_NO_REFERENCE = (
+    "The worst frames are told by a reference, and there is one mask only: open the reference "
+    "too, or choose the doubt of the run."
+)
 
 
 class ExportPanel(Panel):
@@ -56,26 +66,21 @@ class ExportPanel(Panel):
         viewer.dims.events.current_step.connect(self._changed)
         self._mask_changed()
         self._layer_changed()
-        self._format_changed()
+        self._look_changed()
 
     def _make_fields(self) -> None:
         self.image = LayerChoice(self._viewer, Image, "no image layer")
         self.labels = LayerChoice(self._viewer, Labels, "no mask: run Segment first")
         self.image.layer_changed.connect(self._layer_changed)
         self.labels.layer_changed.connect(self._mask_changed)
-        self.what = QComboBox()
-        self.what.addItems(["All frames", "Some frames", "Current frame"])
-        self.what.setToolTip("Which frames of a clip, or slices of a volume, are written")
-        self.what.currentIndexChanged.connect(self._what_changed)
-        self.range = FrameRange()
-        self.format = QComboBox()
-        self.format.setToolTip("A film, or one picture per frame in a folder of their own")
-        self.format.addItems(list(_FORMATS))
-        self.format.currentIndexChanged.connect(self._format_changed)
-        for combo in (self.what, self.format):
-            combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.look = Look()
-        self.look.changed.connect(self._changed)
+        self.choice = ExportChoice(self._viewer, self.labels)
+        self.choice.changed.connect(self._format_changed)
+        self.what, self.range = self.choice.what, self.choice.range
+        self.format = self.choice.format
+        self.look = Look(self._viewer, self.labels)
+        self.look.changed.connect(self._look_changed)
+        self.presets = PresetRow(self._preset)
+        self.presets.chosen.connect(self._show_preset)
         self.picture = Picture("The frame that the viewer shows, as it will be written")
         self.path = PathField("where to write", {"Choose…": ("Write to", self._ask_path)})
         self.export = button("Export", "Write it", self._start)
@@ -85,23 +90,21 @@ class ExportPanel(Panel):
         self.note = Note()
 
     def _make_layout(self) -> None:
-        self.body.addLayout(form([("Image", self.image), ("Mask", self.labels)]))
-        self.body.addWidget(self.picture)
-        self.body.addWidget(self.look)
-        self._frames = form(
-            [
-                ("Frames", self.what),
-                ("", self.range),
-                ("Format", self.format),
-                ("File", self.path),
-            ]
+        self.body.addLayout(
+            form([("Preset", self.presets), ("Image", self.image), ("Mask", self.labels)])
         )
-        self.body.addLayout(self._frames)
+        self.body.addWidget(self.picture)
+        self.look_fold = Fold("Look", self.look, "How the mask is drawn, and what is written on it")
+        self.body.addWidget(self.look_fold)
+        self.body.addWidget(self.choice)
+        self.body.addLayout(form([("File", self.path)]))
         self.body.addLayout(row(self.export, self.cancel))
         self.body.addWidget(self.bar)
         self.body.addWidget(self.note)
         self.as_seen = AsSeen(self._viewer, self.session.files, self.guarded)
-        self.body.addLayout(form([("Screen", self.as_seen)]))
+        self.body.addWidget(
+            Fold("The screen as seen", self.as_seen, "A picture of the canvas or of the window")
+        )
 
     # What the fields show
 
@@ -114,20 +117,23 @@ class ExportPanel(Panel):
                 self.labels.choose(own[-1])
             planes = layer.data.shape[0] if layer.data.ndim - int(layer.rgb) == 3 else 1
         self.range.set_length(planes)
-        self._what_changed()
-
-    def _what_changed(self) -> None:
-        current = self.what.currentIndex() == 2
-        self._frames.setRowVisible(self.range, self.what.currentIndex() == 1)
-        if current:
-            self.format.setCurrentText("PNG pictures")
-        self.format.setEnabled(not current)
-        self._format_changed()
+        self._changed()
 
     def _format_changed(self) -> None:
         if self.path.path is not None:
             self.path.set_path(self._named(self.path.path))
         self._changed()
+
+    def _look_changed(self) -> None:
+        self.look_fold.set_summary(self.look.summary)
+        self._changed()
+
+    def _preset(self) -> ExportPreset:
+        return self.choice.preset(self.look.overlay_style)
+
+    def _show_preset(self, preset: ExportPreset) -> None:
+        self.look.show_style(preset.style)
+        self.choice.show_preset(preset)
 
     def _named(self, path: Path) -> Path:
         """Give a path the suffix of the format."""
@@ -135,7 +141,9 @@ class ExportPanel(Panel):
 
     @property
     def _suffix(self) -> str:
-        return ".png" if self.what.currentIndex() == 2 else _FORMATS[self.format.currentText()]
+        layer = self.image.layer
+        still = layer is not None and layer.data.ndim - int(layer.rgb) == 2
+        return self._preset().suffix(single=self.choice.current or still)
 
     def _ask_path(self, dialog: QFileDialog) -> None:
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -170,6 +178,7 @@ class ExportPanel(Panel):
             self._drawing.cancel()
         try:
             image, segmentation = self._pair()
+            before = self._before(image)
         except MambasegError as error:
             self.picture.show_picture(None)
             self.note.setText(str(error))
@@ -178,39 +187,22 @@ class ExportPanel(Panel):
         if not self.export.isEnabled() and self._writing is None:
             self.note.setText("")
             self.export.setEnabled(True)
-        frame, style = self._shown(image), self.look.overlay_style
+        frame = shown_frame(self._viewer, self.image.layer, image)
+        style = self.look.overlay_style
         self._drawing = self.session.files.submit(
-            lambda task: overlay(image, segmentation, style, frame=frame),
+            lambda task: overlay(image, segmentation, style, frame=frame, before=before),
             self.guarded(self.picture.show_picture),
             self.guarded(lambda error: self.note.setText(str(error))),
         )
 
     def _pair(self) -> tuple[MedicalImage, Segmentation]:
-        if self.image.layer is None:
-            raise UnsupportedImageError(
-                "There is no image layer: open one with File > Open or the Load panel."
-            )
-        if self.labels.layer is None:
-            raise UnsupportedImageError(
-                "There is no mask to draw: make one with the Segment panel, or open one."
-            )
-        image = image_of(self.image.layer)
-        axis = "Z" if image.kind == "volume" else "T"
-        segmentation = segmentation_of(self.labels.layer, one_leading_axis=axis)
-        if tuple(segmentation.labels.shape) != tuple(image.array.shape[1:]):
-            raise UnsupportedImageError(
-                f"The mask {self.labels.layer.name!r} has the shape {segmentation.labels.shape}, "
-                f"the image {tuple(image.array.shape[1:])}: choose the mask of this image."
-            )
-        return image, segmentation
+        return pair_of(self.image.layer, self.labels.layer)
 
-    def _shown(self, image: MedicalImage) -> int:
-        """Give the number of the frame that the viewer shows."""
-        if image.kind == "image":
-            return 0
-        layer = self.image.layer
-        place = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])[0]
-        return min(max(round(float(place)), 0), image.array.shape[1] - 1)
+    def _before(self, image: MedicalImage) -> Segmentation | None:
+        """Give the earlier mask, where one is drawn."""
+        if self.look.overlay_style.layout != "before_after":
+            return None
+        return other_mask_on(image, self.look.before, _NO_BEFORE)
 
     # What the buttons do
 
@@ -245,12 +237,24 @@ class ExportPanel(Panel):
             raise UnsupportedImageError("Say where to write: type a path or press Choose.")
         path = self._named(self.path.path)
         self.path.set_path(path)
-        which = self.what.currentIndex()
-        frames = None
-        if image.kind != "image" and which:
-            shown = self._shown(image)
-            frames = self.range.frames if which == 1 else range(shown, shown + 1)
-        return ExportRequest(image, segmentation, self.look.overlay_style, path, frames)
+        frames, doubt, reference = self.choice.some, self.labels.layer.metadata.get("doubt"), None
+        if self.choice.current:
+            shown = shown_frame(self._viewer, self.image.layer, image)
+            frames = range(shown, shown + 1)
+        if self.choice.by_reference:
+            reference = other_mask_on(image, self.choice.reference, _NO_REFERENCE)
+        return ExportRequest(
+            image,
+            segmentation,
+            self._preset(),
+            path,
+            frames if image.kind != "image" else None,
+            before=self._before(image),
+            reference=reference,
+            doubt=DoubtRecord.of(doubt) if doubt is not None else None,
+            origin=self.image.layer.metadata.get("file", ""),
+            patient=self.choice.patient.isChecked(),
+        )
 
     def _progress(self, done: int, total: int) -> None:
         if self._writing is not None:

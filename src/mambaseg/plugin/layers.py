@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mambaseg.data.reorienting import Reorient
+from mambaseg.data.reorienting import shown_in_order
 from mambaseg.data.window import GreyWindow
 from mambaseg.plugin.lazy_frames import LazyFrames
 from mambaseg.plugin.places import placement
@@ -49,7 +49,7 @@ def image_layer(
         Data, keyword arguments of `napari.Viewer.add_image`, and "image".
     """
     source_file = image.source
-    home = _home(image)
+    home = shown_in_order(image)
     if home is not None:
         image = home.image(image)
     geometry = image.geometry
@@ -105,7 +105,7 @@ def labels_layer(segmentation: Segmentation) -> LayerData:
         Data, keyword arguments of `napari.Viewer.add_labels`, and "labels".
     """
     label_set = segmentation.label_set
-    home = _home(segmentation)
+    home = shown_in_order(segmentation)
     geometry, labels = segmentation.geometry, segmentation.labels
     if home is not None:
         geometry, labels = home.target.geometry, home.forward(np.asarray(labels), labels=True)
@@ -127,14 +127,6 @@ def labels_layer(segmentation: Segmentation) -> LayerData:
         **placement(segmentation.axes, geometry),
     }
     return labels, options, "labels"
-
-
-def _home(image: MedicalImage | Segmentation) -> Reorient | None:
-    """Give the change to axes in the order z, y, x; None where they are."""
-    if "ZYX" not in image.axes or image.geometry.direction is None:
-        return None
-    change = Reorient.in_order(image)
-    return None if change.order == (0, 1, 2) else change
 
 
 def _limits(image: MedicalImage, channel: int) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from mambaseg.plugin.plot import Plot
 from mambaseg.session import Curve, Line, Measurement, Worker, draw_curves
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import napari
 
@@ -46,6 +46,7 @@ class MeasureResults(QWidget):
     def __init__(self, viewer: napari.Viewer, worker: Worker) -> None:
         super().__init__()
         self._found: Measurement | None = None
+        self._measured: dict[str, Measurement] = {}
         self._marker: float | None = None
         self._axis = "frame"
         self.means = Note()
@@ -78,7 +79,7 @@ class MeasureResults(QWidget):
 
     def show_measurement(
         self,
-        found: Measurement,
+        measured: Mapping[str, Measurement],
         axis: str = "frame",
         summaries: Sequence[Summary] = (),
         differences: Sequence[Difference] = (),
@@ -87,13 +88,15 @@ class MeasureResults(QWidget):
 
         Parameters
         ----------
-        found : Measurement
+        measured : mapping of str to Measurement
+            Of one mask or model, or of two, by name. The table shows the first.
         axis : {"frame", "slice"}
             What its frames are.
         summaries, differences : sequence
             Of many cases, and of two models on them.
         """
-        self._found, self._axis = found, axis
+        found = next(iter(measured.values()))
+        self._found, self._axis, self._measured = found, axis, dict(measured)
         named = self.what.currentText()
         for combo, items in (
             (self.what, [m for m in found.measures if _framed(found, m)]),
@@ -134,20 +137,26 @@ class MeasureResults(QWidget):
             lines = found.whole
         self.table.show_lines(lines, found.measures, self._axis, sort=not kind.startswith("Worst"))
 
-    def _draw(self) -> None:
+    @property
+    def curves(self) -> list[Curve]:
+        """The chosen measure of each class by frame; none for many cases."""
         found, name = self._found, self.what.currentText()
-        if not isalive(self) or found is None:
+        if found is None or not found.framed or len(found.cases) > 1 or not name:
+            return []
+        return [
+            curve
+            for place, (mask, one) in enumerate(self._measured.items())
+            for curve in _curves(one, name, mask if len(self._measured) > 1 else "", place > 0)
+        ]
+
+    def _draw(self) -> None:
+        if not isalive(self) or self._found is None:
             return
-        if not found.framed or len(found.cases) > 1 or not name:
+        curves, name = self.curves, self.what.currentText()
+        if not curves:
             self.plot.hide()
             return
-        colors = {label.name: label.color for label in found.label_set.classes}
-        curves = [
-            Curve(one, colors.get(one, _FALLBACK), *found.curve(one, name))
-            for one in found.classes
-            if any(name in line.values for line in found.lines if line.class_name == one)
-        ]
-        unit = found.units.get(name, "")
+        unit = self._found.units.get(name, "")
         self.plot.show_plot(
             partial(
                 draw_curves,
@@ -158,6 +167,21 @@ class MeasureResults(QWidget):
                 ratio=MEASURES[name].better == "high",
             )
         )
+
+
+def _curves(found: Measurement, name: str, mask: str, dashed: bool) -> list[Curve]:
+    """Give the curve of each class that has the measure, named by class and mask."""
+    colors = {label.name: label.color for label in found.label_set.classes}
+    return [
+        Curve(
+            f"{one}, {mask}" if mask else one,
+            colors.get(one, _FALLBACK),
+            *found.curve(one, name),
+            dashed=dashed,
+        )
+        for one in found.classes
+        if any(name in line.values for line in found.lines if line.class_name == one)
+    ]
 
 
 def _framed(found: Measurement, name: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog
 
-from mambaseg.metrics import TABLE_SUFFIXES, check_table, write_table
+from mambaseg.metrics import TABLE_SUFFIXES, Row, check_table, write_table
 from mambaseg.session import Comparison, Measurement
 from mambaseg.session.comparing import Compared, report_of
 from mambaseg.session.measuring import report_layers
@@ -33,6 +34,8 @@ class Saving:
         What the layers are of.
     name : str
         Of the mask that was judged.
+    against : dict of str to Measurement
+        Of a second mask that was judged by the same reference, by its name.
     """
 
     found: Measurement
@@ -40,6 +43,7 @@ class Saving:
     comparison: Comparison | None
     image: MedicalImage | None
     name: str
+    against: dict[str, Measurement] = field(default_factory=dict)
 
     def write(self, path: Path) -> list[Path]:
         """Write a table, or the report, as the suffix says (none: CSV); of two models a table each.
@@ -61,7 +65,10 @@ class Saving:
             self._report(path)
             return [path]
         check_table(path)
-        models = self.compared.rows if self.compared is not None else {self.name: self.found.rows}
+        layers = {self.name: self.found, **self.against}
+        models: dict[str, Sequence[Row]] = {name: one.rows for name, one in layers.items()}
+        if self.compared is not None:
+            models = dict(self.compared.rows)
         written = []
         for model, rows in models.items():
             stem = f"{path.stem}_{Path(model).name}" if len(models) > 1 else path.stem
@@ -74,7 +81,7 @@ class Saving:
             measures = self.found.measures
             report_of(self.compared, path, "Dice" if "Dice" in measures else measures[0])
         elif self.comparison is not None:
-            report_layers(self.found, self.comparison, self.image, self.name, path)
+            report_layers(self.found, self.comparison, self.image, self.name, path, self.against)
 
 
 def ask_measures_file(dialog: QFileDialog) -> None:

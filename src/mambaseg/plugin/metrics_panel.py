@@ -8,7 +8,7 @@ from typing import Any
 
 import napari.viewer
 from napari.layers import Labels
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.compat import isalive
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -16,18 +16,16 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QSizePolicy,
     QStackedWidget,
-    QWidget,
 )
 
 from mambaseg.metrics import compare, summarize
-from mambaseg.plugin.correction import clip_of, known_correction
+from mambaseg.plugin.correction import clip_of
 from mambaseg.plugin.difference_layer import DifferenceLayer
-from mambaseg.plugin.from_layers import image_of, mask_place_of
-from mambaseg.plugin.layer_choice import LayerChoice
-from mambaseg.plugin.mask_layers import classes_of, data_of
+from mambaseg.plugin.from_layers import image_of
 from mambaseg.plugin.measure_case import add_case, read_case
 from mambaseg.plugin.measure_choice import MeasureChoice
 from mambaseg.plugin.measure_folders import MeasureFolders
+from mambaseg.plugin.measure_layers import MeasureLayers
 from mambaseg.plugin.measure_results import MeasureResults
 from mambaseg.plugin.measure_saving import Saving, ask_measures_file
 from mambaseg.plugin.notices import report
@@ -39,12 +37,6 @@ from mambaseg.session.comparing import Compared, compare_files
 from mambaseg.types.errors import MambasegError
 
 __all__ = ["MetricsPanel"]
-
-_NO_MASKS = (
-    "Two masks of one clip are needed: the one to judge, from Segment, and a reference, which is "
-    "opened with File > Open or the Load panel, or drawn."
-)
-
 
 _NAME_WIDTH = 78
 
@@ -64,30 +56,24 @@ class MetricsPanel(Panel):
         self.compared: Compared | None = None
         self._task: Task | None = None
         self._measured: Labels | None = None
+        self._against: dict[str, Measurement] = {}
         self._comparison: Comparison | None = None
         self._make_fields()
         self._make_layout()
         self.save.setEnabled(False)
-        self.prediction.layer_changed.connect(self._choice_changed)
-        self.reference.layer_changed.connect(self._choice_changed)
+        self.layers.changed.connect(self._choice_changed)
         viewer.dims.events.current_step.connect(self._mark)
-        self._choose_another()
         self._offer_classes()
 
     def _make_fields(self) -> None:
         viewer = self._viewer
         self.source = QComboBox()
-        self.source.addItems(["Two layers", "Files or folders"])
+        self.source.addItems(["Layers", "Files or folders"])
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.source.currentIndexChanged.connect(self._source_changed)
-        self.prediction = LayerChoice(viewer, Labels, "no mask: run Segment first")
-        self.reference = LayerChoice(viewer, Labels, "no mask to compare with")
-        self.prediction.setToolTip("The mask to judge")
-        self.reference.setToolTip("The mask that counts as true")
-        self.leave_out = QCheckBox("Leave out verified frames")
-        self.leave_out.setToolTip(
-            "A model that learned from verified frames is judged fairly on the others alone"
-        )
+        self.layers = MeasureLayers(viewer)
+        self.prediction, self.reference = self.layers.prediction, self.layers.reference
+        self.leave_out = self.layers.leave_out
         self.folders = MeasureFolders()
         self.choice = MeasureChoice()
         self.choice.classes.changed.connect(self._show_difference)
@@ -108,13 +94,8 @@ class MetricsPanel(Panel):
         self.table, self.what = self.results.table, self.results.what
 
     def _make_layout(self) -> None:
-        layers = QWidget()
-        fields = form(
-            [("Mask", self.prediction), ("Reference", self.reference), ("", self.leave_out)]
-        )
-        layers.setLayout(fields)
         self._sources = QStackedWidget()
-        self._sources.addWidget(layers)
+        self._sources.addWidget(self.layers)
         self._sources.addWidget(self.folders)
         self.body.addLayout(form([("Compare", self.source)]))
         self.body.addWidget(self._sources)
@@ -147,29 +128,11 @@ class MetricsPanel(Panel):
 
     def _choice_changed(self) -> None:
         if isalive(self):
-            self._choose_another()
             self._offer_classes()
 
-    def _choose_another(self) -> None:
-        """Have the reference be another mask than the one to judge, where there are two."""
-        if self.reference.layer is None or self.reference.layer is not self.prediction.layer:
-            return
-        others = [
-            layer
-            for layer in self._viewer.layers
-            if isinstance(layer, Labels)
-            and layer is not self.prediction.layer
-            and not layer.metadata.get("difference")
-        ]
-        same = [o for o in others if o.data.shape == self.prediction.layer.data.shape]
-        if same or others:
-            self.reference.choose((same or others)[0])
-
     def _offer_classes(self) -> None:
-        layers = [one.layer for one in (self.reference, self.prediction) if one.layer is not None]
         if self.source.currentIndex() == 0:
-            volume = any("Z" in _axes(layer) for layer in layers)
-            self.choice.offer(classes_of(*layers), volume=volume)
+            self.choice.offer(self.layers.label_set, volume=self.layers.volume)
         else:
             self.choice.offer(None, volume=True)
 
@@ -185,25 +148,15 @@ class MetricsPanel(Panel):
             self.note.setText(report(error))
 
     def _start_layers(self) -> None:
-        prediction, reference = self.prediction.layer, self.reference.layer
-        if prediction is None or reference is None or prediction is reference:
-            show_warning(_NO_MASKS)
-            self.note.setText(_NO_MASKS)
-            return
-        axes, geometry = mask_place_of(prediction)
-        if geometry.spacing_mm is None and reference.ndim == prediction.ndim:
-            geometry = mask_place_of(reference)[1]
-        comparison = Comparison(
-            data_of(prediction),
-            data_of(reference),
-            classes_of(reference, prediction),
-            self._left_out(),
-            axes,
-            geometry,
-            self.choice.options(),
-        )
-        self._measured, self._comparison, self.compared = prediction, comparison, None
-        self._submit(lambda task: measure(comparison, task.check), partial(self._show, axes=axes))
+        masks = self.layers.masks()
+        first, *others = (self.layers.comparison(mask, self.choice.options()) for mask in masks)
+        self._measured, self._comparison, self.compared = masks[0], first, None
+        names = [mask.name for mask in masks]
+
+        def work(task: Task) -> list[Measurement]:
+            return [measure(one, task.check) for one in (first, *others)]
+
+        self._submit(work, partial(self._show, names=names, axes=first.axes))
 
     def _start_files(self) -> None:
         resample = self.folders.resample.isChecked()
@@ -228,46 +181,43 @@ class MetricsPanel(Panel):
             work, self.guarded(done), self.guarded(self._failed)
         )
 
-    def _left_out(self) -> frozenset[int]:
-        if not self.leave_out.isChecked():
-            return frozenset()
-        frames: frozenset[int] = frozenset()
-        for layer in (self.prediction.layer, self.reference.layer):
-            correction = known_correction(layer)
-            if correction is not None:
-                frames |= correction.clip.protected
-        return frames
-
-    def _show(self, found: Measurement, axes: str) -> None:
+    def _show(self, measured: list[Measurement], names: list[str], axes: str) -> None:
         axis = "slice" if axes.startswith("Z") else "frame"
+        found, *others = measured
         self._measurement_is(found)
+        self._against = dict(zip(names[1:], others, strict=True))
         text = f"Mean over {found.n_frames} frames:" if found.framed else ""
         if found.framed and axis == "slice":
             text = f"The whole volume, of {found.n_frames} slices:"
+        if others:
+            text = f"1st: {names[0]}, in the table too; 2nd: {names[1]}. {text}"
         self.note.setText(text)
-        self.results.show_measurement(found, axis)
+        differences = compare(found.rows, others[0].rows) if others else []
+        both = dict(zip(names, measured, strict=True))
+        self.results.show_measurement(both, axis, differences=differences)
         self.choice.offer(found.label_set, volume="Z" in axes)
         self._mark()
         self._show_difference()
 
     def _show_compared(self, compared: Compared) -> None:
-        self.compared = compared
+        self.compared, self._against = compared, {}
         self.bar.hide()
         asked = set(compared.request.options.measures)  # the counts are taken unasked
-        first, *others = (
-            [row for row in rows if row.measure in asked] for rows in compared.rows.values()
-        )
-        found = Measurement.of(first, compared.label_set)
+        both = {
+            name: Measurement.of([row for row in rows if row.measure in asked], compared.label_set)
+            for name, rows in compared.rows.items()
+        }
+        found, *others = both.values()
         self._measurement_is(found)
         self.choice.offer(compared.label_set, volume=True)
-        names = list(compared.rows)
         if others:
-            text = f"1st: {names[0]}, 2nd: {names[1]}; their difference with its 95 % interval:"
+            first, second = both
+            text = f"1st: {first}, 2nd: {second}; their difference with its 95 % interval:"
         else:
             text = f"Mean over {len(found.cases)} cases, with its 95 % interval:"
         self.note.setText(text)
-        differences = compare(first, others[0]) if others else []
-        self.results.show_measurement(found, "frame", summarize(first), differences)
+        differences = compare(found.rows, others[0].rows) if others else []
+        self.results.show_measurement(both, "frame", summarize(found.rows), differences)
 
     def _measurement_is(self, found: Measurement) -> None:
         self.measure.setEnabled(True)
@@ -331,16 +281,10 @@ class MetricsPanel(Panel):
             self._comparison,
             image_of(image) if image is not None else None,
             layer.name if layer is not None else "",
+            self._against,
         )
         self.session.files.submit(
             lambda task: saving.write(path),
             self.guarded(lambda written: show_info(f"Wrote {', '.join(map(str, written))}")),
             self.guarded(lambda error: self.note.setText(report(error))),
         )
-
-
-def _axes(layer: Labels) -> str:
-    try:
-        return mask_place_of(layer)[0]
-    except MambasegError:  # it is told when it is measured
-        return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -214,7 +214,12 @@ def _mean(values: Iterable[float | None]) -> float:
 
 
 def report_layers(
-    found: Measurement, comparison: Comparison, image: MedicalImage | None, name: str, path: Path
+    found: Measurement,
+    comparison: Comparison,
+    image: MedicalImage | None,
+    name: str,
+    path: Path,
+    against: Mapping[str, Measurement],
 ) -> None:
     """Write the HTML report of two masks, with pictures of the worst frames.
 
@@ -228,6 +233,8 @@ def report_layers(
     name : str
         Of the prediction.
     path : Path
+    against : mapping of str to Measurement
+        Of a second mask of the same image, by its name; or none.
 
     Raises
     ------
@@ -243,8 +250,8 @@ def report_layers(
     ranked = worst(present(found.rows), ranked_by, N_PICTURES)
     write_report(
         path,
-        {name: found.rows},
-        title=f"{name}, measured",
+        {name: found.rows, **{other: one.rows for other, one in against.items()}},
+        title=" against ".join((name, *against)) if against else f"{name}, measured",
         about=[f"{found.n_frames} frames."] if found.framed else [],
         colors={label.name: label.color for label in found.label_set.classes},
         pictures=[picture_of(masks[0], masks[1], image, one) for one in ranked],

@@ -47,6 +47,7 @@ class Curve:
     color: str
     x: Sequence[float]
     y: Sequence[float]
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ def draw_curves(
     figure = _figure(canvas)
     axes = figure.subplots()
     for curve in curves:
-        axes.plot(curve.x, curve.y, "o-", ms=2.5, lw=1.3, color=curve.color, label=curve.name)
+        line = "o--" if curve.dashed else "o-"
+        axes.plot(curve.x, curve.y, line, ms=2.5, lw=1.3, color=curve.color, label=curve.name)
     if marker is not None:
         axes.axvline(marker, color=canvas.text, lw=1, alpha=0.7)
     if ratio:

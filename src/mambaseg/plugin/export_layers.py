@@ -1,0 +1,69 @@
+"""The image and the masks of an export, out of the viewer's layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mambaseg.plugin.from_layers import image_of, segmentation_of
+from mambaseg.types import MedicalImage, Segmentation
+from mambaseg.types.errors import UnsupportedImageError
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Labels
+
+    from mambaseg.plugin.other_mask import OtherMask
+
+__all__ = ["other_mask_on", "pair_of", "shown_frame"]
+
+
+def pair_of(image: Image | None, mask: Labels | None) -> tuple[MedicalImage, Segmentation]:
+    """Take an image layer and a mask of it.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If one is missing, or they do not fit together.
+    """
+    if image is None:
+        raise UnsupportedImageError(
+            "There is no image layer: open one with File > Open or the Load panel."
+        )
+    if mask is None:
+        raise UnsupportedImageError(
+            "There is no mask to draw: make one with the Segment panel, or open one."
+        )
+    taken = image_of(image)
+    return taken, _mask_on(taken, mask)
+
+
+def other_mask_on(image: MedicalImage, choice: OtherMask, why: str) -> Segmentation:
+    """Take a second mask of an image; `why` is said where there is none.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If there is none, or it does not fit.
+    """
+    if not choice.is_other:
+        raise UnsupportedImageError(why)
+    return _mask_on(image, choice.layer)
+
+
+def shown_frame(viewer: napari.Viewer, layer: Image, image: MedicalImage) -> int:
+    """Give the number of the layer's frame or slice that the viewer shows."""
+    if image.kind == "image":
+        return 0
+    place = layer.world_to_data(viewer.dims.point[-layer.ndim :])[0]
+    return min(max(round(float(place)), 0), image.array.shape[1] - 1)
+
+
+def _mask_on(image: MedicalImage, layer: Labels) -> Segmentation:
+    axis = "Z" if image.kind == "volume" else "T"
+    mask = segmentation_of(layer, one_leading_axis=axis)
+    if tuple(mask.labels.shape) != tuple(image.array.shape[1:]):
+        raise UnsupportedImageError(
+            f"The mask {layer.name!r} has the shape {mask.labels.shape}, "
+            f"the image {tuple(image.array.shape[1:])}: choose the mask of this image."
+        )
+    return mask
