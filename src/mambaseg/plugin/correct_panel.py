@@ -9,11 +9,11 @@ import napari.viewer
 from napari.layers import Labels
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel
 
 from mambaseg.plugin.carry_row import CarryRow
 from mambaseg.plugin.correction import Correction, correction_of
-from mambaseg.plugin.frame_map import COLORS, WORDS, FrameMap
+from mambaseg.plugin.frame_cells import Cell, Legend
+from mambaseg.plugin.frame_map import FrameMap
 from mambaseg.plugin.history_box import HistoryBox
 from mambaseg.plugin.keeping import keeping_of
 from mambaseg.plugin.kept_dialog import KeptDialog
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["CorrectPanel", "show_correct_panel"]
 
 _NO_MASK = "There is no mask: run Segment first, then correct what it made with napari's brush."
+_MOST_DOUBTFUL = 10
 _DOCK = "Correct (mambaseg)"
 
 
@@ -73,7 +74,7 @@ class CorrectPanel(Panel):
         self.count = Note()
         self.map = FrameMap()
         self.map.frame_clicked.connect(lambda frame: self._do("go_to", frame))
-        self.legend = QLabel(_legend())
+        self.legend = Legend()
         self.verify = button(
             "Verify frame",
             "Keep the mask of this frame as verified; again, and it is taken back (V, on the mask)",
@@ -184,7 +185,7 @@ class CorrectPanel(Panel):
             self.take.hide()
             return
         states, shown = correction.states(), correction.edits.shown
-        self.map.show_states(states, shown)
+        self.map.show_cells(_cells(correction, states), shown)
         self.count.setText(_counted(states, correction.clip.ready))
         self.take.setVisible("changed" in states)
         state = states[shown]
@@ -193,6 +194,12 @@ class CorrectPanel(Panel):
         self.verify.setEnabled(state != "saving" and correction.clip.ready)
         if correction.clip.verified and not self._problem:
             self.note.setText(f"Saved in {correction.clip.place}")
+
+
+def _cells(correction: Correction, states: list[State]) -> list[Cell]:
+    most = min(_MOST_DOUBTFUL, -(-len(states) // 5))
+    seen, doubtful = correction.seen.frames, set(correction.doubtful(most))
+    return [Cell(state, n in seen, n in doubtful) for n, state in enumerate(states)]
 
 
 def _counted(states: list[State], ready: bool) -> str:
@@ -207,10 +214,3 @@ def _counted(states: list[State], ready: bool) -> str:
     if changed:
         text += f", {changed} with another mask than this layer shows"
     return text
-
-
-def _legend() -> str:
-    states: tuple[State, ...] = ("verified", "edited", "unverified")
-    return "&nbsp;&nbsp; ".join(
-        f'<span style="color:{COLORS[state]}">■</span>&nbsp;{WORDS[state]}' for state in states
-    )

@@ -9,27 +9,30 @@ import numpy as np
 from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
+from mambaseg.inference import Doubt
 from mambaseg.plugin.edits import Edits
-from mambaseg.plugin.from_layers import image_of
 from mambaseg.plugin.keeping import keeping_of
-from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.notices import report
+from mambaseg.plugin.seen import Seen
 from mambaseg.plugin.sessions import session_of
-from mambaseg.session import ClipCorrections, event_now, mask_digest
-from mambaseg.types import LabelSet
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.plugin.verified_clips import misfit, verified_clip_of
+from mambaseg.session import event_now, mask_digest
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-__all__ = ["Correction", "State", "clip_of", "correction_of", "known_correction"]
+__all__ = ["Correction", "State", "correction_of", "known_correction"]
 
 State = Literal["unverified", "edited", "verified", "changed", "saving"]
 """Of a frame; "changed" is verified, but the mask on the screen is another one."""
 
+_NO_DOUBT = (
+    "No other frame is in doubt: a run of the Segment panel ranks its frames, and those that were "
+    "corrected or verified are left out."
+)
+
 _known: weakref.WeakKeyDictionary[Any, Correction] = weakref.WeakKeyDictionary()
-_clips: weakref.WeakKeyDictionary[Any, list[ClipCorrections]] = weakref.WeakKeyDictionary()
 
 
 def known_correction(layer: Labels) -> Correction | None:
@@ -64,6 +67,10 @@ class Correction:
     ----------
     clip : ClipCorrections
         What is on disk, shared by all masks of a clip with the same classes.
+    edits : Edits
+        Which frames were drawn on.
+    seen : Seen
+        Which frames were looked at.
     recorder : Recorder or None
         Keeps the mask's journal.
     """
@@ -71,15 +78,21 @@ class Correction:
     changed = Signal()
 
     def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
-        self.clip = _corrections(viewer, layer)
+        self.clip = verified_clip_of(viewer, layer)
         self._viewer, self._layer = viewer, weakref.ref(layer)
         self._compared: set[int] = set()
         self._asked: set[int] = set()
+        self._doubt: Doubt | None = None
+        self._ranked: list[int] = []
+        self._led_to = -1
         self._run = object()  # what models write is undone in one step
         self.recorder = keeping_of(viewer).watch(layer)
         self.edits = Edits(viewer, layer)
         self.edits.changed.connect(self.changed.emit)
         self.edits.model_wrote.connect(self._model_wrote)
+        self.seen = Seen(viewer, layer, lambda: self.edits.shown)
+        self.seen.changed.connect(self.changed.emit)
+        self.edits.taken.connect(self.seen.forget)
         if self.recorder is not None:
             self.recorder.moved.connect(self.edits.look)
         self.clip.changed.connect(self._stored)
@@ -88,6 +101,7 @@ class Correction:
             ("V", Correction.toggle),
             ("N", Correction.go_to_next),
             ("Shift-N", Correction.go_to_previous),
+            ("D", Correction.go_to_doubtful),
         ):
             layer.bind_key(key, _from_key(viewer, act), overwrite=True)
         self._stored()
@@ -119,6 +133,17 @@ class Correction:
         """State of a frame."""
         return self._state(frame, self.edits.edited)
 
+    def doubtful(self, most: int | None = None) -> list[int]:
+        """Of the frames that the model was in `most` doubt of those still its own, worst first."""
+        layer = self.layer
+        doubt = layer.metadata.get("doubt") if layer is not None else None
+        if not isinstance(doubt, Doubt):
+            return []
+        if doubt is not self._doubt:
+            self._doubt, self._ranked = doubt, doubt.ranked()
+        states = self.states()
+        return [frame for frame in self._ranked[:most] if states[frame] == "unverified"]
+
     # What keys and buttons do
 
     def toggle(self) -> None:
@@ -136,7 +161,7 @@ class Correction:
             self._asked.add(frame)
             self.clip.unverify(frame)
             return
-        problem = self._problem(layer, frame)
+        problem = misfit(self.clip, layer, frame)
         if problem:
             show_warning(problem)
             return
@@ -149,23 +174,6 @@ class Correction:
         self.clip.verify(
             frame, np.asarray(layer.data[frame]), lambda: recorder.journal.account(frame)
         )
-
-    def _problem(self, layer: Labels, frame: int) -> str:
-        if layer.data.shape != tuple(self.clip.image.array.shape[1:]):
-            return (
-                f"The mask {layer.name!r} has the shape {layer.data.shape} now, its clip "
-                f"{tuple(self.clip.image.array.shape[1:])}: choose the mask of this clip."
-            )
-        names, ignore = self.clip.label_set.names, self.clip.label_set.ignore
-        mask = np.asarray(layer.data[frame])
-        strange = [v for v in np.unique(mask).tolist() if v not in {0, *names, ignore}]
-        if strange:
-            known = ", ".join(f"{value} ({name})" for value, name in names.items())
-            return (
-                f"Frame {frame} was not verified: it holds the labels {strange}, but the classes "
-                f"are {known}. Repaint them."
-            )
-        return ""
 
     def go_to(self, frame: int) -> None:
         """Show a frame."""
@@ -192,6 +200,19 @@ class Correction:
                 return
         way = "after" if step > 0 else "before"
         show_info(f"All frames {way} this one are verified.")
+
+    def go_to_doubtful(self) -> None:
+        """Show the frame of the greatest doubt; asked again there, the one of the next greatest."""
+        frames, shown = self.doubtful(), self.edits.shown
+        others = [frame for frame in frames if frame != shown]
+        if not others:
+            show_info(_NO_DOUBT)
+            return
+        if shown == self._led_to and shown in frames:
+            place = frames.index(shown)
+            others = frames[place + 1 :] + frames[:place]
+        self._led_to = others[0]
+        self.go_to(others[0])
 
     def take_verified(self) -> None:
         """Put the verified masks into the layer, as one step that can be undone."""
@@ -248,39 +269,6 @@ class Correction:
             self.edits.looked,
             failed,
         )
-
-
-def _corrections(viewer: napari.Viewer, layer: Labels) -> ClipCorrections:
-    label_set = layer.metadata.get("label_set")
-    if not isinstance(label_set, LabelSet):
-        raise UnsupportedImageError(
-            f"The mask {layer.name!r} does not say what its classes are: segment the clip with a "
-            "model, and correct the mask that it makes."
-        )
-    if layer.data.ndim == 2:
-        raise UnsupportedImageError(
-            f"The mask {layer.name!r} is of a still image, and only masks of clips and volumes "
-            "are kept as verified: open the images as one clip."
-        )
-    image = clip_of(viewer, layer)
-    if image is None:
-        raise UnsupportedImageError(
-            f"The clip of the mask {layer.name!r} is not open: open it first, for it is kept "
-            "together with the verified masks."
-        )
-    clips = _clips.setdefault(image, [])
-    for clip in clips:
-        if clip.label_set.names == label_set.names:
-            return clip
-    found = image_of(image)
-    if found.axes not in ("CTYX", "CZYX"):
-        raise UnsupportedImageError(
-            f"The layer {image.name!r} has the axes {found.axes[1:]}, and only masks of clips and "
-            "volumes are kept as verified."
-        )
-    clips.append(ClipCorrections(session_of(viewer).corrections, found, label_set))
-    clips[-1].failed.connect(report)
-    return clips[-1]
 
 
 def _from_key(viewer: napari.Viewer, act: Any) -> Any:
