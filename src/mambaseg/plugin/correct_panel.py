@@ -22,6 +22,7 @@ from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button, form, row
 from mambaseg.plugin.restore_offer import RestoreOffer
+from mambaseg.plugin.retouch_rows import RetouchRows
 from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
@@ -73,53 +74,67 @@ class CorrectPanel(Panel):
         self.labels.layer_changed.connect(self._mask_changed)
         self.count = Note()
         self.map = FrameMap()
-        self.map.frame_clicked.connect(lambda frame: self._do("go_to", frame))
+        self.map.frame_clicked.connect(self._go_to)
         self.legend = Legend()
         self.verify = button(
             "Verify frame",
-            "Keep the mask of this frame as verified; again, and it is taken back (V, on the mask)",
-            lambda: self._do("toggle"),
+            "Keep the mask of this frame as verified; again, and it is taken back (V, on the "
+            "mask). A, on the mask, verifies it and goes on to the next open frame",
+            lambda: self._do(Correction.toggle),
         )
         self.previous = button(
             "◀ Previous open",
             "Show the frame before that is not verified (Shift+N, on the mask)",
-            lambda: self._do("go_to_previous"),
+            lambda: self._do(lambda one: one.walk.back()),
         )
         self.next = button(
             "Next open ▶",
             "Show the next frame that is not verified (N, on the mask)",
-            lambda: self._do("go_to_next"),
+            lambda: self._do(lambda one: one.walk.on()),
         )
+        self.doubtful = button(
+            "Most doubtful",
+            "Show the frame that the model was in most doubt of; again, the next (D, on the mask)",
+            lambda: self._do(lambda one: one.walk.to_doubtful()),
+        )
+        self.retouch = RetouchRows()
+        self.map.run_marked.connect(self.retouch.show_marked)
+        self.retouch.unmarked.connect(lambda: self.map.mark(range(0)))
         self.carrying = CarryRow(self._viewer)
         self.take = button(
             "Load verified masks",
             "Put the verified masks into this layer, where it shows others (Ctrl+Z undoes it)",
-            lambda: self._do("take_verified"),
+            lambda: self._do(Correction.take_verified),
         )
         self.note = Note()
         self.offer = RestoreOffer()
         self.offer.restore_asked.connect(lambda work: self._answer(self._keeping.restore, work))
         self.offer.put_off.connect(lambda work: self._answer(self._keeping.forget, work))
         self.history = HistoryBox()
-        self.history.frame_chosen.connect(lambda frame: self._do("go_to", frame))
+        self.history.frame_chosen.connect(self._go_to)
         self.history.settings_asked.connect(self._open_settings)
         self.body.addWidget(self.offer)
         self.body.addLayout(form([("Mask", self.labels)]))
         for part in (self.count, self.map, self.legend):
             self.body.addWidget(part)
         self.body.addWidget(self.verify)
-        step = row(self.previous, self.next)
-        step.setStretch(1, 1)
+        step = row(self.previous, self.next, self.doubtful)
+        for place in range(step.count()):
+            step.setStretch(place, 1)
         self.body.addLayout(step)
+        self.body.addWidget(self.retouch)
         self.body.addWidget(self.carrying)
         self.body.addWidget(self.take)
         self.body.addWidget(self.note)
         self.body.addWidget(self.history)
 
-    def _do(self, name: str, *arguments: Any) -> None:
+    def _do(self, act: Callable[[Correction], Any]) -> None:
         self._problem = ""
         if self._correction is not None:
-            getattr(self._correction, name)(*arguments)
+            act(self._correction)
+
+    def _go_to(self, frame: int) -> None:
+        self._do(lambda correction: correction.walk.to(frame))
 
     def _mask_changed(self) -> None:
         if self._correction is not None:
@@ -137,8 +152,11 @@ class CorrectPanel(Panel):
         if self._correction is not None:
             self._correction.changed.connect(self._changed)
             self._correction.clip.failed.connect(self._failed)
-        for part in (self.map, self.legend, self.verify, self.previous, self.next):
+        steps = (self.previous, self.next, self.doubtful)
+        for part in (self.map, self.legend, self.verify, *steps):
             part.setVisible(self._correction is not None)
+        self.map.mark(range(0))
+        self.retouch.show_correction(self._correction)
         self.carrying.show_correction(self._correction)
         self.history.watch(self._keeping.watch(layer) if layer is not None else None)
         self._show()
@@ -198,7 +216,7 @@ class CorrectPanel(Panel):
 
 def _cells(correction: Correction, states: list[State]) -> list[Cell]:
     most = min(_MOST_DOUBTFUL, -(-len(states) // 5))
-    seen, doubtful = correction.seen.frames, set(correction.doubtful(most))
+    seen, doubtful = correction.seen.frames, set(correction.walk.doubtful(most))
     return [Cell(state, n in seen, n in doubtful) for n, state in enumerate(states)]
 
 

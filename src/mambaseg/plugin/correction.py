@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
-from mambaseg.inference import Doubt
 from mambaseg.plugin.edits import Edits
+from mambaseg.plugin.frame_walk import FrameWalk
 from mambaseg.plugin.keeping import keeping_of
+from mambaseg.plugin.mask_keys import bind_keys
+from mambaseg.plugin.mask_writing import MaskWriter
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.seen import Seen
 from mambaseg.plugin.sessions import session_of
@@ -26,11 +29,6 @@ __all__ = ["Correction", "State", "correction_of", "known_correction"]
 
 State = Literal["unverified", "edited", "verified", "changed", "saving"]
 """Of a frame; "changed" is verified, but the mask on the screen is another one."""
-
-_NO_DOUBT = (
-    "No other frame is in doubt: a run of the Segment panel ranks its frames, and those that were "
-    "corrected or verified are left out."
-)
 
 _known: weakref.WeakKeyDictionary[Any, Correction] = weakref.WeakKeyDictionary()
 
@@ -65,6 +63,8 @@ class Correction:
 
     Attributes
     ----------
+    session : Session
+        Whose workers compute.
     clip : ClipCorrections
         What is on disk, shared by all masks of a clip with the same classes.
     edits : Edits
@@ -73,21 +73,28 @@ class Correction:
         Which frames were looked at.
     recorder : Recorder or None
         Keeps the mask's journal.
+    writer : MaskWriter
+        Puts masks of frames into it.
+    walk : FrameWalk
+        The ways to other frames.
+    marked : range
+        A run of frames that somebody has marked; empty if none.
     """
 
     changed = Signal()
 
     def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
         self.clip = verified_clip_of(viewer, layer)
-        self._viewer, self._layer = viewer, weakref.ref(layer)
+        self.session = session_of(viewer)
+        self._layer = weakref.ref(layer)
         self._compared: set[int] = set()
         self._asked: set[int] = set()
-        self._doubt: Doubt | None = None
-        self._ranked: list[int] = []
-        self._led_to = -1
         self._run = object()  # what models write is undone in one step
         self.recorder = keeping_of(viewer).watch(layer)
-        self.edits = Edits(viewer, layer)
+        self.edits: Edits = Edits(viewer, layer)
+        self.writer = MaskWriter(layer, self.edits, self.recorder)
+        self.walk: FrameWalk = FrameWalk(viewer, self)
+        self.marked: range = range(0)
         self.edits.changed.connect(self.changed.emit)
         self.edits.model_wrote.connect(self._model_wrote)
         self.seen = Seen(viewer, layer, lambda: self.edits.shown)
@@ -97,13 +104,7 @@ class Correction:
             self.recorder.moved.connect(self.edits.look)
         self.clip.changed.connect(self._stored)
         self.clip.written.connect(self._written)
-        for key, act in (
-            ("V", Correction.toggle),
-            ("N", Correction.go_to_next),
-            ("Shift-N", Correction.go_to_previous),
-            ("D", Correction.go_to_doubtful),
-        ):
-            layer.bind_key(key, _from_key(viewer, act), overwrite=True)
+        bind_keys(viewer, layer, self)
         self._stored()
 
     @property
@@ -133,86 +134,51 @@ class Correction:
         """State of a frame."""
         return self._state(frame, self.edits.edited)
 
-    def doubtful(self, most: int | None = None) -> list[int]:
-        """Of the frames that the model was in `most` doubt of those still its own, worst first."""
-        layer = self.layer
-        doubt = layer.metadata.get("doubt") if layer is not None else None
-        if not isinstance(doubt, Doubt):
-            return []
-        if doubt is not self._doubt:
-            self._doubt, self._ranked = doubt, doubt.ranked()
-        states = self.states()
-        return [frame for frame in self._ranked[:most] if states[frame] == "unverified"]
+    def unprotected(self, frames: Iterable[int]) -> list[int]:
+        """Those of some frames that nobody has verified; none before that is known."""
+        return [n for n in frames if self.clip.ready and n not in self.clip.protected]
 
     # What keys and buttons do
 
     def toggle(self) -> None:
         """Verify the frame that is shown as it is now; if that is done already, take it back."""
-        layer, frame = self.layer, self.edits.shown
-        if layer is None:
-            return
-        if not self.clip.ready:
-            show_info("What is verified of this clip is still being read; try again in a moment.")
-            return
-        state = self.state(frame)
-        if state == "saving":
-            return
-        if state == "verified":
+        frame = self.edits.shown
+        if self.state(frame) == "verified":
             self._asked.add(frame)
             self.clip.unverify(frame)
-            return
-        problem = misfit(self.clip, layer, frame)
-        if problem:
-            show_warning(problem)
-            return
-        self._asked.add(frame)
-        recorder = self.recorder
-        if recorder is None:
-            self.clip.verify(frame, np.asarray(layer.data[frame]))
-            return
-        recorder.capture()
-        self.clip.verify(
-            frame, np.asarray(layer.data[frame]), lambda: recorder.journal.account(frame)
-        )
+        else:
+            self.verify([frame])
 
-    def go_to(self, frame: int) -> None:
-        """Show a frame."""
+    def accept(self) -> None:
+        """Verify the frame that is shown, unless it is, and show the next that is not verified."""
+        frame = self.edits.shown
+        if self.state(frame) == "verified" or self.verify([frame]):
+            self.walk.on()
+
+    def verify(self, frames: Iterable[int]) -> bool:
+        """Verify frames as they are now; whether all of them could be, or are."""
         layer = self.layer
         if layer is None:
-            return
-        place = layer.data_to_world((frame, *(0 for _ in layer.data.shape[1:])))[0]
-        self._viewer.dims.set_point(self._viewer.dims.ndim - layer.ndim, place)
-
-    def go_to_next(self) -> None:
-        """Show the next frame that is not verified."""
-        self._go(1)
-
-    def go_to_previous(self) -> None:
-        """Show the frame before that is not verified."""
-        self._go(-1)
-
-    def _go(self, step: int) -> None:
-        states, shown = self.states(), self.edits.shown
-        rest = range(shown + step, self.n_frames if step > 0 else -1, step)
-        for frame in rest:
-            if states[frame] not in ("verified", "saving"):
-                self.go_to(frame)
-                return
-        way = "after" if step > 0 else "before"
-        show_info(f"All frames {way} this one are verified.")
-
-    def go_to_doubtful(self) -> None:
-        """Show the frame of the greatest doubt; asked again there, the one of the next greatest."""
-        frames, shown = self.doubtful(), self.edits.shown
-        others = [frame for frame in frames if frame != shown]
-        if not others:
-            show_info(_NO_DOUBT)
-            return
-        if shown == self._led_to and shown in frames:
-            place = frames.index(shown)
-            others = frames[place + 1 :] + frames[:place]
-        self._led_to = others[0]
-        self.go_to(others[0])
+            return False
+        if not self.clip.ready:
+            show_info("What is verified of this clip is still being read; try again in a moment.")
+            return False
+        wanted = [n for n in frames if self.state(n) not in ("verified", "saving")]
+        problem = next(filter(None, (misfit(self.clip, layer, frame) for frame in wanted)), "")
+        if problem:
+            show_warning(problem)
+            return False
+        if not wanted:
+            return True
+        self._asked.update(wanted)
+        masks = {frame: np.asarray(layer.data[frame]) for frame in wanted}
+        recorder = self.recorder
+        if recorder is None:
+            self.clip.verify(masks)
+        else:
+            recorder.capture()
+            self.clip.verify(masks, lambda: recorder.journal.account(wanted))
+        return True
 
     def take_verified(self) -> None:
         """Put the verified masks into the layer, as one step that can be undone."""
@@ -264,18 +230,8 @@ class Correction:
         def failed(error: Exception) -> None:
             report(error)
 
-        session_of(self._viewer).corrections.submit(
+        self.session.corrections.submit(
             lambda task: {frame: mask_digest(data[frame]) for frame in frames},
             self.edits.looked,
             failed,
         )
-
-
-def _from_key(viewer: napari.Viewer, act: Any) -> Any:
-    def press(layer: Labels) -> None:
-        from mambaseg.plugin.correct_panel import show_correct_panel
-
-        show_correct_panel(viewer)
-        act(correction_of(viewer, layer))
-
-    return press

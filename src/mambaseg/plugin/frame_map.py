@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, QPoint, QRect, Qt, Signal
-from qtpy.QtGui import QPainter, QPalette
+from qtpy.QtGui import QColor, QPainter, QPalette
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from mambaseg.plugin.correction import State
@@ -14,20 +14,35 @@ from mambaseg.plugin.frame_cells import Cell, paint_cell
 
 __all__ = ["FrameMap"]
 
+_HOW = "Click to show it; drag, or Shift and click, to mark a run of frames"
+
 _LEFT = 34  # room for the number of a row's first frame
 _CELL, _LEAST_CELL, _GAP = 16, 7, 2
 _TALLEST = 220
+_MARK = "#5b7be0"  # stands out in the dark theme and in the light one
 
 
 class FrameMap(QWidget):
-    """Rows of cells, as many as the width has room for; a click on one asks for its frame."""
+    """Rows of cells, as many as the width has room for.
+
+    A click on one asks for its frame. Dragging over several, or a click with Shift, marks a run
+    of frames, from the one before to this one.
+
+    Signals
+    -------
+    frame_clicked : int
+    run_marked : range
+        Empty where none is marked any more.
+    """
 
     frame_clicked = Signal(int)
+    run_marked = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self._cells: Sequence[Cell] = ()
-        self._shown = 0
+        self._shown = self._anchor = 0
+        self._marked = range(0)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -96,6 +111,9 @@ class FrameMap(QWidget):
                 flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                 painter.drawText(number, int(flags), str(frame))
             paint_cell(painter, place, cell)
+            if frame in self._marked:
+                painter.setPen(QColor(_MARK))
+                painter.drawRect(place.adjusted(-1, -1, 0, 0))
             if frame == self._shown:
                 pen = painter.pen()
                 pen.setColor(text)
@@ -103,18 +121,42 @@ class FrameMap(QWidget):
                 painter.setPen(pen)
                 painter.drawRect(place.adjusted(0, 0, -1, -1))
 
+    def mark(self, frames: range) -> None:
+        """Mark a run of frames; none where it is empty."""
+        if frames != self._marked:
+            self._marked = frames
+            self.run_marked.emit(frames)
+            self.update()
+
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Ask for the frame under the mouse."""
+        """Ask for the frame under the mouse; with Shift, mark the run up to it."""
         frame = self._frame_at(event.position().toPoint())
-        if frame is not None:
-            self.frame_clicked.emit(frame)
+        if frame is None:
+            return
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._mark_to(self._shown, frame)
+        else:
+            self._anchor = frame
+            self.mark(range(0))
+        self.frame_clicked.emit(frame)
+
+    def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Mark the run that the mouse is dragged over."""
+        frame = self._frame_at(event.position().toPoint())
+        dragged = event.buttons() & Qt.MouseButton.LeftButton
+        if dragged and frame is not None and (self._marked or frame != self._anchor):
+            self._mark_to(self._anchor, frame)
+
+    def _mark_to(self, start: int, stop: int) -> None:
+        self._anchor = start
+        self.mark(range(min(start, stop), max(start, stop) + 1))
 
     def event(self, event: QEvent | None) -> bool:
         """Say in a tool tip what a cell stands for."""
         if event is not None and event.type() == QEvent.Type.ToolTip:
             point: Any = event
             frame = self._frame_at(point.pos())
-            text = f"Frame {frame}: {self._cells[frame]}" if frame is not None else ""
+            text = f"Frame {frame}: {self._cells[frame]}\n{_HOW}" if frame is not None else ""
             QToolTip.showText(point.globalPos(), text, self)
             return True
         return super().event(event)
