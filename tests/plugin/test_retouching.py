@@ -161,6 +161,103 @@ def test_a_run_of_frames_is_marked_verified_and_set_back(desk: Any) -> None:
     assert len(correction_of(desk.viewer, mask).marked) == 0
 
 
+def tick(desk: Any, table: Any, row: int, column: int) -> None:
+    """Click on the box in a cell of a table."""
+    place = table.visualItemRect(table.item(row, column))
+    at = place.center()
+    at.setX(place.left() + 10)
+    desk.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+
+def test_classes_are_chosen_by_key_and_click_and_measured(desk: Any) -> None:
+    mask, panel = opened(desk)
+    assert [panel.classes.item(row, 1).text() for row in (0, 1)] == ["nodule", "vessel"]
+    assert panel.classes.item(0, 2).text() == "400 pixels"
+    press(desk, "2", ctrl=True)
+    assert mask.selected_label == 2
+    assert panel.classes.currentRow() == 1
+    assert panel.cleaning.title.text() == "Clean up vessel in"
+    place = panel.classes.visualItemRect(panel.classes.item(0, 1)).center()
+    desk.qtbot.mouseClick(panel.classes.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert mask.selected_label == 1
+    draw(mask, 0, np.s_[10:30, 30:35], 1)
+    desk.wait(lambda: panel.classes.item(0, 2).text() == "500 pixels")
+
+
+def test_areas_are_in_mm2_where_the_spacing_is_known(desk: Any) -> None:
+    desk.add_clip(4, scale=(1, 0.5, 0.2), units=("s", "mm", "mm"))
+    data = np.zeros((4, 48, 60), np.uint8)
+    data[:, 10:30, 10:30] = 1
+    desk.viewer.add_labels(
+        data, scale=(1, 0.5, 0.2), units=("s", "mm", "mm"), metadata={"label_set": CLASSES}
+    )
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    panel = desk.panel("Correct")
+    desk.wait(lambda: panel.classes.item(0, 2).text() == "40 mm²")
+
+
+def test_one_class_is_cleaned_up_here_or_in_all_open_frames(desk: Any) -> None:
+    mask, panel = opened(desk)
+    draw(mask, 3, np.s_[2:4, 2:4], 1)
+    draw(mask, 3, np.s_[20:22, 20:22], 0)
+    drawn = np.array(mask.data)
+    show(desk, 3)
+    press(desk, "1", ctrl=True)
+    tools = panel.cleaning.tools
+    desk.click(tools["Fill holes"])
+    desk.click(tools["Keep largest"])
+    wanted = drawn.copy()
+    wanted[3, 2:4, 2:4], wanted[3, 20:22, 20:22] = 0, 1
+    np.testing.assert_array_equal(mask.data, wanted)
+    desk.click(tools["Grow"])
+    assert np.sum(mask.data[3] == 1) == 22 * 22 - 4
+    desk.wait(lambda: panel.map.states[3] == "edited")
+    desk.qtbot.wait(50)
+    for _ in range(3):
+        press(desk, "Z", ctrl=True)
+    same(desk, mask, drawn)
+
+    panel.cleaning.where.setCurrentText("all open frames")
+    desk.click(tools["Shrink"])
+    wanted = drawn.copy()
+    for frame in set(range(N_FRAMES)) - {3}:
+        wanted[frame, 10:30, 10:30] = 0
+        wanted[frame, 11:29, 11:29] = 1
+    same(desk, mask, wanted)
+    desk.wait(lambda: panel.map.states.count("unverified") == N_FRAMES - 1)
+    press(desk, "Z", ctrl=True)
+    same(desk, mask, drawn)
+
+
+def test_nothing_but_undo_changes_a_locked_class(desk: Any, notices: list[str]) -> None:
+    mask, panel = opened(desk)
+    at_first = np.array(mask.data)
+    tick(desk, panel.classes, 1, 3)
+    draw(mask, 1, np.s_[40:48, 30:60], 1)  # over the vessel, which is locked
+    desk.wait(lambda: np.array_equal(mask.data[1] == 2, at_first[1] == 2))
+    mask.selected_label, mask.brush_size, mask.mode = 2, 8, "paint"
+    canvas = desk.viewer.window._qt_viewer.canvas.native
+    desk.qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    desk.qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    desk.wait(lambda: np.array_equal(mask.data == 2, at_first == 2))
+    desk.click(panel.cleaning.tools["Grow"])
+    assert "vessel is locked" in notices[-1]
+    assert int(np.sum(mask.data[1] == 1)) > 400
+    show(desk, 5)
+    draw(mask, 5, np.s_[0:48, 50:60], 1)
+    desk.wait(lambda: panel.map.states[5] == "edited")
+    show(desk, 6)
+    press(desk, "C")
+    show(desk, 3)
+    before = np.array(mask.data[3])
+    press(desk, "I")
+    desk.wait(lambda: not np.array_equal(mask.data[3], before))
+    np.testing.assert_array_equal(mask.data == 2, at_first == 2)
+    tick(desk, panel.classes, 1, 3)
+    desk.click(panel.cleaning.tools["Grow"])
+    assert not np.array_equal(mask.data == 2, at_first == 2)
+
+
 def test_r_leads_back_to_what_the_model_predicted(desk: Any) -> None:
     mask = desk.segmented(6)
     desk.viewer.layers.selection.active = mask

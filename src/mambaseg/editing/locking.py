@@ -26,12 +26,12 @@ def with_locked(before: Labels, wanted: Labels, locked: Collection[int]) -> Labe
     Returns
     -------
     ndarray of int
-        Of the type of `before`. Where `wanted` has a locked class that was not there, background.
+        Of the type of `before`. What is a locked class, or would become one, stays as it was.
     """
-    found = wanted.astype(before.dtype, copy=True)
-    if locked:
-        values = list(locked)
-        found[np.isin(found, values)] = 0
-        kept = np.isin(before, values)
-        found[kept] = before[kept]
+    if not locked:
+        return wanted.astype(before.dtype)
+    values = list(locked)
+    stays = np.isin(before, values) | np.isin(wanted, values)
+    found = before.copy()
+    found[~stays] = wanted[~stays]
     return found

@@ -11,6 +11,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from mambaseg.plugin.carry_row import CarryRow
+from mambaseg.plugin.class_list import ClassList
+from mambaseg.plugin.cleaning_rows import CleaningRows
 from mambaseg.plugin.correction import Correction, correction_of
 from mambaseg.plugin.frame_cells import Cell, Legend
 from mambaseg.plugin.frame_map import FrameMap
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from mambaseg.corrections import KeptWork
-    from mambaseg.plugin.correction import State
+    from mambaseg.plugin.class_list import ClassList
+from mambaseg.plugin.correction import State
 
 __all__ = ["CorrectPanel", "show_correct_panel"]
 
@@ -100,6 +103,8 @@ class CorrectPanel(Panel):
         self.retouch = RetouchRows()
         self.map.run_marked.connect(self.retouch.show_marked)
         self.retouch.unmarked.connect(lambda: self.map.mark(range(0)))
+        self.classes = ClassList()
+        self.cleaning = CleaningRows(self.classes)
         self.carrying = CarryRow(self._viewer)
         self.take = button(
             "Load verified masks",
@@ -122,9 +127,8 @@ class CorrectPanel(Panel):
         for place in range(step.count()):
             step.setStretch(place, 1)
         self.body.addLayout(step)
-        self.body.addWidget(self.retouch)
-        self.body.addWidget(self.carrying)
-        self.body.addWidget(self.take)
+        for rows in (self.retouch, self.carrying, self.classes, self.cleaning, self.take):
+            self.body.addWidget(rows)
         self.body.addWidget(self.note)
         self.body.addWidget(self.history)
 
@@ -156,7 +160,8 @@ class CorrectPanel(Panel):
         for part in (self.map, self.legend, self.verify, *steps):
             part.setVisible(self._correction is not None)
         self.map.mark(range(0))
-        self.retouch.show_correction(self._correction)
+        for rows in (self.retouch, self.classes, self.cleaning):
+            rows.show_correction(self._correction)
         self.carrying.show_correction(self._correction)
         self.history.watch(self._keeping.watch(layer) if layer is not None else None)
         self._show()
@@ -206,6 +211,7 @@ class CorrectPanel(Panel):
         self.map.show_cells(_cells(correction, states), shown)
         self.count.setText(_counted(states, correction.clip.ready))
         self.take.setVisible("changed" in states)
+        self.classes.show_areas()
         state = states[shown]
         word = {"verified": "Unverify", "saving": "Saving", "changed": "Verify as it is:"}
         self.verify.setText(f"{word.get(state, 'Verify')} frame {shown}  (V)")

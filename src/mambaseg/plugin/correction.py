@@ -18,6 +18,7 @@ from mambaseg.plugin.mask_writing import MaskWriter
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.seen import Seen
 from mambaseg.plugin.sessions import session_of
+from mambaseg.plugin.stroke_guard import StrokeGuard
 from mambaseg.plugin.verified_clips import misfit, verified_clip_of
 from mambaseg.session import event_now, mask_digest
 
@@ -93,6 +94,9 @@ class Correction:
         self.recorder = keeping_of(viewer).watch(layer)
         self.edits: Edits = Edits(viewer, layer)
         self.writer = MaskWriter(layer, self.edits, self.recorder)
+        self._guard = (
+            StrokeGuard(layer, self.recorder, self.writer) if self.recorder is not None else None
+        )
         self.walk: FrameWalk = FrameWalk(viewer, self)
         self.marked: range = range(0)
         self.edits.changed.connect(self.changed.emit)
@@ -179,6 +183,12 @@ class Correction:
             recorder.capture()
             self.clip.verify(masks, lambda: recorder.journal.account(wanted))
         return True
+
+    def choose_class(self, number: int) -> None:
+        """Draw with a class, counted from 0 in the order of the list."""
+        layer, classes = self.layer, self.clip.label_set.classes
+        if layer is not None and number < len(classes):
+            layer.selected_label = classes[number].value
 
     def take_verified(self) -> None:
         """Put the verified masks into the layer, as one step that can be undone."""

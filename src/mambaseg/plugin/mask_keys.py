@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from app_model.types import KeyCode, KeyMod
 
 from mambaseg.plugin import retouching
 
@@ -29,11 +32,24 @@ KEYS: dict[str, Callable[[Correction], Any]] = {
 }
 """What each does, with the mask's correction; none but V is one of napari's own for masks."""
 
+_DIGITS = [getattr(KeyCode, f"Digit{number}") for number in range(1, 10)]
+
 
 def bind_keys(viewer: napari.Viewer, layer: Labels, correction: Correction) -> None:
-    """Have the keys work while the layer is the chosen one; they show the Correct panel too."""
+    """Have the keys work while the layer is the chosen one; they show the Correct panel too.
+
+    Ctrl (on macOS Cmd) and a digit choose a class: digits alone are napari's tools.
+    """
     for key, act in KEYS.items():
         layer.bind_key(key, _press(viewer, correction, act), overwrite=True)
+    for number, digit in enumerate(_DIGITS):
+        choose = partial(_choose, number)
+        press = _press(viewer, correction, choose)
+        layer.bind_key(KeyMod.CtrlCmd | digit, press, overwrite=True)
+
+
+def _choose(number: int, correction: Correction) -> None:
+    correction.choose_class(number)
 
 
 def _press(viewer: napari.Viewer, correction: Correction, act: Callable[[Any], None]) -> Any:
