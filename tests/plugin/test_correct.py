@@ -250,5 +250,6 @@ def test_masks_are_carried_to_the_frames_that_are_open(desk: Any, notices: list[
     desk.viewer.layers.selection.active = mask
     panel._correction.recorder.undo()
     desk.wait(lambda: (np.asarray(mask.data) == before).all())
+    desk.wait(lambda: [panel.map.states[n] for n in (0, 2, 3, 5)] == ["unverified"] * 4)
     panel._correction.recorder.redo()
     desk.wait(lambda: (np.asarray(mask.data) == carried).all())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QPixmap
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ _TIPS = (
     "copying, setting back or cleaning up. A stroke over it is mended when it ends",
 )
 _NAME, _AREA, _LOCK = 1, 2, 3
+_BOXES = (  # napari's own are dark on dark
+    "QTableWidget::indicator { width: 11px; height: 11px; border: 1px solid #8a8f98; }"
+    "QTableWidget::indicator:checked { background-color: #5b7be0; }"
+)
 _ROW_HEIGHT, _MOST_ROWS, _SWATCH, _MOST_KEYS = 22, 5, 12, 9
 
 
@@ -44,6 +48,7 @@ class ClassList(QTableWidget):
         self._correction: Correction | None = None
         self._classes: tuple[LabelClass, ...] = ()
         self.setAccessibleName("Classes of the mask")
+        self.setStyleSheet(_BOXES)
         self.setHorizontalHeaderLabels(_COLUMNS)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -95,13 +100,15 @@ class ClassList(QTableWidget):
         layer = self._correction.layer if self._correction is not None else None
         color = QColor(one.color)
         if layer is not None:
-            color = QColor.fromRgbF(*(float(part) for part in layer.get_color(one.value)[:3]))
+            color = QColor.fromRgbF(*map(float, layer.colormap.map(one.value)[:3]))
         swatch = QPixmap(_SWATCH, _SWATCH)
         swatch.fill(color)
+        icon = QIcon(swatch)
+        icon.addPixmap(swatch, QIcon.Mode.Selected)  # else Qt tints it
         locked = self._correction is not None and one.value in self._correction.writer.locked
         key = QTableWidgetItem(f"Ctrl+{row + 1}" if row < _MOST_KEYS else "")
         name, area, lock = QTableWidgetItem(one.name), QTableWidgetItem(""), QTableWidgetItem("")
-        name.setData(Qt.ItemDataRole.DecorationRole, swatch)
+        name.setData(Qt.ItemDataRole.DecorationRole, icon)
         area.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         lock.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
         lock.setCheckState(Qt.CheckState.Checked if locked else Qt.CheckState.Unchecked)

@@ -234,7 +234,7 @@ def _counted(states: list[State], ready: bool) -> str:
     edited = states.count("edited")
     changed = states.count("changed")
     if edited:
-        text += f", {edited} drawn on but not verified"
+        text += f", {edited} corrected but not verified"
     if changed:
         text += f", {changed} with another mask than this layer shows"
     return text

@@ -62,8 +62,11 @@ class MaskWriter:
             Whether a person asked for just these frames, which then count as corrected.
         """
         layer = self._layer()
-        if layer is None or any(mask.shape != layer.data.shape[1:] for mask in masks.values()):
-            return False
+        if layer is None or not all(
+            frame < len(layer.data) and mask.shape == layer.data.shape[1:]
+            for frame, mask in masks.items()
+        ):
+            return False  # its data were replaced meanwhile
         if self._recorder is not None:
             self._recorder.capture()  # what was drawn before is a step before
         wanted = {}
