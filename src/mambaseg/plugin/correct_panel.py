@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from mambaseg.corrections import KeptWork
-    from mambaseg.plugin.class_list import ClassList
-from mambaseg.plugin.correction import State
+    from mambaseg.plugin.correction import State
 
 __all__ = ["CorrectPanel", "show_correct_panel"]
 
