@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
 )
 
 from mambaseg.metrics import compare, summarize
-from mambaseg.plugin.correction import clip_of
 from mambaseg.plugin.difference_layer import DifferenceLayer
 from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.measure_case import add_case, read_case
 from mambaseg.plugin.measure_choice import MeasureChoice
 from mambaseg.plugin.measure_folders import MeasureFolders
