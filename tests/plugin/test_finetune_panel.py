@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import layouts
+import numpy as np
 import pytest
 from models import small_model
 from qtpy.QtCore import Qt
@@ -20,6 +21,7 @@ from mambaseg.corrections import corrections_folder, find_store
 from mambaseg.plugin.show import add_layers
 from mambaseg.session import open_runs, runs_folder
 from mambaseg.training import Run
+from mambaseg.types import Segmentation
 from mambaseg.zoo import default_models, list_models, load_network, make_default, user_models_folder
 
 pytestmark = pytest.mark.usefixtures("display")
@@ -105,17 +107,18 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     assert "4 frames train, 1 held out" in panel.view.about.text()
     desk.wait(lambda: panel.view.plot.drawing is not None)
     desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
-    text = panel.view.result.text()
-    assert "Held-out Dice before: nodule" in text
-    assert "Held-out Dice after: <b>nodule" in text
+    text, before = panel.view.result.text(), panel.tuning.before["nodule"]
     after = panel.tuning.finished.after["nodule"]
-    assert f"{after:.3f}" in text
-    assert after >= panel.tuning.finished.before["nodule"]
+    assert f"<b>{before:.3f}</b>" in text
+    assert f"<b>{after:.3f}</b>" in text
+    assert f"<b>{after - before:+.3f}</b>" in text
+    assert after >= before
+    assert panel.view.thumbnails.isVisible()
+    desk.wait(panel.view.wiper.isVisible)
 
-    before = panel.tuning.before["nodule"]
     improved = panel.tuning.dices[-1][1]["nodule"] > before
-    desk.type(panel.view.name, "better")
-    desk.click(panel.view.keep)
+    desk.type(panel.view.decision.name, "better")
+    desk.click(panel.view.decision.keep)
     desk.wait(lambda: panel.tuning is None)
     kept = user_models_folder() / "better.safetensors"
     assert kept.is_file()
@@ -155,13 +158,27 @@ def test_the_default_is_offered_first_and_given_back_at_a_click(
     assert {"p", "q"} <= {model.name for model in list_models()}
 
 
-def test_stopped_early_and_discarded(desk: Any, learner: Path) -> None:
+def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
+    desk: Any, learner: Path
+) -> None:
     verify([2, 10, 18, 26])
+    film, masks = disc_film()
+    add_layers(desk.viewer, film, masks)
     panel = started(desk, 10)
+    desk.click(panel.view.pause)
+    desk.wait(lambda: panel.view.pause.text() == "Continue")
+    assert "Paused" in panel.view.status.text()
+    desk.qtbot.wait(2500)  # a step may have been under way
+    steps = len(panel.tuning.losses)
+    desk.viewer.layers.clear()  # the clip is closed; the run has a copy of its own
+    desk.qtbot.wait(2500)
+    assert len(panel.tuning.losses) == steps
+    desk.click(panel.view.pause)
+    desk.wait(lambda: len(panel.tuning.losses) > steps, PATIENCE_S)
     desk.click(panel.view.stop)
     desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
     assert "Stopped after" in panel.view.result.text()
-    desk.click(panel.view.discard)
+    desk.click(panel.view.decision.discard)
     desk.wait(lambda: panel.tuning is None and panel.start.isVisible())
     assert not any(runs_folder().iterdir())
     assert list(user_models_folder().glob("*tuned*")) == []
@@ -209,11 +226,11 @@ def test_a_closed_viewer_leaves_the_training_alone_and_another_finds_it(
     other.wait(lambda: again.tuning.state == "finished", PATIENCE_S)
     other.viewer.window.remove_dock_widget(again)
     third = finetune(other)  # finished, and not decided on
-    other.wait(lambda: third.tuning is not None and third.view.keep.isVisible())
-    other.type(third.view.name, "colour")
-    other.click(third.view.keep)
-    other.wait(lambda: "already" in third.view.status.text())
-    assert third.view.keep.isEnabled()
+    other.wait(lambda: third.tuning is not None and third.view.decision.keep.isVisible())
+    other.type(third.view.decision.name, "colour")
+    other.click(third.view.decision.keep)
+    other.wait(lambda: "already" in third.view.decision.said.text())
+    assert third.view.decision.keep.isEnabled()
 
 
 def test_without_verified_frames_it_says_what_to_do(desk: Any, notices: list[str]) -> None:
@@ -254,10 +271,94 @@ def test_a_model_that_was_deleted_meanwhile_is_told(
     panel = set_up(desk)
     learner.unlink()
     desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed", PATIENCE_S)
-    assert "learner.safetensors" in panel.view.status.text()
-    assert panel.view.discard.isVisible()
-    desk.click(panel.view.discard)
+    desk.wait(lambda: any("learner.safetensors is gone" in text for text in notices))
+    assert "Choose another model" in panel.note.text()
+    assert open_runs() == []
+    desk.wait(lambda: "parent" not in [model.name for model in panel.session.models])
+    assert panel.start.isEnabled()
+
+
+def test_held_out_frames_that_show_nothing_are_told(
+    desk: Any, learner: Path, notices: list[str]
+) -> None:
+    film, masks = disc_film()
+    emptied = np.array(masks.labels)
+    emptied[26] = 0
+    empty = Segmentation(emptied, "TYX", masks.label_set, film.geometry)
+    find_store(masks.label_set, film.channel_names).verify(film, empty, [2, 10, 18, 26])
+    panel = set_up(desk)
+    (case,) = panel.setup.chosen.verified
+    tree = panel.setup.frames
+    for frame in (2, 10, 18, 26):
+        ticked = Qt.CheckState.Checked if frame == 26 else Qt.CheckState.Unchecked
+        tree.item(case, frame).setCheckState(0, ticked)
+    desk.click(panel.start)
+    desk.wait(lambda: any("tick frames that show one" in text for text in notices))
+    assert open_runs() == []
+    assert panel.start.isEnabled()
+
+
+def test_frames_that_are_not_verified_any_more_are_told(
+    desk: Any, learner: Path, notices: list[str]
+) -> None:
+    verify([2, 10, 18, 26])
+    panel = set_up(desk)
+    film, masks = disc_film()
+    store = find_store(masks.label_set, film.channel_names)
+    ((case, held_out),) = panel.setup.frames.held_out.items()
+    store.unverify(case, held_out)
+    desk.click(panel.start)
+    desk.wait(lambda: any("not verified any more" in text for text in notices))
+    assert open_runs() == []
+    desk.wait(lambda: panel.setup.data.currentText() == "nodule: 3 frames in 1 clip")
+
+
+@pytest.mark.slow
+def test_a_harmful_fine_tuning_is_refused_as_the_default_and_a_click_goes_back(
+    desk: Any, learner: Path, notices: list[str]
+) -> None:
+    verify([2, 8, 14, 20, 26])
+    panel = set_up(desk, 3)
+    panel.setup.budget.unit.setCurrentText("steps")
+    panel.setup.budget.amount.setValue(150)
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "finished", PATIENCE_S)
+    good = panel.tuning.finished
+    assert good.improved
+    keep_as(desk, panel, "good")
+    assert [model.name for model in default_models()] == ["good"]
+
+    film, masks = disc_film()
+    wrong = 1 - np.array(masks.labels)
+    (case,) = panel.setup.chosen.verified
+    held_out = panel.setup.frames.held_out[case]
+    wrong[list(held_out)] = masks.labels[list(held_out)]
+    store = find_store(masks.label_set, film.channel_names)
+    harm = Segmentation(wrong, "TYX", masks.label_set, film.geometry)
+    store.verify(film, harm, [2, 8, 14, 20, 26])
+    panel.setup.read()
+    desk.wait(lambda: "good" in [model.name for model in panel.session.models])
+    panel.setup.model.setCurrentText("good")
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "finished", PATIENCE_S)
+    before, after = panel.tuning.finished.before, panel.tuning.dices[-1][1]
+    assert after["nodule"] < before["nodule"]
+    keep_as(desk, panel, "bad")
+    assert any("bad is not made the default: training led to" in text for text in notices)
+    assert [model.name for model in default_models()] == ["good"]
+
+    (bad,) = [model for model in list_models() if model.name == "bad"]
+    make_default(bad)
+    panel.session.relist_models()
+    desk.wait(lambda: panel.default.about.text() == "Default model: bad")
+    desk.click(panel.default.back)
+    desk.wait(lambda: panel.default.about.text() == "Default model: good")
+    assert [model.name for model in default_models()] == ["good"]
+
+
+def keep_as(desk: Any, panel: Any, name: str) -> None:
+    desk.type(panel.view.decision.name, name)
+    desk.click(panel.view.decision.keep)
     desk.wait(lambda: panel.tuning is None and panel.start.isVisible())
 
 
@@ -301,8 +402,8 @@ def test_a_new_model_is_trained_from_a_folder(
     desk.click(panel.view.stop)
     desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
     assert "Stopped after" in panel.view.result.text()
-    assert panel.view.name.text() == "vm_unet_v2-discs"
-    desk.click(panel.view.keep)
+    assert panel.view.decision.name.text() == "vm_unet_v2-discs"
+    desk.click(panel.view.decision.keep)
     desk.wait(lambda: panel.tuning is None)
     (kept,) = [model for model in list_models() if model.name == "vm_unet_v2-discs"]
     assert kept.recipe.kind == "image"
@@ -330,5 +431,5 @@ def test_a_training_that_cannot_begin_says_why(
     desk.click(panel.start)
     desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed", PATIENCE_S)
     assert "holds images, but segmamba takes a volume" in panel.view.status.text()
-    desk.click(panel.view.discard)
+    desk.click(panel.view.decision.discard)
     desk.wait(lambda: panel.tuning is None)
