@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +11,30 @@ import layouts
 import numpy as np
 import pytest
 from models import small_model
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
-from verified import disc_film, nodule_model
+from tuning_desk import PATIENCE_S, finetune, keep_as, new_training, set_up, started, verify
+from verified import disc_film
 
-from mambaseg.corrections import corrections_folder, find_store
+from mambaseg.corrections import find_store
 from mambaseg.plugin.show import add_layers
 from mambaseg.session import open_runs, runs_folder
 from mambaseg.training import Run
 from mambaseg.types import Segmentation
 from mambaseg.zoo import default_models, list_models, load_network, make_default, user_models_folder
 
-pytestmark = pytest.mark.usefixtures("display")
-
-MINUTES = 0.2
-PATIENCE_S = 240  # a process that loads torch, on a machine that has much else to do
-
-
-@pytest.fixture(autouse=True)
-def no_training_is_left(desk: Any) -> Iterator[None]:
-    yield
-    for folder in open_runs():
-        run = Run(folder)
-        started = [event for event in run.events()[0] if event.event == "started"]
-        if run.alive and started:
-            os.kill(started[-1].pid, signal.SIGKILL)
-
-
-@pytest.fixture
-def learner(desk: Any, model_folder: Path) -> Path:
-    """A model that is quick to train, among the user's own."""
-    path = nodule_model(model_folder).path
-    return path.rename(model_folder / "learner.safetensors")
-
-
-def verify(frames: list[int]) -> None:
-    film, masks = disc_film()
-    find_store(masks.label_set, film.channel_names).verify(film, masks, frames)
-
-
-def finetune(desk: Any) -> Any:
-    desk.menu("Layers", "Segment", "Fine-tune (mambaseg)")
-    panel = desk.panel("Fine-tune")
-    desk.wait(lambda: panel.note.text() != "Looking for a run…" and bool(panel.session.models))
-    return panel
-
-
-def set_up(desk: Any, minutes: float = MINUTES) -> Any:
-    panel = finetune(desk)
-    desk.wait(lambda: panel.setup.frames.topLevelItemCount() > 0)
-    panel.setup.model.setCurrentText("parent")
-    panel.setup.budget.amount.setValue(minutes)
-    desk.wait(lambda: "train" in panel.setup.about_frames.text())
-    return panel
-
-
-def started(desk: Any, minutes: float) -> Any:
-    panel = set_up(desk, minutes)
-    desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
-    return panel
+pytestmark = pytest.mark.usefixtures("display", "no_training_is_left")
 
 
 def answer(desk: Any, panel: Any, text: str) -> None:
     desk.wait(lambda: panel.findChild(QMessageBox) is not None)
     box = panel.findChild(QMessageBox)
     desk.click(next(one for one in box.buttons() if one.text().replace("&", "") == text))
+
+
+def load_path(run: Run) -> Any:
+    from mambaseg.zoo import read_model
+
+    return read_model(run.model_file)
 
 
 def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> None:
@@ -168,10 +124,10 @@ def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
     desk.click(panel.view.pause)
     desk.wait(lambda: panel.view.pause.text() == "Continue")
     assert "Paused" in panel.view.status.text()
-    desk.qtbot.wait(2500)  # a step may have been under way
+    desk.qtbot.wait(1500)  # a step may have been under way
     steps = len(panel.tuning.losses)
     desk.viewer.layers.clear()  # the clip is closed; the run has a copy of its own
-    desk.qtbot.wait(2500)
+    desk.qtbot.wait(1500)
     assert len(panel.tuning.losses) == steps
     desk.click(panel.view.pause)
     desk.wait(lambda: len(panel.tuning.losses) > steps, PATIENCE_S)
@@ -198,12 +154,6 @@ def test_a_killed_training_says_so_and_goes_on(desk: Any, learner: Path) -> None
     assert panel.tuning.started.resumed
     desk.click(panel.view.stop)
     desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
-
-
-def load_path(run: Run) -> Any:
-    from mambaseg.zoo import read_model
-
-    return read_model(run.model_file)
 
 
 def test_a_closed_viewer_leaves_the_training_alone_and_another_finds_it(
@@ -233,86 +183,6 @@ def test_a_closed_viewer_leaves_the_training_alone_and_another_finds_it(
     assert third.view.decision.keep.isEnabled()
 
 
-def test_without_verified_frames_it_says_what_to_do(desk: Any, notices: list[str]) -> None:
-    panel = finetune(desk)
-    desk.wait(lambda: "No frame is verified yet" in panel.setup.about_frames.text())
-    desk.click(panel.start)
-    assert any("verify them in the Correct panel" in text for text in notices)
-    assert open_runs() == []
-
-
-def test_held_out_frames_are_chosen_by_ticks(desk: Any, learner: Path, notices: list[str]) -> None:
-    verify([2, 10, 18, 19, 26])
-    panel = set_up(desk)
-    tree, ((case, (proposed,)),) = panel.setup.frames, panel.setup.frames.held_out.items()
-    tree.item(case, proposed).setCheckState(0, Qt.CheckState.Unchecked)
-    assert "Without a held-out frame there is no score" in panel.setup.about_frames.text()
-    tree.item(case, 18).setCheckState(0, Qt.CheckState.Checked)
-    assert "3 train, 1 held out, 1 too near" in panel.setup.about_frames.text()
-    assert tree.item(case, 19).text(1) == "—"
-    for frame in (2, 10, 26):
-        tree.item(case, frame).setCheckState(0, Qt.CheckState.Checked)
-    desk.click(panel.start)
-    assert any("none is left to train" in text for text in notices)
-    assert open_runs() == []
-
-
-def test_one_verified_frame_has_no_score(desk: Any, learner: Path) -> None:
-    verify([5])
-    panel = set_up(desk)
-    assert "1 train, 0 held out" in panel.setup.about_frames.text()
-    assert panel.setup.problem == ""
-
-
-def test_a_model_that_was_deleted_meanwhile_is_told(
-    desk: Any, learner: Path, notices: list[str]
-) -> None:
-    verify([2, 10, 18, 26])
-    panel = set_up(desk)
-    learner.unlink()
-    desk.click(panel.start)
-    desk.wait(lambda: any("learner.safetensors is gone" in text for text in notices))
-    assert "Choose another model" in panel.note.text()
-    assert open_runs() == []
-    desk.wait(lambda: "parent" not in [model.name for model in panel.session.models])
-    assert panel.start.isEnabled()
-
-
-def test_held_out_frames_that_show_nothing_are_told(
-    desk: Any, learner: Path, notices: list[str]
-) -> None:
-    film, masks = disc_film()
-    emptied = np.array(masks.labels)
-    emptied[26] = 0
-    empty = Segmentation(emptied, "TYX", masks.label_set, film.geometry)
-    find_store(masks.label_set, film.channel_names).verify(film, empty, [2, 10, 18, 26])
-    panel = set_up(desk)
-    (case,) = panel.setup.chosen.verified
-    tree = panel.setup.frames
-    for frame in (2, 10, 18, 26):
-        ticked = Qt.CheckState.Checked if frame == 26 else Qt.CheckState.Unchecked
-        tree.item(case, frame).setCheckState(0, ticked)
-    desk.click(panel.start)
-    desk.wait(lambda: any("tick frames that show one" in text for text in notices))
-    assert open_runs() == []
-    assert panel.start.isEnabled()
-
-
-def test_frames_that_are_not_verified_any_more_are_told(
-    desk: Any, learner: Path, notices: list[str]
-) -> None:
-    verify([2, 10, 18, 26])
-    panel = set_up(desk)
-    film, masks = disc_film()
-    store = find_store(masks.label_set, film.channel_names)
-    ((case, held_out),) = panel.setup.frames.held_out.items()
-    store.unverify(case, held_out)
-    desk.click(panel.start)
-    desk.wait(lambda: any("not verified any more" in text for text in notices))
-    assert open_runs() == []
-    desk.wait(lambda: panel.setup.data.currentText() == "nodule: 3 frames in 1 clip")
-
-
 @pytest.mark.slow
 def test_a_harmful_fine_tuning_is_refused_as_the_default_and_a_click_goes_back(
     desk: Any, learner: Path, notices: list[str]
@@ -320,7 +190,7 @@ def test_a_harmful_fine_tuning_is_refused_as_the_default_and_a_click_goes_back(
     verify([2, 8, 14, 20, 26])
     panel = set_up(desk, 3)
     panel.setup.budget.unit.setCurrentText("steps")
-    panel.setup.budget.amount.setValue(150)
+    panel.setup.budget.amount.setValue(100)
     desk.click(panel.start)
     desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "finished", PATIENCE_S)
     good = panel.tuning.finished
@@ -356,32 +226,6 @@ def test_a_harmful_fine_tuning_is_refused_as_the_default_and_a_click_goes_back(
     assert [model.name for model in default_models()] == ["good"]
 
 
-def keep_as(desk: Any, panel: Any, name: str) -> None:
-    desk.type(panel.view.decision.name, name)
-    desk.click(panel.view.decision.keep)
-    desk.wait(lambda: panel.tuning is None and panel.start.isVisible())
-
-
-def test_a_damaged_store_is_named_and_the_others_stay(desk: Any, learner: Path) -> None:
-    verify([2, 10, 18, 26])
-    (store,) = corrections_folder().iterdir()
-    bad = store.with_name("Dataset777_bad")
-    shutil.copytree(store, bad)
-    (bad / "dataset.json").write_text("{")
-    panel = set_up(desk)
-    assert panel.setup.data.count() == 1
-
-
-def new_training(desk: Any, folder: Path) -> Any:
-    panel = finetune(desk)
-    panel.what.setCurrentText("Train new from folder")
-    setup = panel.new_setup
-    assert setup.isVisible()
-    assert not panel.setup.isVisible()
-    setup.folder.set_path(folder)
-    return panel
-
-
 def test_a_new_model_is_trained_from_a_folder(
     desk: Any, model_folder: Path, tmp_path: Path, notices: list[str]
 ) -> None:
@@ -409,27 +253,3 @@ def test_a_new_model_is_trained_from_a_folder(
     assert kept.recipe.kind == "image"
     assert "6 cases" in kept.card.training_data
     assert any("is not made the default" in text for text in notices)
-
-
-def test_a_folder_that_is_no_data_set_says_so(
-    desk: Any, model_folder: Path, tmp_path: Path, notices: list[str]
-) -> None:
-    panel = new_training(desk, tmp_path)
-    desk.wait(lambda: "is no data set of a known layout" in panel.new_setup.about.text())
-    desk.click(panel.start)
-    assert any("Choose a folder to learn from first" in text for text in notices)
-    assert open_runs() == []
-
-
-def test_a_training_that_cannot_begin_says_why(
-    desk: Any, model_folder: Path, tmp_path: Path
-) -> None:
-    layouts.paired(tmp_path / "discs", 6)
-    panel = new_training(desk, tmp_path / "discs")
-    desk.wait(lambda: panel.new_setup.recipe.count() > 0)
-    panel.new_setup.recipe.setCurrentText("segmamba")
-    desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed", PATIENCE_S)
-    assert "holds images, but segmamba takes a volume" in panel.view.status.text()
-    desk.click(panel.view.decision.discard)
-    desk.wait(lambda: panel.tuning is None)

@@ -10,6 +10,7 @@ import pytest
 from finished_run import finished_run
 from models import model_of
 from qtpy.QtGui import QImage
+from tuning_desk import finetune
 from verified import disc_film, nodule_model
 
 from mambaseg.plugin.show import add_layers
@@ -18,13 +19,6 @@ from mambaseg.training.events import Failed, append_event
 from mambaseg.zoo import default_models, list_models, make_default
 
 pytestmark = pytest.mark.usefixtures("display")
-
-
-def finetune(desk: Any) -> Any:
-    desk.menu("Layers", "Segment", "Fine-tune (mambaseg)")
-    panel = desk.panel("Fine-tune")
-    desk.wait(lambda: panel.note.text() != "Looking for a run…" and bool(panel.session.models))
-    return panel
 
 
 def finished(desk: Any) -> Any:
