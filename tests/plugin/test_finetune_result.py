@@ -39,7 +39,7 @@ def pixels(widget: Any) -> np.ndarray:
 def test_scores_have_intervals_and_say_of_what(desk: Any) -> None:
     panel = finished(desk)
     text = panel.view.result.text()
-    for part in ("0.500", "0.41 to 0.58", "0.900", "0.87 to 0.93", "+0.400", "+0.30 to +0.50"):
+    for part in ("0.500", "0.41 to 0.58", "0.900", "0.87 to 0.93", "+0.400", "+0.300 to +0.500"):
         assert part in text
     assert "Mean Dice on 3 held-out frames, with 95 % intervals; of one recording" in text
     desk.wait(lambda: panel.view.plot.drawing is not None)

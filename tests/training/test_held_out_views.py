@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from verified import disc_film, nodule_model, verified_store
 
+from mambaseg.cli.main import main
 from mambaseg.metrics import Row
 from mambaseg.training import FineTuningConfig, Run, finetune
 from mambaseg.training.events import Progress, RunEvent
@@ -75,6 +77,20 @@ def test_a_run_writes_what_is_found_before_now_and_in_what_it_keeps(tmp_path: Pa
     assert change.after == finished.after["nodule"]
     assert change.after_interval is not None
     assert change.after_interval[0] <= change.after <= change.after_interval[1]
+
+
+def test_the_shell_prints_the_change_with_its_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = nodule_model(tmp_path).path
+    store = verified_store(tmp_path / "store", [2, 6, *HELD_OUT])
+    held_out = f"{store.cases()[0]}:{','.join(map(str, HELD_OUT))}"
+    command = ["finetune", str(model), "--data", str(store.path), "--run", str(tmp_path / "run")]
+    assert main([*command, "--steps", "1", "--held-out", held_out, "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        r"nodule: [+-]\d\.\d{3} \(95 % interval [+-]\S+ to [+-]\S+, over 5 frames\)", said
+    )
 
 
 def test_a_file_of_views_comes_back_and_a_damaged_one_shows_nothing(tmp_path: Path) -> None:

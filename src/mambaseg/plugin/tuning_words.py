@@ -9,7 +9,7 @@ from mambaseg.training.score_changes import ScoreChange
 
 __all__ = ["dice_words", "result_of", "status_of"]
 
-_CELL = '<td style="padding-right: 12px; white-space: nowrap">'
+_CELL = '<td style="padding-right: 8px; white-space: nowrap">'
 
 
 def status_of(tuning: Tuning) -> str:
@@ -60,23 +60,22 @@ def dice_words(dice: dict[str, float]) -> str:
 
 def _table(changes: tuple[ScoreChange, ...]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(one.class_name)}</td>"
-        f"<td>{_cell(one.before, one.before_interval)}</td>"
-        f"<td>{_cell(one.after, one.after_interval)}</td>"
-        f"<td>{_cell(one.after - one.before, one.change_interval, '+')}</td></tr>"
+        f'<tr><td style="padding-right: 8px">{escape(one.class_name)}</td>'
+        + _cell(f"{one.before:.3f}", one.before_interval, ".2f")
+        + _cell(f"{one.after:.3f}", one.after_interval, ".2f")
+        + _cell(f"{one.after - one.before:+.3f}", one.change_interval, "+.3f")
+        + "</tr>"
         for one in changes
     )
-    titles = ("", "before", "after", "change")
-    head = "".join(f"<td>{title}</td>" for title in titles)
-    cells = f"<tr>{head}</tr>{rows}".replace("<td>", _CELL)
-    return f"<table>{cells}</table>{_of(changes[0])}"
+    head = "".join(f"{_CELL}{title}</td>" for title in ("", "before", "after", "change"))
+    return f"<table><tr>{head}</tr>{rows}</table>{_of(changes[0])}"
 
 
-def _cell(value: float, interval: tuple[float, float] | None, sign: str = "") -> str:
-    text = f"<b>{value:{sign}.3f}</b>"
+def _cell(value: str, interval: tuple[float, float] | None, form: str) -> str:
+    text = f"{_CELL}<b>{value}</b>"
     if interval is not None:
-        text += f"<br><small>{interval[0]:{sign}.2f} to {interval[1]:{sign}.2f}</small>"
-    return text
+        text += f"<br><small>{interval[0]:{form}} to {interval[1]:{form}}</small>"
+    return f"{text}</td>"
 
 
 def _of(change: ScoreChange) -> str:
