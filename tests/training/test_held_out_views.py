@@ -136,3 +136,6 @@ def test_one_frame_has_no_interval_and_nothing_no_change() -> None:
     (change,) = score_changes(rows({"a": [0.2]}), rows({"a": [0.6]}), "frames")
     assert change.change_interval is change.after_interval is None
     assert score_changes([], rows({"a": [0.6]}), "frames") == ()
+    whole = [Row("a", None, "nodule", "Dice", 0.6)]
+    (change,) = score_changes(whole, whole, "slices")
+    assert (change.n, change.of) == (1, "volumes")

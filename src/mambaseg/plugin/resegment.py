@@ -118,7 +118,7 @@ class Resegment(QWidget):
         run = self._run
         if run is None or not isalive(self):
             return
-        self.press.setVisible(not run.active and run.labels is None)
+        self.press.setVisible(not run.active and run.labels not in self._viewer.layers)
         self.said.setText(run.text)
         self.bar.show_progress(run.done, run.total if run.done or not run.active else 0)
         self.bar.setVisible(run.active)

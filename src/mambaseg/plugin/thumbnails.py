@@ -109,7 +109,7 @@ class Thumbnails(QWidget):
                 self._draw(*self._wanted)
 
         def failed(error: Exception) -> None:
-            self._busy = False
+            self._busy, self._drawn = False, (views, stage)  # once is enough
             report(error)
 
         self._worker.submit(work, self._guarded(drawn), self._guarded(failed))

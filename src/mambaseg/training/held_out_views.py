@@ -72,7 +72,7 @@ class HeldOutViews:
     Parameters
     ----------
     unit : str
-        What one is called: "frame", "slice", "image" or "volume".
+        What one is called: "frame", "slice" or "image".
     label_set : LabelSet
     views : sequence of HeldOutView
     """

@@ -27,8 +27,8 @@ class ScoreChange(BaseModel):
     n : int
         Number of values.
     of : str
-        What each is of: "recordings", or where one alone is held out its "frames" or "slices",
-        which are alike, so that the intervals say nothing of other recordings.
+        What each is of: "recordings", "images" or "volumes"; or where one recording alone is held
+        out its "frames" or "slices", which are alike, so that the intervals say nothing of others.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -58,12 +58,11 @@ def score_changes(
     first, second = list(before), list(after)
     if not first or not second:
         return ()
-    by_case = len({row.case for row in first}) > 1
-    if by_case:
+    if len({row.case for row in first}) > 1:
         of = "recordings" if unit in ("frames", "slices") else unit
     else:
+        of = "volumes" if first[0].frame is None else unit
         first, second = _by_frame(first), _by_frame(second)
-        of = unit
     means = [{one.class_name: one for one in summarize(rows)} for rows in (first, second)]
     return tuple(
         ScoreChange(
