@@ -25,7 +25,7 @@ from mambaseg.corrections import Store
 from mambaseg.data import read_image
 from mambaseg.inference import Engine
 from mambaseg.training import FineTuningConfig, finetune
-from mambaseg.training.held_out import dice_values, mean_dices
+from mambaseg.training.held_out import dice_rows, mean_dices
 from mambaseg.training.labelled_set import OpenSet
 from mambaseg.types import LabelSet, Segmentation
 from mambaseg.types.trained_model import TrainedModel
@@ -55,7 +55,7 @@ def main() -> None:
     def row(name: str, model: TrainedModel, seconds: str) -> list[str]:
         found = np.asarray(engine.segment(image, model.path).labels) == VALUE
         network, device = load_network(model), torch.device("cpu")
-        old = mean_dices(dice_values(network, model.recipe, stills.scored(), device))
+        old = mean_dices(dice_rows(network, model.recipe, stills.scored(), device))
         return [name, f"{mean_dice(found, true):.3f}", *(f"{v:.3f}" for v in old.values()), seconds]
 
     rows = [row(f"`{PARENT}` as it is", parent, "")]

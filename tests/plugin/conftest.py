@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,3 +179,26 @@ def desk(display: None, model_folder: Path, make_napari_viewer: Any, qtbot: Any)
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 720)
     return Desk(viewer, qtbot)
+
+
+@pytest.fixture
+def no_training_is_left(desk: Desk) -> Iterator[None]:
+    """End what a test has left running."""
+    from mambaseg.session import open_runs
+    from mambaseg.training import Run
+
+    yield
+    for folder in open_runs():
+        run = Run(folder)
+        started = [event for event in run.events()[0] if event.event == "started"]
+        if run.alive and started:
+            os.kill(started[-1].pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def learner(desk: Desk, model_folder: Path) -> Path:
+    """A model that is quick to train, among the user's own."""
+    from verified import nodule_model
+
+    path = nodule_model(model_folder).path
+    return path.rename(model_folder / "learner.safetensors")

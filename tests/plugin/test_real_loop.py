@@ -123,8 +123,8 @@ def test_five_corrected_frames_teach_the_model(desk: Any, shared: Path) -> None:
     desk.click(tune.start)
     desk.wait(lambda: tune.tuning is not None and tune.tuning.state == "running", 300)
     desk.wait(lambda: tune.tuning.state == "finished", 60 * MINUTES + 300)
-    desk.type(tune.view.name, "tuned")
-    desk.click(tune.view.keep)
+    desk.type(tune.view.decision.name, "tuned")
+    desk.click(tune.view.decision.keep)
     desk.wait(lambda: tune.tuning is None)
     found = segment(desk, panel, "tuned")
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from verified import nodule_model, verified_store
 
@@ -17,6 +18,8 @@ from mambaseg.session.new_training import train_command
 from mambaseg.session.run_folders import config_of
 from mambaseg.training import FineTuningConfig, FrameSplit, Kept, Run
 from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
+from mambaseg.training.held_out_views import HeldOutView, HeldOutViews, write_views
+from mambaseg.types import LabelSet
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Budget
 from mambaseg.zoo import user_models_folder
@@ -105,6 +108,11 @@ def test_a_process_that_runs_is_followed_and_its_end_seen(folder: Path, worker: 
         wait(tuning, lambda: tuning.state == "running")
         append_event(folder / "events.jsonl", PROGRESS)
         wait(tuning, lambda: tuning.dices == [(2, {"nodule": 0.6})])
+        tuning.pause(pytest.fail)
+        wait(tuning, lambda: tuning.run.pause_requested)
+        assert tuning.paused
+        tuning.pause(pytest.fail)
+        wait(tuning, lambda: not tuning.run.pause_requested and not tuning.paused)
         tuning.stop(pytest.fail)
         wait(tuning, lambda: tuning.run.stop_requested)
     finally:
@@ -112,6 +120,25 @@ def test_a_process_that_runs_is_followed_and_its_end_seen(folder: Path, worker: 
         holder.wait()
     wait(tuning, lambda: tuning.state == "cut off")
     assert tuning.losses == [(2, 0.4)]
+
+
+def test_views_are_read_anew_when_they_were_written_and_stay_when_damaged(
+    folder: Path, worker: Worker
+) -> None:
+    tuning = Tuning(folder, worker)
+    file, told = tuning.run.views_file, []
+    tuning.changed.connect(lambda: told.append(tuning.views))
+    for frame in (3, 4):
+        mask = np.zeros((4, 5), np.uint8)
+        view = HeldOutView("a", frame, np.zeros((4, 5, 3), np.uint8), mask, {"now": mask}, {})
+        write_views(file, HeldOutViews("frame", LabelSet.from_names({1: "a"}), [view]))
+        os.utime(file, ns=(frame, frame))
+        wait(tuning, lambda frame=frame: told and told[-1] and told[-1].views[0].frame == frame)
+    file.write_bytes(b"PK")
+    os.utime(file, ns=(5, 5))
+    wait(tuning, lambda: len(told) == 3)
+    assert tuning.views is not None
+    assert tuning.views.views[0].frame == 4
 
 
 def test_a_discarded_run_is_gone(folder: Path, worker: Worker) -> None:

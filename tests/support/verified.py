@@ -43,7 +43,13 @@ def verified_store(folder: Path, frames: Iterable[int], n_frames: int = 30) -> S
     return store
 
 
-def nodule_model(folder: Path, **changes: Any) -> TrainedModel:
+def nodule_model(
+    folder: Path,
+    *,
+    scores: dict[str, float] | None = None,
+    parent_scores: dict[str, float] | None = None,
+    **changes: Any,
+) -> TrainedModel:
     """An untrained network that is quick to train."""
     values = {"spatial_size": (32, 40), "clip_length": 3, "clip_overlap": 1, **changes}
     torch.manual_seed(0)
@@ -53,5 +59,5 @@ def nodule_model(folder: Path, **changes: Any) -> TrainedModel:
         build_network(recipe).state_dict(),
         name="parent",
         recipe=recipe,
-        card=ModelCard(),
+        card=ModelCard(scores=scores or {}, parent_scores=parent_scores or {}),
     )

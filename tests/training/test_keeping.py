@@ -93,6 +93,18 @@ def test_only_what_is_better_becomes_the_default(
     assert re.search(why, kept.why), kept.why
 
 
+def test_a_model_that_is_kept_beside_the_others_leaves_the_default(tmp_path: Path) -> None:
+    before = own("before")
+    make_default(before)
+    run = Run(tmp_path / "run")
+    scored(run.model_file, {"a": 0.9}, {"a": 0.8})
+    kept = keep(run, "mine", beside=True)
+    assert not kept.is_default
+    assert kept.why == "mine; the default stays as it was."
+    assert [model.path for model in default_models()] == [before.path]
+    assert "mine" in [model.name for model in list_models()]
+
+
 def test_good_weights_on_the_way_to_bad_ones_are_no_default(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     scored(run.model_file, {"a": 0.9}, {"a": 0.8})

@@ -11,7 +11,7 @@ import torch
 from every_network import NETWORKS
 
 from mambaseg.training import train
-from mambaseg.training.held_out import dice_values, mean_dices
+from mambaseg.training.held_out import dice_rows, mean_dices
 from mambaseg.training.labelled_set import OpenSet
 from mambaseg.types.training_config import TrainingConfig
 from mambaseg.types.training_data import LabelledSet
@@ -42,7 +42,7 @@ def test_two_cases_are_learnt_by_heart(tmp_path: Path, network: str) -> None:
     model = train(config, tmp_path / "m.safetensors", folder=tmp_path, device="cpu")
     learnt = OpenSet.open(LabelledSet(path="set", held_out=0), config.recipe, tmp_path, 0)
     both = OpenSet(learnt.recipe, learnt.dataset, (0, 1), learnt.table)
-    values = dice_values(load_network(model), config.recipe, both.scored(), torch.device("cpu"))
+    values = dice_rows(load_network(model), config.recipe, both.scored(), torch.device("cpu"))
     (dice,) = mean_dices(values).values()
     assert np.isfinite(dice)
     assert dice >= 0.95

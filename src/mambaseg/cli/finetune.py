@@ -145,6 +145,13 @@ def _print(event: RunEvent) -> None:
         for title, dice in (("before", event.before), ("after", event.after)):
             if dice:
                 print(f"{title}: mean held-out Dice {_words(dice)}")
+        for change in event.changes:
+            if change.change_interval is not None:
+                low, high = change.change_interval
+                print(
+                    f"{change.class_name}: {change.after - change.before:+.3f} (95 % interval "
+                    f"{low:+.3f} to {high:+.3f}, over {change.n} {change.of})"
+                )
         if event.improved is False:
             print("note: it did not rise, so the model holds the weights that it started from")
         print(f"wrote {event.model} (SHA-256 {event.sha256})")

@@ -12,7 +12,7 @@ from mambaseg.data.channel_stack import ChannelStack
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["GreyWindow", "read_plane"]
+__all__ = ["GreyWindow", "read_plane", "rgb_plane"]
 
 _SAMPLED_FRAMES = 8
 _PERCENTILES = (0.5, 99.5)
@@ -92,3 +92,17 @@ class GreyWindow:
         if plane.dtype == np.uint8:
             return plane
         return np.rint(self.scale(plane) * 255).astype(np.uint8)
+
+
+def rgb_plane(image: MedicalImage, index: int) -> NDArray[np.uint8]:
+    """Read one frame or slice to be looked at, (Y, X, 3): in colour, or its first channel in grey.
+
+    Parameters
+    ----------
+    image, index
+        As of `read_plane`.
+    """
+    channels = read_plane(image, index)
+    if channels.shape[0] == 3 and channels.dtype == np.uint8:
+        return np.ascontiguousarray(np.moveaxis(channels, 0, -1))
+    return np.repeat(GreyWindow.of(image).apply(channels[0])[..., None], 3, axis=2)

@@ -15,9 +15,13 @@ from mambaseg.plugin.new_model_setup import NewModelSetup
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button
+from mambaseg.plugin.resegment import Resegment
 from mambaseg.plugin.tuning_setup import TuningSetup
 from mambaseg.plugin.tuning_view import TuningView
-from mambaseg.session import Tuning, open_runs, start_run
+from mambaseg.session import Task, Tuning, open_runs, start_run
+from mambaseg.session.tuning_check import check_tuning
+from mambaseg.training import FineTuningConfig
+from mambaseg.types.trained_model import TrainedModel
 
 __all__ = ["FineTunePanel"]
 
@@ -46,9 +50,11 @@ class FineTunePanel(Panel):
         self.start = button("Start", "Train, in a process of its own", self._start)
         self.note = Note("Looking for a run…")
         self.view = TuningView(viewer, self.session, self.guarded)
-        self.view.decided.connect(self._attach)
+        self.view.decided.connect(self._decided)
+        self.again = Resegment(viewer, self.session)
         self.default = DefaultLine(self.session, self.guarded)
-        for part in (self.what, self.setup, self.new_setup, self.start, self.note, self.view):
+        setups = (self.what, self.setup, self.new_setup)
+        for part in (self.again, *setups, self.start, self.note, self.view):
             self.body.addWidget(part)
         self.body.addWidget(self.default)
         self.view.hide()
@@ -114,9 +120,23 @@ class FineTunePanel(Panel):
         config = self._chosen.config
         self.start.setEnabled(False)
         self.note.setText("")
-        self.session.files.submit(
-            lambda task: start_run(config), self.guarded(self._follow), self.guarded(self._failed)
-        )
+        self.again.offer(None)
+
+        def work(task: Task) -> Path:
+            if isinstance(config, FineTuningConfig):
+                check_tuning(config)
+            return start_run(config)
+
+        self.session.files.submit(work, self.guarded(self._follow), self.guarded(self._refused))
+
+    def _decided(self, model: TrainedModel | None) -> None:
+        self._attach()
+        self.again.offer(model)
+
+    def _refused(self, error: Exception) -> None:
+        self._failed(error)
+        self.session.relist_models()
+        self.setup.read()
 
     def _failed(self, error: Exception) -> None:
         self.start.setEnabled(True)

@@ -13,6 +13,7 @@ from mambaseg.plugin.held_out_tree import HeldOutTree
 from mambaseg.plugin.model_choice import ModelCombo
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.parts import Note, form
+from mambaseg.plugin.tuning_advanced import TuningAdvanced
 from mambaseg.session import LearningData, Session, choose_models, list_learning_data
 from mambaseg.training import FineTuningConfig, propose_held_out, split_frames, split_margin
 
@@ -55,21 +56,15 @@ class TuningSetup(QWidget):
         self.model.setToolTip("The model to start from; it stays as it is")
         self.model.currentIndexChanged.connect(self._propose)
         self.budget = BudgetField()
-        self.trains = QComboBox()
-        self.trains.addItem("all weights", "all")
-        self.trains.addItem("the decoder alone", "decoder")
-        self.trains.setToolTip(
-            "All weights learn most; the decoder alone is faster, and forgets less of the old data"
-        )
+        self.advanced = TuningAdvanced()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addLayout(form([("Data", self.data)]))
         layout.addWidget(self.frames)
         layout.addWidget(self.about_frames)
-        layout.addLayout(
-            form([("Model", self.model), ("Change", self.trains), ("Budget", self.budget)])
-        )
+        layout.addLayout(form([("Model", self.model), ("Budget", self.budget)]))
+        layout.addWidget(self.advanced)
         self.frames.hide()
 
     @property
@@ -112,7 +107,9 @@ class TuningSetup(QWidget):
             model=str(choice.model.path),
             data=str(data.path),
             budget=self.budget.budget,
-            trains=self.trains.currentData(),
+            trains=self.advanced.chosen_trains,
+            layer_decay=round(self.advanced.layer_decay.value(), 2),
+            replay=self.advanced.replayed,
             held_out=self.frames.held_out,
         )
 
@@ -159,6 +156,7 @@ class TuningSetup(QWidget):
     def _propose(self, index: int = 0) -> None:
         """Propose frames to hold out, in the background, for there may be many."""
         data, margin = self.chosen, self._margin
+        self.advanced.show_model(self.model.choice.model if self.model.choice else None)
         if data is None:
             self.about_frames.setText(_NOTHING if self._found is not None else "")
             self.changed.emit()

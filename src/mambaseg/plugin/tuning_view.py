@@ -6,28 +6,30 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from mambaseg.plugin.notices import report
-from mambaseg.plugin.parts import Note, ProgressBar, button, form, row
+from mambaseg.plugin.parts import Note, ProgressBar, button, row
 from mambaseg.plugin.plot import Plot
-from mambaseg.session import Session, Tuning, draw_run, time_left
+from mambaseg.plugin.thumbnails import Thumbnails
+from mambaseg.plugin.tuning_decision import TuningDecision
+from mambaseg.plugin.tuning_words import result_of, status_of
+from mambaseg.plugin.wiper import Wiper
+from mambaseg.session import Session, Tuning, draw_run
 from mambaseg.types import LabelSet
 
 if TYPE_CHECKING:
     import napari
 
-    from mambaseg.training import Kept
-
 __all__ = ["TuningView"]
 
-_PLOT_HEIGHT = 260
+_PLOT_HEIGHT = 240
 
 
 class TuningView(QWidget):
-    """Plots a run, and has the user stop, continue, keep or discard it.
+    """Shows a run, and has the user pause, stop, continue, keep or discard it.
 
     Parameters
     ----------
@@ -39,8 +41,8 @@ class TuningView(QWidget):
         As of `Panel.guarded`.
     """
 
-    decided = Signal()
-    """The run was kept or discarded."""
+    decided = Signal(object)
+    """The model that was kept; None if the run was discarded."""
 
     def __init__(
         self,
@@ -49,38 +51,43 @@ class TuningView(QWidget):
         guarded: Callable[..., Callable[..., None]],
     ) -> None:
         super().__init__()
-        self._session, self._guarded = session, guarded
+        self._guarded = guarded
         self._tuning: Tuning | None = None
+        self._state = ""
+        self._column = 0
         self.about = Note()
         self.bar = ProgressBar()
         self.status = Note()
-        self.plot = Plot(viewer, session.files, _PLOT_HEIGHT)
-        self.plot.setToolTip("Dice on the held-out frames (dashed: the model it started from)")
-        self.notes = Note()
-        self.result = Note()
+        self.pause = button("Pause", "Wait, and free the processor; the budget waits", self._pause)
         self.stop = button("Stop", "Finish now with the best weights so far", self._stop)
         self.go_on = button("Go on", "Train on from where it last saved itself", self._go_on)
-        self.name = QLineEdit()
-        self.name.setToolTip("Under which the model is listed in the Segment panel")
-        self.keep = button("Keep as a new model", "List it beside the others", self._keep)
-        self.discard = button("Discard", "Delete this run and its model", self._discard)
-        self._decision = form([("Name", self.name)])
+        self.result = Note()
+        self.thumbnails = Thumbnails(session.files, guarded)
+        self.thumbnails.chosen.connect(self._choose)
+        self.wiper = Wiper(session.files, guarded)
+        self.decision = TuningDecision(session, guarded)
+        self.decision.decided.connect(self.decided)
+        self.plot = Plot(viewer, session.files, _PLOT_HEIGHT)
+        self.plot.setToolTip(
+            "Above: Dice on the held-out frames, from 0 to 1 (dashed: the model it started from). "
+            "Below: the training loss. Both over minutes"
+        )
+        self.notes = Note()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        for part in (self.about, self.bar, self.status, self.plot, self.result):
+        shown: list[QWidget] = [self.about, self.bar, self.status, self.result, self.thumbnails]
+        shown += [self.wiper, self.decision, self.plot, self.notes]
+        for part in shown:
             layout.addWidget(part)
-        layout.addLayout(row(self.stop, self.go_on))
-        layout.addLayout(self._decision)
-        layout.addLayout(row(self.keep, self.discard))
-        layout.addWidget(self.notes)
+        layout.insertLayout(3, row(self.pause, self.stop, self.go_on))
 
     def follow(self, tuning: Tuning | None) -> None:
         """Show another run."""
         if self._tuning is not None:
             self._tuning.changed.disconnect(self._show)
-        self._tuning = tuning
-        self.name.clear()
+        self._tuning, self._state, self._column = tuning, "", 0
+        self.decision.follow(tuning)
         self.plot.hide()
         if tuning is not None:
             tuning.changed.connect(self._show)
@@ -90,26 +97,25 @@ class TuningView(QWidget):
         tuning = self._tuning
         if tuning is None:
             return
-        state, started = tuning.state, tuning.started
-        active = state in ("starting", "running")
-        if started is not None:
-            self.about.setText(tuning.about)
-            self.notes.setText(" ".join(tuning.notes))
-            if not self.name.text():
-                self.name.setText(tuning.proposed_name)
-                self.name.setCursorPosition(0)
+        active = tuning.state in ("starting", "running")
+        self.about.setText(tuning.about)
+        self.notes.setText(" ".join(tuning.notes))
         self._show_bar(active)
-        self.status.setText(_status(tuning))
-        self.result.setText(_result(tuning))
-        self.result.setVisible(bool(self.result.text()))
+        self.status.setText(status_of(tuning))
+        self.result.setText(result_of(tuning))
+        running = tuning.state == "running" and not tuning.stopping
+        self.pause.setVisible(active)
+        self.pause.setEnabled(running)
+        self.pause.setText("Continue" if tuning.paused else "Pause")
         self.stop.setVisible(active)
         self.stop.setEnabled(not tuning.stopping)
-        self.go_on.setVisible(state in ("failed", "cut off"))
-        keepable = not active and tuning.has_model
-        self._decision.setRowVisible(self.name, keepable)
-        self.keep.setVisible(keepable)
-        self.discard.setVisible(not active)
+        self.go_on.setVisible(tuning.state in ("failed", "cut off"))
+        self.decision.update_choices()
+        self._show_views(active)
         self._draw()
+        if tuning.state == "failed" and self._state != "failed":
+            show_error(tuning.message)
+        self._state = tuning.state
 
     def _show_bar(self, active: bool) -> None:
         tuning = self._tuning
@@ -120,6 +126,17 @@ class TuningView(QWidget):
             self.bar.show_progress(0, 0)
         else:
             self.bar.show_progress(round(last.seconds), round(last.seconds + last.seconds_left))
+
+    def _show_views(self, active: bool) -> None:
+        views = self._tuning.views if self._tuning is not None else None
+        self.thumbnails.show_views(views, "now" if active else "kept")
+        shown = views.views[self._column] if views is not None and not active else None
+        self.wiper.show_view(shown, views.label_set if views is not None else None)
+        self.thumbnails.choose(self._column if not active else -1)
+
+    def _choose(self, column: int) -> None:
+        self._column = column
+        self._show()
 
     def _draw(self) -> None:
         tuning = self._tuning
@@ -142,7 +159,11 @@ class TuningView(QWidget):
 
     def _failed(self, error: Exception) -> None:
         self.status.setText(report(error))
-        self.setEnabled(True)
+
+    def _pause(self) -> None:
+        if self._tuning is not None:
+            self._tuning.pause(self._guarded(self._failed))
+            self._show()
 
     def _stop(self) -> None:
         if self._tuning is not None:
@@ -152,65 +173,3 @@ class TuningView(QWidget):
     def _go_on(self) -> None:
         if self._tuning is not None:
             self._tuning.go_on(self._guarded(self._failed))
-
-    def _keep(self) -> None:
-        def kept(result: Kept) -> None:
-            self.setEnabled(True)
-            self._session.relist_models(result.model if result.is_default else None)
-            show_info(f"The Segment panel lists it: {result.why}")
-            self.decided.emit()
-
-        if self._tuning is not None:
-            self.setEnabled(False)
-            name = self.name.text().strip()
-            self._tuning.keep(name, self._guarded(kept), self._guarded(self._failed))
-
-    def _discard(self) -> None:
-        def gone(_: None) -> None:
-            self.setEnabled(True)
-            self.decided.emit()
-
-        if self._tuning is not None:
-            self.setEnabled(False)
-            self._tuning.discard(self._guarded(gone), self._guarded(self._failed))
-
-
-def _status(tuning: Tuning) -> str:
-    last = tuning.last
-    if tuning.state == "finished":
-        return ""
-    if tuning.state == "failed":
-        return tuning.message
-    if tuning.state == "cut off":
-        return (
-            "The training was cut off: its process is gone. Its last good weights are safe. "
-            "Press Go on to train on from there."
-        )
-    if tuning.stopping:
-        return "Stopping with the best weights so far…"
-    if tuning.started is None:
-        return "Starting…"
-    if last is None:
-        return "Training…"
-    return f"Step {last.step} · loss {last.loss:.3f} · {time_left(last.seconds_left)}"
-
-
-def _result(tuning: Tuning) -> str:
-    finished = tuning.finished
-    if finished is None:
-        if tuning.dices and tuning.state in ("starting", "running"):
-            return f"Held-out Dice now: {_words(tuning.dices[-1][1])}"
-        return ""
-    ended = "Stopped" if finished.reason == "stopped" else "Finished"
-    lines = [f"<b>{ended} after {finished.step} steps.</b>"]
-    if finished.before:
-        lines.append(f"Held-out Dice before: {_words(finished.before)}")
-    if finished.after:
-        lines.append(f"Held-out Dice after: <b>{_words(finished.after)}</b>")
-    if finished.improved is False:
-        lines.append("It did not rise, so the model holds the weights that it started from.")
-    return "<br>".join(lines)
-
-
-def _words(dice: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in dice.items())

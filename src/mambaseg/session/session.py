@@ -109,7 +109,8 @@ class Session:
         def work(task: Task) -> list[TrainedModel]:
             listed = list_models()
             known = {model.sha256 for model in listed}
-            elsewhere = [model for model in self.models or [] if model.sha256 not in known]
+            others = [model for model in self.models or [] if model.sha256 not in known]
+            elsewhere = [model for model in others if model.path.is_file()]
             return defaults_first([*listed, *elsewhere])
 
         def show(models: list[TrainedModel]) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from psygnal import Signal
 
@@ -21,12 +21,24 @@ from mambaseg.training.events import (
     Started,
     TrainingStarted,
 )
+from mambaseg.training.held_out_views import HeldOutViews, read_views
 
 __all__ = ["Tuning", "TuningState"]
 
 TuningState = Literal["starting", "running", "finished", "failed", "cut off"]
 
 _START_S = 90.0  # loading torch on a busy machine takes a while
+
+
+class _News(NamedTuple):
+    events: list[AnyEvent]
+    offset: int
+    state: TuningState
+    stopping: bool
+    paused: bool
+    has_model: bool
+    views: HeldOutViews | None
+    views_at: int
 
 
 class Tuning:
@@ -58,6 +70,10 @@ class Tuning:
         Why it failed.
     has_model : bool
         Whether there are weights that can be kept.
+    stopping, paused : bool
+        Whether it was asked to stop, or to wait.
+    views : HeldOutViews or None
+        What is found on a few held-out frames.
     """
 
     changed = Signal()
@@ -65,7 +81,9 @@ class Tuning:
     def __init__(self, folder: Path, worker: Worker) -> None:
         self.run = Run(folder)
         self.state: TuningState = "starting"
-        self.stopping = self.has_model = False
+        self.stopping = self.paused = self.has_model = False
+        self.views: HeldOutViews | None = None
+        self._views_at = 0
         self.message = ""
         self._worker, self._busy = worker, False
         self._forget()
@@ -84,15 +102,31 @@ class Tuning:
             return
         self._busy = True
 
-        def read(task: Task) -> tuple[list[AnyEvent], int, TuningState, bool, bool]:
+        def read(task: Task) -> _News:
             alive = self.run.alive  # before the events, so that the last ones are among them
             events, offset = self.run.any_events(self._offset)
             state = self._judge([*self._ends(), *events], alive)
             if state == "cut off" and not self.started and (why := last_error(self.run.path)):
                 events, state = [*events, Failed(message=why)], "failed"
-            return events, offset, state, self.run.stop_requested, self.run.model_file.exists()
+            return _News(
+                events,
+                offset,
+                state,
+                self.run.stop_requested,
+                self.run.pause_requested,
+                self.run.model_file.exists(),
+                *self._read_views(),
+            )
 
         self._worker.submit(read, self._take, self._lost)
+
+    def _read_views(self) -> tuple[HeldOutViews | None, int]:
+        written = 0
+        with suppress(OSError):
+            written = self.run.views_file.stat().st_mtime_ns
+        if written == self._views_at:
+            return self.views, written
+        return read_views(self.run.views_file) or self.views, written
 
     def _ends(self) -> list[AnyEvent]:
         return [Failed(message=self.message)] if self.message else []
@@ -115,14 +149,15 @@ class Tuning:
             return time.time() - begun < _START_S
         return False
 
-    def _take(self, news: tuple[list[AnyEvent], int, TuningState, bool, bool]) -> None:
-        events, self._offset, state, stopping, has_model = news
-        self._busy = False
-        for event in events:
+    def _take(self, news: _News) -> None:
+        self._busy, self._offset = False, news.offset
+        for event in news.events:
             self._note(event)
-        status = (state, stopping, has_model)
-        if events or status != (self.state, self.stopping, self.has_model):
-            self.state, self.stopping, self.has_model = status
+        before = (self.state, self.stopping, self.paused, self.has_model, self._views_at)
+        self.state, self.stopping, self.paused = news.state, news.stopping, news.paused
+        self.has_model, self.views, self._views_at = news.has_model, news.views, news.views_at
+        after = (self.state, self.stopping, self.paused, self.has_model, self._views_at)
+        if news.events or before != after:
             self.changed.emit()
 
     def _lost(self, error: Exception) -> None:
@@ -189,6 +224,12 @@ class Tuning:
         self.stopping = True
         self._worker.submit(lambda task: self.run.request_stop(), lambda _: self.poll(), failed)
 
+    def pause(self, failed: Callable[[Exception], None]) -> None:
+        """Ask the run to wait, its budget with it; or to go on, if it waits."""
+        self.paused = not self.paused
+        ask = self.run.request_pause if self.paused else self.run.forget_requests
+        self._worker.submit(lambda task: ask(), lambda _: self.poll(), failed)
+
     def go_on(self, failed: Callable[[Exception], None]) -> None:
         """Start a run again that was cut off or failed; it goes on where it saved itself."""
 
@@ -204,12 +245,26 @@ class Tuning:
         self._worker.submit(work, launched, failed)
 
     def keep(
-        self, name: str, done: Callable[[Kept], None], failed: Callable[[Exception], None]
+        self,
+        name: str,
+        done: Callable[[Kept], None],
+        failed: Callable[[Exception], None],
+        *,
+        beside: bool = False,
     ) -> None:
-        """Make the run's model one of the user's own, and clear the run away."""
+        """Make the run's model one of the user's own, and clear the run away.
+
+        Parameters
+        ----------
+        name : str
+        done, failed : callable
+            One of them is told.
+        beside : bool
+            Whether the default stays as it is, however good the model.
+        """
 
         def work(task: Task) -> Kept:
-            kept = keep(self.run, name)
+            kept = keep(self.run, name, beside=beside)
             remove_run(self.run.path)
             return kept
 

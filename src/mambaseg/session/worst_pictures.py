@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mambaseg.data.window import GreyWindow, read_plane
+from mambaseg.data.window import rgb_plane
 from mambaseg.metrics import Row
 from mambaseg.metrics.difference import AGREEMENT, difference, paint_difference
 from mambaseg.metrics.ranking import Ranked
@@ -93,7 +92,4 @@ def _background(
         return black
     if (plane or 0) >= (1 if image.axes == "CYX" else image.array.shape[1]):
         return black
-    channels: NDArray[Any] = read_plane(image, plane or 0)
-    if channels.shape[0] == 3 and channels.dtype == np.uint8:
-        return np.ascontiguousarray(np.moveaxis(channels, 0, -1))
-    return np.repeat(GreyWindow.of(image).apply(channels[0])[..., None], 3, axis=2)
+    return rgb_plane(image, plane or 0)

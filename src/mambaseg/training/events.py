@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mambaseg.training.score_changes import ScoreChange
 from mambaseg.training.split import FrameSplit
 from mambaseg.types.errors import OutputError
 from mambaseg.types.finetuning_config import FineTuningConfig
@@ -156,6 +157,8 @@ class Finished(_Event):
     improved : bool or None
         Whether the mean Dice rose; None where it cannot be said. Where it did
         not rise, `model` holds the parent's weights.
+    changes : tuple of ScoreChange
+        Before and after of each class, with intervals; empty where one of the two is missing.
     model, sha256 : str
         Path and SHA-256 of the model.
     """
@@ -166,6 +169,7 @@ class Finished(_Event):
     before: Dice | None = None
     after: Dice | None = None
     improved: bool | None = None
+    changes: tuple[ScoreChange, ...] = ()
     model: str
     sha256: str
 

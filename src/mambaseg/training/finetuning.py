@@ -19,24 +19,24 @@ from mambaseg.training.events import (
     Finished,
     Reason,
     RunEvent,
-    Started,
     append_event,
     mean_dice,
 )
+from mambaseg.training.examination import Examination
 from mambaseg.training.fitting import fit
-from mambaseg.training.held_out import dice_values, mean_dices
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.replay import WithReplay, replayed
 from mambaseg.training.run import Run
 from mambaseg.training.run_model import write_run_model
 from mambaseg.training.run_state import RunState, Saved, load_state, save_state
+from mambaseg.training.run_words import finished, started
 from mambaseg.training.supervision import Supervision
 from mambaseg.training.tuning_data import OpenData, TuningData, open_tuning_data
 from mambaseg.training.warm_start import warm_start
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.finetuning_config import FineTuningConfig
 from mambaseg.types.optimization import Batches, Cosine, Optimization
-from mambaseg.zoo import build_network, load_model, read_model
+from mambaseg.zoo import build_network, load_model
 
 __all__ = ["finetune"]
 
@@ -113,25 +113,33 @@ def _finetune(
     saved = saved._replace(state=state)
     network = network.to(device).eval()
 
-    def validate(network: nn.Module) -> Dice:
-        return mean_dices(dice_values(network, state.recipe, data.scored(), device, mirror=False))
-
+    examination = Examination(home, state, data, device)
     samples = _with_replay(config, home, data, network, state, device)
     if not resumed:
         if not state.is_new:
-            before = validate(network) or None
-            state = state.model_copy(update={"before": before, "kept": before})
+            before = examination(network) or None
+            rows = examination.rows
+            state = state.model_copy(
+                update={
+                    "before": before,
+                    "kept": before,
+                    "before_rows": rows,
+                    "kept_rows": rows,
+                }
+            )
+            examination.call("before", "kept")
+            examination.write()
             write_run_model(home, state, network)
         save_state(home.state_file, state, network, None)
         saved = saved._replace(state=state)
     lacks_replay = config.replay > 0 and samples is data.samples
-    tell(_started(state, resumed, data.measurable, lacks_replay))
+    tell(started(state, resumed, data.measurable, lacks_replay))
     watch = _Watch(
         home,
         saved,
+        examination,
         budget=config.budget.in_steps(state.split.n_training, config.batch_size),
         validations=_VALIDATIONS,
-        validate=validate,
         tell=tell,
         begun=begun,
         seed=config.seed,
@@ -139,24 +147,41 @@ def _finetune(
     )
     module = SegmentationModule(network, state.recipe, _optimization(config))
     fit(module, samples, watch, batches=Batches(size=config.batch_size), device=device)
-    finished = _finished(home, watch)
-    tell(finished)
-    return finished
+    last = finished(home, watch.state, watch.reason)
+    tell(last)
+    return last
 
 
 class _Watch(Supervision[RunState]):
     """Keeps the latest weights that are better than the parent's.
 
     All validated weights where there is nothing to compare.
+
+    Parameters
+    ----------
+    run, saved
+        As of `Supervision`.
+    examination : Examination
+    **rest
+        As of `Supervision`.
     """
+
+    def __init__(
+        self, run: Run, saved: Saved[RunState], examination: Examination, **rest: Any
+    ) -> None:
+        super().__init__(run, saved, validate=examination, **rest)
+        self._examination = examination
 
     def judge(self, network: nn.Module, dice: Dice) -> Reason | None:
         """Keep the weights as the run's model, or not."""
         before = self.state.before
         # Not the best so far: on a few held-out frames that is often a lucky one from early on.
         if not dice or before is None or mean_dice(dice) > mean_dice(before):
-            self.state = self.state.model_copy(update={"kept": dice or None})
+            kept = {"kept": dice or None, "kept_rows": self._examination.rows}
+            self.state = self.state.model_copy(update=kept)
             write_run_model(self.run, self.state, network)
+            self._examination.call("kept")
+        self._examination.write()
         return None
 
 
@@ -201,61 +226,6 @@ def _with_replay(
         data.samples
         if replay is None
         else WithReplay(data.samples, replay, config.replay, config.seed)
-    )
-
-
-def _started(state: RunState, resumed: bool, measurable: bool, lacks_replay: bool) -> Started:
-    split, notes = state.split, []
-    if state.new_weights:
-        notes.append(
-            f"The classes {list(state.recipe.labels.values())} are not those of {state.parent}, so "
-            f"{len(state.new_weights)} weights start untrained and it has no score of its own."
-        )
-    elif state.parent_card.untrained:
-        notes.append(f"{state.parent} is not trained yet, so it has no score of its own.")
-    if not split.held_out:
-        notes.append(
-            f"None of the {state.unit} is held out, so there will be no score: verify more, "
-            "some of them apart from the others, to get one."
-        )
-    elif not measurable:
-        notes.append(
-            f"None of the classes {list(state.recipe.labels.values())} is drawn on the held-out "
-            "frames, so there will be no score: hold out frames that show one."
-        )
-    if lacks_replay:
-        notes.append(
-            "Nothing is replayed, for there is no unlabelled frame of which "
-            f"{state.parent} can say anything for sure."
-        )
-    if split.left_out:
-        near = "; ".join(f"{case}: {list(frames)}" for case, frames in split.left_out.items())
-        notes.append(f"Verified frames next to held-out ones do not train ({near}).")
-    return Started(
-        pid=os.getpid(),
-        config=state.config,
-        parent=state.parent,
-        parent_sha256=state.parent_sha256,
-        split=split,
-        unit=state.unit,
-        new_weights=state.new_weights,
-        before=state.before,
-        notes=tuple(notes),
-        resumed=resumed,
-    )
-
-
-def _finished(home: Run, watch: _Watch) -> Finished:
-    before, after = watch.state.before, watch.state.kept
-    model = read_model(home.model_file)
-    return Finished(
-        reason=watch.reason,
-        step=watch.state.step,
-        before=before,
-        after=after,
-        improved=mean_dice(after) > mean_dice(before) if before and after else None,
-        model=str(model.path),
-        sha256=model.sha256,
     )
 
 

@@ -33,7 +33,7 @@ class Kept:
     why: str
 
 
-def keep(run: Run, name: str) -> Kept:
+def keep(run: Run, name: str, *, beside: bool = False) -> Kept:
     """Copy a run's model to the user's own models, under a name.
 
     It becomes the default only if its score on held-out frames is above its parent's, and so
@@ -43,6 +43,8 @@ def keep(run: Run, name: str) -> Kept:
     ----------
     run : Run
     name : str
+    beside : bool
+        Whether the default stays as it is, however good the model.
 
     Raises
     ------
@@ -62,10 +64,10 @@ def keep(run: Run, name: str) -> Kept:
     from safetensors.torch import load_file
 
     model = write_model(target, load_file(made.path), name=name, recipe=made.recipe, card=made.card)
-    better, why = _verdict(run, model)
+    better, why = (False, "; the default stays as it was.") if beside else _verdict(run, model)
     if better:
         make_default(model)
-    return Kept(model, better, f"{name} {why}")
+    return Kept(model, better, f"{name}{why}")
 
 
 def _verdict(run: Run, model: TrainedModel) -> tuple[bool, str]:
@@ -75,7 +77,7 @@ def _verdict(run: Run, model: TrainedModel) -> tuple[bool, str]:
     parent = started.parent if started is not None else "what it started from"
     if not (scores and before):
         return False, (
-            f"is not made the default, because no score compares it with {parent}; "
+            f" is not made the default, because no score compares it with {parent}; "
             f"`mambaseg models --default {model.name!r}` makes it so."
         )
     reached = [event.dice for event in events if isinstance(event, Progress) and event.dice]
@@ -83,14 +85,14 @@ def _verdict(run: Run, model: TrainedModel) -> tuple[bool, str]:
     # Good weights on the way to bad ones are luck: what they learnt from leads elsewhere.
     if min(mean_dice(scores), mean_dice(last)) > mean_dice(before):
         return True, (
-            f"is the default now: mean Dice {mean_dice(scores):.3f} on the held-out frames, where "
+            f" is the default now: mean Dice {mean_dice(scores):.3f} on the held-out frames, where "
             f"{parent} reaches {mean_dice(before):.3f}."
         )
     holds = f"the weights of {parent}"
     if mean_dice(scores) > mean_dice(before):
         holds = f"weights from midway, which reach {mean_dice(scores):.3f}"
     return False, (
-        f"is not made the default: training led to a mean Dice of {mean_dice(last):.3f} on the "
+        f" is not made the default: training led to a mean Dice of {mean_dice(last):.3f} on the "
         f"held-out frames, where {parent} reaches {mean_dice(before):.3f}. It holds {holds}; "
         "check the masks that it learned from."
     )

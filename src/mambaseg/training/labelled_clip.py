@@ -156,7 +156,8 @@ class OpenClip:
     def scored(self, most: int | None = None) -> Iterator[Scored]:
         """Give what is held out, in one stretch; it is one case."""
         labelled = self.labelled_held_out
-        yield Scored(self.image, self.labels(labelled), self.held_out, labelled)
+        name = Path(self.image.source).name
+        yield Scored(self.image, self.labels(labelled), self.held_out, labelled, name)
 
 
 def _resolve(reference: str, folder: Path) -> Path:

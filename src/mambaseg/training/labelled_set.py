@@ -134,14 +134,14 @@ class OpenSet:
         """Give what is held out, one case after the other; at most so many, evenly chosen."""
         step = len(self.held_out) / most if most else 1.0
         chosen = range(min(len(self.held_out), most or len(self.held_out)))
-        for number in [self.held_out[int(i * max(step, 1.0))] for i in chosen]:
-            image, labels = self._read(self.dataset.cases[number])
+        for case in [self.dataset.cases[self.held_out[int(i * max(step, 1.0))]] for i in chosen]:
+            image, labels = self._read(case)
             axes = image.axes[1:]
             known = np.where(labels == IGNORED, self.recipe.label_set.ignore, labels)
             reference = Segmentation(
                 known.astype(np.uint8), axes, self.recipe.label_set, image.geometry
             )
-            yield Scored(image, reference)
+            yield Scored(image, reference, case=case.name)
 
     def _read(self, case: Case) -> tuple[MedicalImage, NDArray[np.float32]]:
         """Read a case as the network's kind, with the Recipe's values or `IGNORED`."""

@@ -19,7 +19,7 @@ from mambaseg.training.outputs import network_outputs
 from mambaseg.training.targets import IGNORED
 from mambaseg.types.augmentation import Augmentation
 from mambaseg.types.errors import TrainingError
-from mambaseg.types.network_output import Regions
+from mambaseg.types.finetuning_config import replay_refusal
 from mambaseg.types.recipe import Recipe
 
 __all__ = ["WithReplay", "confident_labels", "replayed"]
@@ -89,11 +89,9 @@ def replayed(
     OutputError
         If the file cannot be written.
     """
-    if recipe.kind == "volume" or isinstance(recipe.output, Regions):
-        raise TrainingError(
-            "Only what a model for pictures or clips says of frames, in plain classes, can be "
-            "replayed: leave the replay out."
-        )
+    refusal = replay_refusal(recipe)
+    if refusal:
+        raise TrainingError(refusal)
     if not file.exists():
         made = {
             name: confident_labels(network, frames, recipe, device).to(torch.int16)

@@ -36,8 +36,8 @@ class Run:
     `model.safetensors` (of a fine-tuning the latest weights that are better than
     the parent's, of a training the best ones, always whole),
     `state.safetensors` and, where its parent's predictions are replayed, `replay.safetensors`
-    (all that it needs to go on) and `lock`, which the
-    process that runs holds.
+    (all that it needs to go on), `views.npz` (what the networks of a fine-tuning find on a few
+    held-out frames) and `lock`, which the process that runs holds.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ class Run:
         self.model_file = self.path / "model.safetensors"
         self.state_file = self.path / "state.safetensors"
         self.replay_file = self.path / "replay.safetensors"
+        self.views_file = self.path / "views.npz"
         self.lock_file = self.path / "lock"
 
     def events(self, offset: int = 0) -> tuple[list[RunEvent], int]:

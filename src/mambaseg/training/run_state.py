@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mambaseg.files import write_whole
+from mambaseg.metrics import Row
 from mambaseg.training.events import Dice
 from mambaseg.training.split import FrameSplit
 from mambaseg.types.errors import MambasegError, TrainingError
@@ -64,6 +65,8 @@ class RunState(Standing):
         Weights that started untrained.
     before : dict of str to float, or None
         Dice of the parent.
+    before_rows, kept_rows : tuple of Row
+        Dice on each held-out frame of the parent, and of the weights in `model.safetensors`.
     """
 
     config: FineTuningConfig
@@ -76,6 +79,8 @@ class RunState(Standing):
     data_sha256: dict[str, str] = Field(default_factory=dict)
     new_weights: tuple[str, ...] = ()
     before: Dice | None = None
+    before_rows: tuple[Row, ...] = ()
+    kept_rows: tuple[Row, ...] = ()
 
     @property
     def is_new(self) -> bool:

@@ -23,9 +23,12 @@ class Scored(NamedTuple):
         Frames that are segmented; None: all.
     labelled : list of int or None
         Those of them that have labels; None: all.
+    case : str
+        Its name.
     """
 
     image: MedicalImage
     reference: Segmentation
     frames: range | None = None
     labelled: list[int] | None = None
+    case: str = ""

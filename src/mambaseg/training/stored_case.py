@@ -128,14 +128,14 @@ class StoredCase:
             return
         if isinstance(recipe.input, VolumeInput):
             labels = self._labels_of(self.held_out)
-            yield Scored(self.image, replace(self.masks, labels=labels))
+            yield Scored(self.image, replace(self.masks, labels=labels), case=self.case)
             return
         reach = _clip_length(recipe) // 2
         for window in windows_around(self.held_out, reach, self.image.n_frames):
             labelled = [frame for frame in window if frame in self.held_out]
             labels = np.asarray(self.masks.labels[labelled])
             reference = Segmentation(labels, "TYX", self.masks.label_set)
-            yield Scored(self.image, reference, window, labelled)
+            yield Scored(self.image, reference, window, labelled, self.case)
 
 
 def _clip_length(recipe: Recipe) -> int:

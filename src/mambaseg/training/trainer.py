@@ -24,7 +24,7 @@ from mambaseg.training.events import (
     mean_dice,
 )
 from mambaseg.training.fitting import fit, processes
-from mambaseg.training.held_out import dice_values, mean_dices, named_scores
+from mambaseg.training.held_out import dice_rows, mean_dices, named_scores
 from mambaseg.training.memory import training_memory
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.run import Run
@@ -241,7 +241,7 @@ class _Training:
             return ""
 
     def _quick_dice(self, network: nn.Module) -> Dice:
-        values = dice_values(
+        values = dice_rows(
             network, self.config.recipe, self.sources.scored(_QUICK), self.device, mirror=False
         )
         return mean_dices(values)
@@ -254,7 +254,7 @@ class _Training:
                 network = load_network(read_model(self.home.model_file))
             # As the file will hold it: the card says what whoever has the file will measure.
             network = network.to(self.device).half().float().eval()
-            values = dice_values(network, config.recipe, self.sources.scored(), self.device)
+            values = dice_rows(network, config.recipe, self.sources.scored(), self.device)
             scores = {**config.card.scores, **named_scores(values, self.sources.unit)}
             card = config.card.model_copy(update={"scores": scores})
             model = write_model(

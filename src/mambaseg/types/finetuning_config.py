@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from mambaseg.types.augmentation import Augmentation
+from mambaseg.types.network_output import Regions
 from mambaseg.types.optimization import Budget, Trained
+from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import VersionedSchema
 
-__all__ = ["FineTuningConfig"]
+__all__ = ["FineTuningConfig", "replay_refusal"]
 
 _LIGHT = Augmentation(rotation_deg=10, scale=0.1, translation=0.05, contrast=1.3)
 
@@ -79,3 +81,13 @@ class FineTuningConfig(VersionedSchema):
         rest = {key: value for key, value in content.items() if key != "minutes"}
         budget = {"minutes": content.get("minutes", 4.0)}
         return {**rest, "budget": budget, "format_version": cls.newest_version}
+
+
+def replay_refusal(recipe: Recipe) -> str:
+    """Say why what a model finds cannot be replayed; "" where it can."""
+    if recipe.kind == "volume" or isinstance(recipe.output, Regions):
+        return (
+            "Only what a model for pictures or clips says of frames, in plain classes, can be "
+            "replayed: leave the replay out."
+        )
+    return ""

@@ -1,0 +1,57 @@
+"""The Fine-tune panel, used as a person would, and frames for it to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from verified import disc_film
+
+from mambaseg.corrections import find_store
+
+MINUTES = 0.2
+PATIENCE_S = 240  # a process that loads torch, on a machine that has much else to do
+
+
+def verify(frames: list[int]) -> None:
+    film, masks = disc_film()
+    find_store(masks.label_set, film.channel_names).verify(film, masks, frames)
+
+
+def finetune(desk: Any) -> Any:
+    desk.menu("Layers", "Segment", "Fine-tune (mambaseg)")
+    panel = desk.panel("Fine-tune")
+    desk.wait(lambda: panel.note.text() != "Looking for a run…" and bool(panel.session.models))
+    return panel
+
+
+def set_up(desk: Any, minutes: float = MINUTES) -> Any:
+    panel = finetune(desk)
+    desk.wait(lambda: panel.setup.frames.topLevelItemCount() > 0)
+    panel.setup.model.setCurrentText("parent")
+    panel.setup.budget.amount.setValue(minutes)
+    desk.wait(lambda: "train" in panel.setup.about_frames.text())
+    return panel
+
+
+def started(desk: Any, minutes: float) -> Any:
+    panel = set_up(desk, minutes)
+    desk.click(panel.start)
+    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
+    return panel
+
+
+def new_training(desk: Any, folder: Path) -> Any:
+    panel = finetune(desk)
+    panel.what.setCurrentText("Train new from folder")
+    setup = panel.new_setup
+    assert setup.isVisible()
+    assert not panel.setup.isVisible()
+    setup.folder.set_path(folder)
+    return panel
+
+
+def keep_as(desk: Any, panel: Any, name: str) -> None:
+    desk.type(panel.view.decision.name, name)
+    desk.click(panel.view.decision.keep)
+    desk.wait(lambda: panel.tuning is None and panel.start.isVisible())
