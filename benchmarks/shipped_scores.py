@@ -24,7 +24,12 @@ from mambaseg.session.comparing import FileComparison, compare_files
 from mambaseg.training import read_config
 from mambaseg.training.sources import Sources
 
-MODELS = ("segmamba-hippocampus", "log_vmamba_3d-hippocampus")
+MODELS = (
+    "segmamba-hippocampus",
+    "log_vmamba_3d-hippocampus",
+    "vm_unet_v2-nerve-vessel",
+    "log_vmamba_2d-nerve-vessel",
+)
 CONFIGS = Path(__file__).parents[1] / "sample_data"
 HEADER = ["model", "class", "n", "Dice", "95 % interval"]
 
@@ -43,7 +48,9 @@ def measured(name: str, data: Path) -> list[list[str]]:
             reference = Path(case.labels)
             shutil.copy(reference, true / reference.name)
             mask = engine.segment(read_image(case.images[0]), name, Options(precision="float32"))
-            write_segmentation(mask, found / reference.name)
+            # A PNG is read as any mask, but a mask is written with its geometry.
+            name_there = reference.name if mask.axes == "ZYX" else f"{reference.stem}.nrrd"
+            write_segmentation(mask, found / name_there)
         options = MeasureOptions(measures=("Dice",))
         names = dict(config.recipe.labels)
         rows = compare_files(FileComparison({name: found}, true, options, names=names)).rows[name]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mambaseg.networks.factory import create_network, list_networks
+from mambaseg.networks.factory import create_network, list_networks, register_network
 
-__all__ = ["create_network", "list_networks", "summary"]
+__all__ = ["create_network", "list_networks", "register_network", "summary"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from mambaseg.networks.vivim import Vivim
 from mambaseg.networks.vm_unet_v2 import VMUNetV2
 from mambaseg.types.errors import UnknownNameError
 
-__all__ = ["create_network", "list_networks"]
+__all__ = ["create_network", "list_networks", "register_network"]
 
 _NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "log_vmamba_2d": LoGVMamba2d,
@@ -28,6 +28,26 @@ _NETWORKS: dict[str, Callable[..., nn.Module]] = {
 def list_networks() -> list[str]:
     """Names that `create_network` takes, sorted."""
     return sorted(_NETWORKS)
+
+
+def register_network(name: str, build: Callable[..., nn.Module]) -> None:
+    """Add a network, so that a Recipe may name it: for this process, and its trained models.
+
+    Parameters
+    ----------
+    name : str
+    build : callable
+        Gives the untrained network, in train mode, from `in_channels`, `out_channels` and the
+        Recipe's `arguments`.
+
+    Raises
+    ------
+    ValueError
+        If there is one of that name.
+    """
+    if name in _NETWORKS:
+        raise ValueError(f"There is a network {name!r}: choose another name.")
+    _NETWORKS[name] = build
 
 
 def create_network(name: str, **arguments: Any) -> nn.Module:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -44,6 +45,21 @@ class _EveryNth(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         return count(self.first + self.rank, self.world)
+
+
+class _Ahead:
+    """Batches without end, each made in a thread while the one before it trains."""
+
+    def __init__(self, batches: Iterable[Any]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        batches = iter(self._batches)
+        with ThreadPoolExecutor(1, thread_name_prefix="mambaseg-samples") as pool:
+            coming = pool.submit(next, batches)
+            while True:
+                batch, coming = coming.result(), pool.submit(next, batches)
+                yield batch
 
 
 def fit(
@@ -115,11 +131,10 @@ def fit(
     )
     module.train()
     with warnings.catch_warnings():
-        # One worker-free loader is what a few cases in memory want.
-        for text in ("does not have many workers", "LeafSpec", "find_unused_parameters"):
+        for text in ("LeafSpec", "find_unused_parameters"):
             warnings.filterwarnings("ignore", f".*{text}.*")
         try:
-            trainer.fit(module, loader)
+            trainer.fit(module, loader if workers else _Ahead(loader))
         except SystemExit as error:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from error
 
