@@ -20,6 +20,7 @@ from mambaseg.editing import (
     propagate,
     shrink,
     smooth,
+    with_locked,
 )
 from mambaseg.types.errors import InvalidOptionError
 
@@ -45,6 +46,22 @@ def test_other_classes_stay(tool: Any, labels: NDArray[np.uint8]) -> None:
         np.testing.assert_array_equal(found == value, labels == value)
     changed = found != labels
     assert set(np.unique(labels[changed])) <= {0, 2}
+
+
+@given(
+    before=arrays(np.uint8, (5, 6), elements=st.integers(0, 3)),
+    wanted=arrays(np.int64, (5, 6), elements=st.integers(0, 3)),
+    locked=st.sets(st.integers(1, 3)),
+)
+def test_a_locked_class_stays_and_nothing_else_does(
+    before: NDArray[np.uint8], wanted: NDArray[np.int64], locked: set[int]
+) -> None:
+    found = with_locked(before, wanted, locked)
+    assert found.dtype == before.dtype
+    for value in locked:
+        np.testing.assert_array_equal(found == value, before == value)
+    free = ~np.isin(before, list(locked)) & ~np.isin(wanted, list(locked))
+    np.testing.assert_array_equal(found[free], wanted[free])
 
 
 def test_growing_and_shrinking_move_the_outline_by_the_radius() -> None:

@@ -96,6 +96,27 @@ def test_the_map_tells_drawing_from_verifying_and_undo_from_both(desk: Any) -> N
     np.testing.assert_array_equal(mask.data[3], kept)
 
 
+def test_the_map_tells_what_was_looked_at_and_what_the_model_doubted(desk: Any) -> None:
+    mask = desk.segmented(12)
+    desk.viewer.layers.selection.active = mask
+    panel = correct(desk)
+    worst = mask.metadata["doubt"].ranked()
+    desk.wait(
+        lambda: {n for n, cell in enumerate(panel.map.cells) if cell.doubtful} == {*worst[:3]}
+    )
+    shown = int(desk.viewer.dims.current_step[0])
+    desk.wait(lambda: panel.map.cells[shown].seen)
+    assert sum(cell.seen for cell in panel.map.cells) == 1
+    desk.viewer.dims.set_current_step(0, worst[-1])
+    for frame in worst[:4]:
+        press(desk, "D")
+        assert desk.viewer.dims.current_step[0] == frame
+    desk.wait(lambda: panel.map.cells[worst[3]].seen)
+    draw(mask, worst[0])
+    desk.wait(lambda: not panel.map.cells[worst[0]].doubtful)
+    assert str(panel.map.cells[worst[0]]) == "corrected, not verified"
+
+
 def test_cells_and_keys_lead_to_frames(desk: Any) -> None:
     mask = desk.segmented(8)
     panel = correct(desk)
@@ -229,5 +250,6 @@ def test_masks_are_carried_to_the_frames_that_are_open(desk: Any, notices: list[
     desk.viewer.layers.selection.active = mask
     panel._correction.recorder.undo()
     desk.wait(lambda: (np.asarray(mask.data) == before).all())
+    desk.wait(lambda: [panel.map.states[n] for n in (0, 2, 3, 5)] == ["unverified"] * 4)
     panel._correction.recorder.redo()
     desk.wait(lambda: (np.asarray(mask.data) == carried).all())

@@ -40,7 +40,7 @@ def test_frames_are_verified_and_taken_back(worker: Worker) -> None:
     wait(lambda: clip.ready)
     assert clip.verified == {}
     for frame in (2, 5):
-        clip.verify(frame, masks.labels[frame])
+        clip.verify({frame: masks.labels[frame]})
     assert clip.protected == {2, 5}
     wait(lambda: not clip.pending)
     assert clip.verified == {frame: mask_digest(masks.labels[frame]) for frame in (2, 5)}
@@ -66,7 +66,7 @@ def test_what_is_drawn_after_the_key_is_not_what_was_verified(worker: Worker) ->
     film, masks = disc_film(8)
     clip = ClipCorrections(worker, film, NODULE)
     mask = np.array(masks.labels[3])
-    clip.verify(3, mask)
+    clip.verify({3: mask})
     mask[:] = 0
     wait(lambda: clip.ready and not clip.pending)
     assert clip.verified == {3: mask_digest(masks.labels[3])}
@@ -76,7 +76,7 @@ def test_other_classes_have_a_store_of_their_own(worker: Worker) -> None:
     film, masks = disc_film(8)
     for label_set in (NODULE, LabelSet.from_names({1: "cyst"})):
         clip = ClipCorrections(worker, film, label_set)
-        clip.verify(1, masks.labels[1])
+        clip.verify({1: masks.labels[1]})
         wait(lambda clip=clip: clip.ready and not clip.pending)
     assert len(list(corrections_folder().iterdir())) == 2
     found, problems = list_learning_data()
@@ -93,7 +93,7 @@ def test_a_failed_write_is_told_and_changes_nothing(worker: Worker) -> None:
     wait(lambda: clip.ready)
     told: list[Exception] = []
     clip.failed.connect(told.append)
-    clip.verify(1, masks.labels[1] * 9)  # no such class
+    clip.verify({1: masks.labels[1] * 9})  # no such class
     wait(lambda: bool(told))
     assert "none of the classes" in str(told[0])
     assert clip.verified == {}

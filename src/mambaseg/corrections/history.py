@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mambaseg.corrections.differences import Patch, Piece, apply, take_over
-from mambaseg.corrections.planes import Planes
+from mambaseg.corrections.planes import Mask, Planes
 
 __all__ = ["Change", "Event", "History"]
 
@@ -129,6 +129,18 @@ class History:
         pieces = apply(self.planes, self.patches_to(position))
         self.position = position
         return pieces
+
+    def predicted(self, plane: int) -> Mask:
+        """Give a plane as a model's last run left it; where none wrote it, as it was at first."""
+        runs = [
+            place
+            for place, change in enumerate(self.changes[: self.position])
+            if change.event.kind == "run" and any(patch.plane == plane for patch in change.patches)
+        ]
+        way = self.patches_to(runs[-1] + 1 if runs else 0)
+        planes = self.planes.copy()
+        apply(planes, [patch for patch in way if patch.plane == plane])
+        return planes[plane]
 
     def same_move(self, patches: Sequence[Patch]) -> int | None:
         """Position where undoing or redoing makes exactly these changes, if there is one.

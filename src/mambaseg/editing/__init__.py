@@ -2,6 +2,7 @@
 
 from mambaseg.editing.cleaning import fill_holes, grow, keep_largest, shrink, smooth
 from mambaseg.editing.interpolation import interpolate
+from mambaseg.editing.locking import with_locked
 from mambaseg.editing.propagation import propagate
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "propagate",
     "shrink",
     "smooth",
+    "with_locked",
 ]

@@ -6,6 +6,8 @@ new ones of the same shape and type. What a class gains was background; what it 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,16 +22,14 @@ Mask = NDArray[np.bool_]
 
 def grow(labels: Labels, value: int, radius: float = 1.0) -> Labels:
     """Add the background within `radius` pixels of a class to it."""
-    mask = labels == value
-    if not mask.any():
-        return labels.copy()
-    return _changed(labels, value, ndimage.distance_transform_edt(~mask) <= radius)
+    return _changed(
+        labels, value, radius + 1, lambda mask: ndimage.distance_transform_edt(~mask) <= radius
+    )
 
 
 def shrink(labels: Labels, value: int, radius: float = 1.0) -> Labels:
     """Take off a class what lies within `radius` pixels of anything else; the edge is nothing."""
-    mask = labels == value
-    return _changed(labels, value, ndimage.distance_transform_edt(mask) > radius)
+    return _changed(labels, value, 1, lambda mask: ndimage.distance_transform_edt(mask) > radius)
 
 
 def smooth(labels: Labels, value: int, radius: float = 2.0) -> Labels:
@@ -37,30 +37,47 @@ def smooth(labels: Labels, value: int, radius: float = 2.0) -> Labels:
 
     Its outline becomes the half-way line of its blurred mask.
     """
-    mask = labels == value
-    blurred = ndimage.gaussian_filter(mask.astype(np.float32), radius, mode="nearest")
-    return _changed(labels, value, blurred > 0.5)
+
+    def rounded(mask: Mask) -> Mask:
+        blurred = ndimage.gaussian_filter(mask.astype(np.float32), radius, mode="nearest")
+        return np.asarray(blurred > 0.5)
+
+    return _changed(labels, value, 4 * radius + 1, rounded)  # the filter reaches that far
 
 
 def fill_holes(labels: Labels, value: int) -> Labels:
     """Add the background that a class surrounds to it."""
-    return _changed(labels, value, ndimage.binary_fill_holes(labels == value))
+    return _changed(labels, value, 0, ndimage.binary_fill_holes)
 
 
 def keep_largest(labels: Labels, value: int) -> Labels:
     """Keep the largest connected part of a class; parts that touch at a corner are one."""
-    mask = labels == value
-    parts, count = ndimage.label(mask, np.ones((3,) * labels.ndim))
-    if count < 2:
-        return labels.copy()
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    return _changed(labels, value, parts == sizes.argmax())
+
+    def largest(mask: Mask) -> Mask:
+        parts, count = ndimage.label(mask, np.ones((3,) * mask.ndim))
+        if count < 2:
+            return mask
+        sizes = np.bincount(parts.ravel())
+        sizes[0] = 0
+        return np.asarray(parts == sizes.argmax())
+
+    return _changed(labels, value, 0, largest)
 
 
-def _changed(labels: Labels, value: int, wanted: Mask) -> Labels:
-    mask = labels == value
-    found = labels.copy()
-    found[mask & ~wanted] = 0
-    found[wanted & (labels == 0)] = value
+def _changed(labels: Labels, value: int, margin: float, wanted: Callable[[Mask], Mask]) -> Labels:
+    """Have a class look otherwise; only the box around it is computed."""
+    mask, found = labels == value, labels.copy()
+    if not mask.any():
+        return found
+    box = tuple(_reach(mask, axis, math.ceil(margin)) for axis in range(labels.ndim))
+    part, inside = mask[box], found[box]
+    now = wanted(part)
+    inside[part & ~now] = 0
+    inside[now & (labels[box] == 0)] = value
     return found
+
+
+def _reach(mask: Mask, axis: int, margin: int) -> slice:
+    others = tuple(one for one in range(mask.ndim) if one != axis)
+    places = np.flatnonzero(mask.any(axis=others))
+    return slice(max(0, int(places[0]) - margin), int(places[-1]) + 1 + margin)

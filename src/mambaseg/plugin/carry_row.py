@@ -113,11 +113,5 @@ class _Carry:
         if correction is None or layer is None or layer.data.shape[1:] != mask.shape:
             self.carrying.stop()
             return
-        if correction.state(frame) != "unverified":
-            return
-        layer.data[frame] = mask
-        correction.edits.take([frame])
-        if correction.recorder is not None:
-            correction.recorder.written([frame], event_now("carried"), self._step)
-        if frame == correction.edits.shown:
-            layer.refresh()
+        if correction.state(frame) == "unverified":
+            correction.writer.write({frame: mask}, event_now("carried"), self._step)

@@ -9,11 +9,13 @@ import napari.viewer
 from napari.layers import Labels
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel
 
 from mambaseg.plugin.carry_row import CarryRow
+from mambaseg.plugin.class_list import ClassList
+from mambaseg.plugin.cleaning_rows import CleaningRows
 from mambaseg.plugin.correction import Correction, correction_of
-from mambaseg.plugin.frame_map import COLORS, WORDS, FrameMap
+from mambaseg.plugin.frame_cells import Cell, Legend
+from mambaseg.plugin.frame_map import FrameMap
 from mambaseg.plugin.history_box import HistoryBox
 from mambaseg.plugin.keeping import keeping_of
 from mambaseg.plugin.kept_dialog import KeptDialog
@@ -22,17 +24,20 @@ from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button, form, row
 from mambaseg.plugin.restore_offer import RestoreOffer
+from mambaseg.plugin.retouch_rows import RetouchRows
 from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from mambaseg.corrections import KeptWork
-    from mambaseg.plugin.correction import State
+    from mambaseg.plugin.class_list import ClassList
+from mambaseg.plugin.correction import State
 
 __all__ = ["CorrectPanel", "show_correct_panel"]
 
 _NO_MASK = "There is no mask: run Segment first, then correct what it made with napari's brush."
+_MOST_DOUBTFUL = 10
 _DOCK = "Correct (mambaseg)"
 
 
@@ -72,53 +77,68 @@ class CorrectPanel(Panel):
         self.labels.layer_changed.connect(self._mask_changed)
         self.count = Note()
         self.map = FrameMap()
-        self.map.frame_clicked.connect(lambda frame: self._do("go_to", frame))
-        self.legend = QLabel(_legend())
+        self.map.frame_clicked.connect(self._go_to)
+        self.legend = Legend()
         self.verify = button(
             "Verify frame",
-            "Keep the mask of this frame as verified; again, and it is taken back (V, on the mask)",
-            lambda: self._do("toggle"),
+            "Keep the mask of this frame as verified; again, and it is taken back (V, on the "
+            "mask). A, on the mask, verifies it and goes on to the next open frame",
+            lambda: self._do(Correction.toggle),
         )
         self.previous = button(
             "◀ Previous open",
             "Show the frame before that is not verified (Shift+N, on the mask)",
-            lambda: self._do("go_to_previous"),
+            lambda: self._do(lambda one: one.walk.back()),
         )
         self.next = button(
             "Next open ▶",
             "Show the next frame that is not verified (N, on the mask)",
-            lambda: self._do("go_to_next"),
+            lambda: self._do(lambda one: one.walk.on()),
         )
+        self.doubtful = button(
+            "Most doubtful",
+            "Show the frame that the model was in most doubt of; again, the next (D, on the mask)",
+            lambda: self._do(lambda one: one.walk.to_doubtful()),
+        )
+        self.retouch = RetouchRows()
+        self.map.run_marked.connect(self.retouch.show_marked)
+        self.retouch.unmarked.connect(lambda: self.map.mark(range(0)))
+        self.classes = ClassList()
+        self.cleaning = CleaningRows(self.classes)
         self.carrying = CarryRow(self._viewer)
         self.take = button(
             "Load verified masks",
             "Put the verified masks into this layer, where it shows others (Ctrl+Z undoes it)",
-            lambda: self._do("take_verified"),
+            lambda: self._do(Correction.take_verified),
         )
         self.note = Note()
         self.offer = RestoreOffer()
         self.offer.restore_asked.connect(lambda work: self._answer(self._keeping.restore, work))
         self.offer.put_off.connect(lambda work: self._answer(self._keeping.forget, work))
         self.history = HistoryBox()
-        self.history.frame_chosen.connect(lambda frame: self._do("go_to", frame))
+        self.history.frame_chosen.connect(self._go_to)
         self.history.settings_asked.connect(self._open_settings)
         self.body.addWidget(self.offer)
         self.body.addLayout(form([("Mask", self.labels)]))
         for part in (self.count, self.map, self.legend):
             self.body.addWidget(part)
         self.body.addWidget(self.verify)
-        step = row(self.previous, self.next)
-        step.setStretch(1, 1)
+        step = row(self.previous, self.next, self.doubtful)
+        for place in range(step.count()):
+            step.setStretch(place, 1)
         self.body.addLayout(step)
-        self.body.addWidget(self.carrying)
-        self.body.addWidget(self.take)
+        for rows in (self.retouch, self.carrying, self.classes, self.cleaning, self.take):
+            self.body.addWidget(rows)
         self.body.addWidget(self.note)
         self.body.addWidget(self.history)
 
-    def _do(self, name: str, *arguments: Any) -> None:
+    def _do(self, act: Callable[[Correction], Any]) -> None:
         self._problem = ""
         if self._correction is not None:
-            getattr(self._correction, name)(*arguments)
+            act(self._correction)
+
+    def _go_to(self, frame: int) -> None:
+        self._do(lambda correction: correction.walk.to(frame))
 
     def _mask_changed(self) -> None:
         if self._correction is not None:
@@ -136,8 +156,12 @@ class CorrectPanel(Panel):
         if self._correction is not None:
             self._correction.changed.connect(self._changed)
             self._correction.clip.failed.connect(self._failed)
-        for part in (self.map, self.legend, self.verify, self.previous, self.next):
+        steps = (self.previous, self.next, self.doubtful)
+        for part in (self.map, self.legend, self.verify, *steps):
             part.setVisible(self._correction is not None)
+        self.map.mark(range(0))
+        for rows in (self.retouch, self.classes, self.cleaning):
+            rows.show_correction(self._correction)
         self.carrying.show_correction(self._correction)
         self.history.watch(self._keeping.watch(layer) if layer is not None else None)
         self._show()
@@ -184,15 +208,22 @@ class CorrectPanel(Panel):
             self.take.hide()
             return
         states, shown = correction.states(), correction.edits.shown
-        self.map.show_states(states, shown)
+        self.map.show_cells(_cells(correction, states), shown)
         self.count.setText(_counted(states, correction.clip.ready))
         self.take.setVisible("changed" in states)
+        self.classes.show_areas()
         state = states[shown]
         word = {"verified": "Unverify", "saving": "Saving", "changed": "Verify as it is:"}
         self.verify.setText(f"{word.get(state, 'Verify')} frame {shown}  (V)")
         self.verify.setEnabled(state != "saving" and correction.clip.ready)
         if correction.clip.verified and not self._problem:
             self.note.setText(f"Saved in {correction.clip.place}")
+
+
+def _cells(correction: Correction, states: list[State]) -> list[Cell]:
+    most = min(_MOST_DOUBTFUL, -(-len(states) // 5))
+    seen, doubtful = correction.seen.frames, set(correction.walk.doubtful(most))
+    return [Cell(state, n in seen, n in doubtful) for n, state in enumerate(states)]
 
 
 def _counted(states: list[State], ready: bool) -> str:
@@ -203,14 +234,7 @@ def _counted(states: list[State], ready: bool) -> str:
     edited = states.count("edited")
     changed = states.count("changed")
     if edited:
-        text += f", {edited} drawn on but not verified"
+        text += f", {edited} corrected but not verified"
     if changed:
         text += f", {changed} with another mask than this layer shows"
     return text
-
-
-def _legend() -> str:
-    states: tuple[State, ...] = ("verified", "edited", "unverified")
-    return "&nbsp;&nbsp; ".join(
-        f'<span style="color:{COLORS[state]}">■</span>&nbsp;{WORDS[state]}' for state in states
-    )

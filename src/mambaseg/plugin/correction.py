@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,26 +11,27 @@ from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
 from mambaseg.plugin.edits import Edits
-from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.frame_walk import FrameWalk
 from mambaseg.plugin.keeping import keeping_of
-from mambaseg.plugin.mask_image import clip_of
+from mambaseg.plugin.mask_keys import bind_keys
+from mambaseg.plugin.mask_writing import MaskWriter
 from mambaseg.plugin.notices import report
+from mambaseg.plugin.seen import Seen
 from mambaseg.plugin.sessions import session_of
-from mambaseg.session import ClipCorrections, event_now, mask_digest
-from mambaseg.types import LabelSet
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.plugin.stroke_guard import StrokeGuard
+from mambaseg.plugin.verified_clips import misfit, verified_clip_of
+from mambaseg.session import event_now, mask_digest
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-__all__ = ["Correction", "State", "clip_of", "correction_of", "known_correction"]
+__all__ = ["Correction", "State", "correction_of", "known_correction"]
 
 State = Literal["unverified", "edited", "verified", "changed", "saving"]
 """Of a frame; "changed" is verified, but the mask on the screen is another one."""
 
 _known: weakref.WeakKeyDictionary[Any, Correction] = weakref.WeakKeyDictionary()
-_clips: weakref.WeakKeyDictionary[Any, list[ClipCorrections]] = weakref.WeakKeyDictionary()
 
 
 def known_correction(layer: Labels) -> Correction | None:
@@ -62,34 +64,51 @@ class Correction:
 
     Attributes
     ----------
+    session : Session
+        Whose workers compute.
     clip : ClipCorrections
         What is on disk, shared by all masks of a clip with the same classes.
+    edits : Edits
+        Which frames were drawn on.
+    seen : Seen
+        Which frames were looked at.
     recorder : Recorder or None
         Keeps the mask's journal.
+    writer : MaskWriter
+        Puts masks of frames into it.
+    walk : FrameWalk
+        The ways to other frames.
+    marked : range
+        A run of frames that somebody has marked; empty if none.
     """
 
     changed = Signal()
 
     def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
-        self.clip = _corrections(viewer, layer)
-        self._viewer, self._layer = viewer, weakref.ref(layer)
+        self.clip = verified_clip_of(viewer, layer)
+        self.session = session_of(viewer)
+        self._layer = weakref.ref(layer)
         self._compared: set[int] = set()
         self._asked: set[int] = set()
         self._run = object()  # what models write is undone in one step
         self.recorder = keeping_of(viewer).watch(layer)
-        self.edits = Edits(viewer, layer)
+        self.edits: Edits = Edits(viewer, layer)
+        self.writer = MaskWriter(layer, self.edits, self.recorder)
+        self._guard = (
+            StrokeGuard(layer, self.recorder, self.writer) if self.recorder is not None else None
+        )
+        self.walk: FrameWalk = FrameWalk(viewer, self)
+        self.marked: range = range(0)
         self.edits.changed.connect(self.changed.emit)
         self.edits.model_wrote.connect(self._model_wrote)
+        self.seen = Seen(viewer, layer, lambda: self.edits.shown)
+        self.seen.changed.connect(self.changed.emit)
+        self.edits.taken.connect(self.seen.forget)
         if self.recorder is not None:
             self.recorder.moved.connect(self.edits.look)
         self.clip.changed.connect(self._stored)
         self.clip.written.connect(self._written)
-        for key, act in (
-            ("V", Correction.toggle),
-            ("N", Correction.go_to_next),
-            ("Shift-N", Correction.go_to_previous),
-        ):
-            layer.bind_key(key, _from_key(viewer, act), overwrite=True)
+        bind_keys(viewer, layer, self)
         self._stored()
 
     @property
@@ -119,79 +138,57 @@ class Correction:
         """State of a frame."""
         return self._state(frame, self.edits.edited)
 
+    def unprotected(self, frames: Iterable[int]) -> list[int]:
+        """Those of some frames that nobody has verified; none before that is known."""
+        return [n for n in frames if self.clip.ready and n not in self.clip.protected]
+
     # What keys and buttons do
 
     def toggle(self) -> None:
         """Verify the frame that is shown as it is now; if that is done already, take it back."""
-        layer, frame = self.layer, self.edits.shown
-        if layer is None:
-            return
-        if not self.clip.ready:
-            show_info("What is verified of this clip is still being read; try again in a moment.")
-            return
-        state = self.state(frame)
-        if state == "saving":
-            return
-        if state == "verified":
+        frame = self.edits.shown
+        if self.state(frame) == "verified":
             self._asked.add(frame)
             self.clip.unverify(frame)
-            return
-        problem = self._problem(layer, frame)
-        if problem:
-            show_warning(problem)
-            return
-        self._asked.add(frame)
-        recorder = self.recorder
-        if recorder is None:
-            self.clip.verify(frame, np.asarray(layer.data[frame]))
-            return
-        recorder.capture()
-        self.clip.verify(
-            frame, np.asarray(layer.data[frame]), lambda: recorder.journal.account(frame)
-        )
+        else:
+            self.verify([frame])
 
-    def _problem(self, layer: Labels, frame: int) -> str:
-        if layer.data.shape != tuple(self.clip.image.array.shape[1:]):
-            return (
-                f"The mask {layer.name!r} has the shape {layer.data.shape} now, its clip "
-                f"{tuple(self.clip.image.array.shape[1:])}: choose the mask of this clip."
-            )
-        names, ignore = self.clip.label_set.names, self.clip.label_set.ignore
-        mask = np.asarray(layer.data[frame])
-        strange = [v for v in np.unique(mask).tolist() if v not in {0, *names, ignore}]
-        if strange:
-            known = ", ".join(f"{value} ({name})" for value, name in names.items())
-            return (
-                f"Frame {frame} was not verified: it holds the labels {strange}, but the classes "
-                f"are {known}. Repaint them."
-            )
-        return ""
+    def accept(self) -> None:
+        """Verify the frame that is shown, unless it is, and show the next that is not verified."""
+        frame = self.edits.shown
+        if self.state(frame) == "verified" or self.verify([frame]):
+            self.walk.on()
 
-    def go_to(self, frame: int) -> None:
-        """Show a frame."""
+    def verify(self, frames: Iterable[int]) -> bool:
+        """Verify frames as they are now; whether all of them could be, or are."""
         layer = self.layer
         if layer is None:
-            return
-        place = layer.data_to_world((frame, *(0 for _ in layer.data.shape[1:])))[0]
-        self._viewer.dims.set_point(self._viewer.dims.ndim - layer.ndim, place)
+            return False
+        if not self.clip.ready:
+            show_info("What is verified of this clip is still being read; try again in a moment.")
+            return False
+        wanted = [n for n in frames if self.state(n) not in ("verified", "saving")]
+        problem = next(filter(None, (misfit(self.clip, layer, frame) for frame in wanted)), "")
+        if problem:
+            show_warning(problem)
+            return False
+        if not wanted:
+            return True
+        self._asked.update(wanted)
+        masks = {frame: np.asarray(layer.data[frame]) for frame in wanted}
+        recorder = self.recorder
+        if recorder is None:
+            self.clip.verify(masks)
+        else:
+            recorder.capture()
+            self.clip.verify(masks, lambda: recorder.journal.account(wanted))
+        return True
 
-    def go_to_next(self) -> None:
-        """Show the next frame that is not verified."""
-        self._go(1)
-
-    def go_to_previous(self) -> None:
-        """Show the frame before that is not verified."""
-        self._go(-1)
-
-    def _go(self, step: int) -> None:
-        states, shown = self.states(), self.edits.shown
-        rest = range(shown + step, self.n_frames if step > 0 else -1, step)
-        for frame in rest:
-            if states[frame] not in ("verified", "saving"):
-                self.go_to(frame)
-                return
-        way = "after" if step > 0 else "before"
-        show_info(f"All frames {way} this one are verified.")
+    def choose_class(self, number: int) -> None:
+        """Draw with a class, counted from 0 in the order of the list."""
+        layer, classes = self.layer, self.clip.label_set.classes
+        if layer is not None and number < len(classes):
+            layer.selected_label = classes[number].value
 
     def take_verified(self) -> None:
         """Put the verified masks into the layer, as one step that can be undone."""
@@ -243,51 +240,8 @@ class Correction:
         def failed(error: Exception) -> None:
             report(error)
 
-        session_of(self._viewer).corrections.submit(
+        self.session.corrections.submit(
             lambda task: {frame: mask_digest(data[frame]) for frame in frames},
             self.edits.looked,
             failed,
         )
-
-
-def _corrections(viewer: napari.Viewer, layer: Labels) -> ClipCorrections:
-    label_set = layer.metadata.get("label_set")
-    if not isinstance(label_set, LabelSet):
-        raise UnsupportedImageError(
-            f"The mask {layer.name!r} does not say what its classes are: segment the clip with a "
-            "model, and correct the mask that it makes."
-        )
-    if layer.data.ndim == 2:
-        raise UnsupportedImageError(
-            f"The mask {layer.name!r} is of a still image, and only masks of clips and volumes "
-            "are kept as verified: open the images as one clip."
-        )
-    image = clip_of(viewer, layer)
-    if image is None:
-        raise UnsupportedImageError(
-            f"The clip of the mask {layer.name!r} is not open: open it first, for it is kept "
-            "together with the verified masks."
-        )
-    clips = _clips.setdefault(image, [])
-    for clip in clips:
-        if clip.label_set.names == label_set.names:
-            return clip
-    found = image_of(image)
-    if found.axes not in ("CTYX", "CZYX"):
-        raise UnsupportedImageError(
-            f"The layer {image.name!r} has the axes {found.axes[1:]}, and only masks of clips and "
-            "volumes are kept as verified."
-        )
-    clips.append(ClipCorrections(session_of(viewer).corrections, found, label_set))
-    clips[-1].failed.connect(report)
-    return clips[-1]
-
-
-def _from_key(viewer: napari.Viewer, act: Any) -> Any:
-    def press(layer: Labels) -> None:
-        from mambaseg.plugin.correct_panel import show_correct_panel
-
-        show_correct_panel(viewer)
-        act(correction_of(viewer, layer))
-
-    return press

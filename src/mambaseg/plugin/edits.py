@@ -31,12 +31,16 @@ class Edits:
     """
 
     changed = Signal()
+    taken = Signal(list)
     model_wrote = Signal(list)
 
     def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
         self._dims, self._layer = viewer.dims, weakref.ref(layer)
-        # Digests of what frames held first (None: it was not seen in time) and hold now.
-        self._first: dict[int, int | None] = {}
+        # Digests of what frames held that nobody has drawn: several where programs wrote them, for
+        # undo leads from one to the other. A person who draws starts from the last one; what
+        # leads back to an older one, such as erasing all that a program wrote, is drawn.
+        self._undrawn: dict[int, set[int]] = {}
+        self._last: dict[int, int] = {}
         self._now: dict[int, int] = {}
         self._drawn_on: set[int] = set()
         layer.events.paint.connect(self._painted)
@@ -46,8 +50,8 @@ class Edits:
 
     @property
     def edited(self) -> set[int]:
-        """Frames that hold something else than at first."""
-        return {frame for frame, digest in self._now.items() if self._first[frame] != digest}
+        """Frames that hold something else than at first, or than a program wrote."""
+        return {frame for frame, now in self._now.items() if now not in self._undrawn[frame]}
 
     @property
     def shown(self) -> int:
@@ -65,7 +69,8 @@ class Edits:
     def looked(self, digests: dict[int, int]) -> None:
         """Take note of digests that were computed elsewhere."""
         for frame, digest in digests.items():
-            self._first.setdefault(frame, digest)
+            if frame not in self._undrawn:
+                self._undrawn[frame], self._last[frame] = {digest}, digest
             self._now.setdefault(frame, digest)
         self.changed.emit()
 
@@ -77,17 +82,31 @@ class Edits:
 
     def take(self, frames: Iterable[int]) -> None:
         """Take what frames hold now for no edit."""
-        for frame in frames:
-            self._first.pop(frame, None)
-            self._now.pop(frame, None)
+        taken = list(frames)
+        for frame in taken:
             self._look(frame)
+            if frame in self._now:
+                self._last[frame] = self._now[frame]
+                self._undrawn[frame].add(self._now[frame])
+        self.taken.emit(taken)
         self.changed.emit()
 
     def look(self, frames: Iterable[int]) -> None:
         """Look at frames that have changed, though they may not be shown."""
         for frame in frames:
             self._look(frame)
+            if self._now.get(frame) in self._undrawn.get(frame, ()):
+                self._last[frame] = self._now[frame]
         self.changed.emit()
+
+    def begin_drawing(self, frames: Iterable[int]) -> None:
+        """Take what is done to frames from now on for a person's work."""
+        for frame in frames:
+            self._look(frame)
+            self._draw(frame)
+
+    def _draw(self, frame: int) -> None:
+        self._undrawn[frame] = {self._last[frame]} if frame in self._last else set()
 
     def _look(self, frame: int) -> bool:
         """Look at a frame; whether it has changed since the last time."""
@@ -95,7 +114,8 @@ class Edits:
         if layer is None or not 0 <= frame < layer.data.shape[0]:
             return False
         digest = mask_digest(layer.data[frame])
-        self._first.setdefault(frame, digest)
+        if frame not in self._undrawn:
+            self._undrawn[frame], self._last[frame] = {digest}, digest
         before = self._now.get(frame)
         self._now[frame] = digest
         return before is not None and before != digest
@@ -107,7 +127,7 @@ class Edits:
     def _painted(self, event: Any) -> None:
         for stroke in event.value:
             for frame in _frames_of(stroke):
-                self._first.setdefault(frame, None)
+                self._draw(frame)
                 self._drawn_on.add(frame)
         # Some of napari's ways to draw tell of it before the pixels have changed.
         QTimer.singleShot(0, self._look_at_drawn)

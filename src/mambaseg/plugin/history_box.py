@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from mambaseg.plugin.parts import Note, button, row
 from mambaseg.plugin.recorder import Recorder
 from mambaseg.plugin.timeline import Timeline
-from mambaseg.session import Moment
+from mambaseg.session import Moment, moments
 
 __all__ = ["HistoryBox"]
 
@@ -91,7 +91,7 @@ class HistoryBox(QWidget):
     def _refresh(self) -> None:
         self._show_status()
         if self._recorder is not None and self.isVisible():
-            self._recorder.journal.ask(self._show_moments)
+            self._recorder.journal.ask(moments, self._show_moments)
 
     def _show_moments(self, moments: tuple[Moment, ...]) -> None:
         if isalive(self):

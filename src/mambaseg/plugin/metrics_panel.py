@@ -20,10 +20,11 @@ from qtpy.QtWidgets import (
 )
 
 from mambaseg.metrics import compare, summarize
-from mambaseg.plugin.correction import clip_of, known_correction
+from mambaseg.plugin.correction import known_correction
 from mambaseg.plugin.difference_layer import DifferenceLayer
 from mambaseg.plugin.from_layers import image_of, mask_place_of
 from mambaseg.plugin.layer_choice import LayerChoice
+from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.mask_layers import classes_of, data_of
 from mambaseg.plugin.measure_case import add_case, read_case
 from mambaseg.plugin.measure_choice import MeasureChoice

@@ -49,6 +49,7 @@ class Recorder:
     """
 
     moved = Signal(set)
+    stroke_ended = Signal(list)
 
     def __init__(self, viewer: napari.Viewer, layer: Labels, journal: MaskJournal) -> None:
         self.journal = journal
@@ -57,6 +58,7 @@ class Recorder:
         self._parts: list[Part] = []
         self._touched: set[int] = set()  # planes drawn on since the last look at all of them
         self._looking = False  # whether such a look is on its way
+        self._atoms: list[Any] = []  # what napari tells of the stroke
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
         self._ending = False
         self._moving = 0  # undo and redo that are on their way
@@ -101,6 +103,7 @@ class Recorder:
 
     def _painted(self, event: Any) -> None:
         self._end_stroke()  # of the stroke before, if it is still to come
+        self._atoms = list(event.value)
         self._note(parts_of(self._shape, event.value))
         # Some of napari's ways to draw tell of it before the labels have changed.
         self._ending = True
@@ -109,6 +112,7 @@ class Recorder:
     def _end_stroke(self) -> None:
         if self._ending:
             self._ending = False
+            self.stroke_ended.emit(self._atoms)
             self.capture()
             self._stroke = object()
 

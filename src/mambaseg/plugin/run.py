@@ -211,6 +211,8 @@ class Run:
             self.labels.metadata["provenance"] = provenance
             self.labels.metadata["run_record"] = event.record.model_dump(mode="json")
             self.labels.metadata["doubt"] = event.doubt
+            if self._correction is not None:
+                self._correction.changed.emit()
         self._end(replace=True)
         rate = speed(self.total / max(self._seconds, 1e-9), self.unit)
         self.text = f"Done: {self.total} {self.unit} in {self._seconds:.1f} s ({rate})"

@@ -35,7 +35,7 @@ from mambaseg.session.new_training import FolderChoice, NewTraining, look_at_fol
 from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
 from mambaseg.session.run_folders import open_runs, runs_folder, start_run
 from mambaseg.session.session import Session
-from mambaseg.session.timeline import Moment
+from mambaseg.session.timeline import Moment, moments
 from mambaseg.session.tuning import Tuning, TuningState
 from mambaseg.session.worker import Task, Worker
 
@@ -93,6 +93,7 @@ __all__ = [
     "look_at_folder",
     "mask_digest",
     "measure",
+    "moments",
     "open_runs",
     "plane_at",
     "runs_folder",

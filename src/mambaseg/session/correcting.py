@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -73,44 +73,43 @@ class ClipCorrections:
         return frozenset(self.verified) | self.pending
 
     def verify(
-        self, frame: int, mask: Mask, account: Callable[[], list[dict[str, Any]]] = list
+        self, masks: Mapping[int, Mask], account: Callable[[], list[dict[str, Any]]] = list
     ) -> None:
-        """Keep the mask of a frame as verified; `changed` or `failed` tells.
+        """Keep the masks of some frames as verified; `changed` or `failed` tells.
 
         Parameters
         ----------
-        frame : int
-        mask : ndarray of int, shape (Y, X)
-            Copied.
+        masks : mapping of int to ndarray of int, shape (Y, X)
+            By frame; copied.
         account : callable
-            Says how the mask came about; called by the worker.
+            Says how the masks came about; called by the worker.
         """
-        mask = np.array(mask)
+        copies = {frame: np.array(mask) for frame, mask in masks.items()}
         segmentation = Segmentation(
-            _OneFrame(mask, self.image.array.shape[1]),
+            _SomeFrames(copies, self.image.array.shape[1]),
             self.image.axes[1:],
             self.label_set,
             self.image.geometry,
         )
-        digest = mask_digest(mask)
+        digests = {frame: mask_digest(mask) for frame, mask in copies.items()}
 
-        def work(task: Task) -> int | None:
-            self._open().verify(self.image, segmentation, [frame], edits=account())
-            return digest
+        def work(task: Task) -> dict[int, int]:
+            self._open().verify(self.image, segmentation, copies, edits=account())
+            return digests
 
-        self._write(frame, work)
+        self._write(copies, work)
 
     def unverify(self, frame: int) -> None:
         """Forget the verified mask of a frame; `changed` or `failed` tells."""
 
-        def work(task: Task) -> int | None:
+        def work(task: Task) -> dict[int, int]:
             store = self._open()
             case = store.case_of(self.image)
             if case is not None and frame in store.verified_frames(case):
                 store.unverify(case, [frame])
-            return None
+            return {}
 
-        self._write(frame, work)
+        self._write([frame], work)
 
     def masks(self, frames: Iterable[int], done: Callable[[dict[int, Mask]], None]) -> None:
         """Read verified masks, each of shape (Y, X), and tell them by frame."""
@@ -151,35 +150,39 @@ class ClipCorrections:
         self.changed.emit()
         self.failed.emit(error)
 
-    def _write(self, frame: int, work: Callable[[Task], int | None]) -> None:
-        def written(digest: int | None) -> None:
-            self.pending.discard(frame)
-            if digest is None:
+    def _write(self, frames: Iterable[int], work: Callable[[Task], dict[int, int]]) -> None:
+        """Have frames written; `work` gives the digests of those that are verified then."""
+        waiting = set(frames)
+
+        def written(digests: dict[int, int]) -> None:
+            self.pending -= waiting
+            for frame in waiting:
                 self.verified.pop(frame, None)
-            else:
-                self.verified[frame] = digest
-            self.written.emit("unverified" if digest is None else "verified", frame)
+            self.verified.update(digests)
+            for frame in sorted(waiting):
+                self.written.emit("verified" if frame in digests else "unverified", frame)
             self.changed.emit()
 
         def failed(error: Exception) -> None:
-            self.pending.discard(frame)
+            self.pending -= waiting
             self.changed.emit()
             self.failed.emit(error)
 
-        self.pending.add(frame)
+        self.pending |= waiting
         self.changed.emit()
         self._worker.submit(work, written, failed)
 
 
-class _OneFrame:
-    """Labels of a clip of which only one frame is known, and asked for."""
+class _SomeFrames:
+    """Labels of a clip of which only some frames are known, and asked for."""
 
     ndim = 3
 
-    def __init__(self, mask: Mask, n_frames: int) -> None:
-        self._mask = mask
-        self.shape = (n_frames, *mask.shape)
-        self.dtype = mask.dtype
+    def __init__(self, masks: Mapping[int, Mask], n_frames: int) -> None:
+        self._masks = masks
+        one = next(iter(masks.values()))
+        self.shape = (n_frames, *one.shape)
+        self.dtype = one.dtype
 
     def __getitem__(self, frame: Any) -> Mask:
-        return self._mask
+        return self._masks[frame]

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Collection, Container, Hashable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from psygnal import Signal
 
-from mambaseg.corrections import Event, Journal, JournalHead, Kept, Piece, Planes, as_planes
+from mambaseg.corrections import (
+    Event,
+    History,
+    Journal,
+    JournalHead,
+    Kept,
+    Piece,
+    Planes,
+    as_planes,
+)
 from mambaseg.session.journal_status import Status, status_of
 from mambaseg.session.journal_thread import JournalThread
 from mambaseg.session.mask_reading import changed_planes, read_planes
-from mambaseg.session.timeline import Moment, frame_account, moments
+from mambaseg.session.timeline import frames_account
 from mambaseg.types.errors import MambasegError
 
 __all__ = ["MaskJournal"]
 
 _PATIENCE_S = 2.0
 
+T = TypeVar("T")
 Act = Callable[[Journal], Callable[[], None] | None]
 
 
@@ -211,25 +221,28 @@ class MaskJournal:
 
         self._do(act)
 
-    def ask(self, done: Callable[[tuple[Moment, ...]], None]) -> None:
-        """Tell what happened to the mask, older things first."""
+    def ask(self, question: Callable[[History], T], done: Callable[[T], None]) -> None:
+        """Have a question answered by the thread that writes; `done` is told the answer."""
 
         def act(journal: Journal) -> Callable[[], None]:
-            found = moments(journal.history)
-            return lambda: done(found)
+            try:
+                answer = question(journal.history)
+            except MambasegError as error:
+                return self._failing(str(error), lambda: None)
+            return lambda: done(answer)
 
         self._do(act)
 
-    def account(self, plane: int) -> list[dict[str, Any]]:
-        """Say how a plane of the mask came about; for other threads than that of the panels.
+    def account(self, planes: Collection[int]) -> list[dict[str, Any]]:
+        """Say how planes of the mask came about; for other threads than that of the panels.
 
         Returns
         -------
         list of dict
-            As `frame_account` gives it; empty where the drive does not answer.
+            As `frames_account` gives it; empty where the drive does not answer.
         """
         answer: Future[list[dict[str, Any]]] = Future()
-        self._do(lambda journal: answer.set_result(frame_account(journal.history, plane)))
+        self._do(lambda journal: answer.set_result(frames_account(journal.history, planes)))
         try:
             return answer.result(_PATIENCE_S)
         except TimeoutError:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from mambaseg.corrections import Change, Event, History
 
-__all__ = ["Moment", "frame_account", "moments"]
+__all__ = ["Moment", "frames_account", "moments"]
 
 _MOST = 1000
 _WORDS = {
     "stroke": "Drawn",
     "run": "AI run",
     "carried": "Carried on",
+    "copied": "Copied from the frame before",
+    "interpolated": "Interpolated",
+    "cleaned": "Cleaned up",
+    "rejected": "Set back to the prediction",
     "program": "Changed by a program",
     "verified": "Verified",
     "unverified": "Taken back",
@@ -80,8 +85,8 @@ def _words(event: Event) -> str:
     return f"{words}: {event.text}" if event.text else words
 
 
-def frame_account(history: History, plane: int) -> list[dict[str, Any]]:
-    """Say how a plane of a mask came about, for the provenance of what is verified.
+def frames_account(history: History, planes: Collection[int]) -> list[dict[str, Any]]:
+    """Say how planes of a mask came about, for the provenance of what is verified.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def frame_account(history: History, plane: int) -> list[dict[str, Any]]:
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     steps: dict[tuple[str, str, str], set[int]] = {}
     for change in history.changes[: history.position]:
-        if any(patch.plane == plane for patch in change.patches):
+        if any(patch.plane in planes for patch in change.patches):
             event = change.event
             key = (event.kind, event.user, event.model)
             entry = found.setdefault(
