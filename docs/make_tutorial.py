@@ -139,7 +139,7 @@ def fine_tune(story: Story) -> None:
     panel.setup.budget.amount.setValue(STEPS)
     story.photograph("5_finetune")
     story.press(panel, "Start")
-    story.wait(lambda: story.find(panel, "Keep") is not None, 600)
+    story.wait(lambda: story.find(panel, "Keep") is not None, 1200)
     story.rest(2000)
     story.photograph("6_result")
     story.press(panel, "Keep")

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QScrollBar,
+    QTableWidget,
     QWidget,
 )
 
@@ -73,7 +74,15 @@ def _told(widget: QWidget) -> str:
 
 
 def _tooltip(widget: QWidget) -> str:
-    """Give what Qt shows: its own tooltip, else that of the part which holds it."""
+    """Give what Qt shows: its own tooltip, else that of the part which holds it.
+
+    A table may have one for each column.
+    """
+    if isinstance(widget, QTableWidget):
+        headers = [widget.horizontalHeaderItem(column) for column in range(widget.columnCount())]
+        tips = [header.toolTip() if header is not None else "" for header in headers]
+        if tips and all(tips):
+            return "; ".join(tips)
     parent: QWidget | None = widget
     while parent is not None:
         if parent.toolTip().strip():
