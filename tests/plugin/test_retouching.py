@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from mambaseg.plugin.correction import correction_of
+from mambaseg.plugin.keys import all_keys, key_text
 from mambaseg.plugin.mask_keys import KEYS
 from mambaseg.types import LabelSet
 
@@ -71,8 +72,9 @@ def test_no_key_but_v_takes_one_of_napari_from_a_mask(desk: Any) -> None:
     theirs = {*Labels.class_keymap, *ViewerModel.class_keymap}
     assert KeyBinding.from_str("P") in theirs
     assert KeyBinding.from_str("Ctrl+G") in theirs
-    ours = {key: KeyBinding.from_str(key.replace("-", "+")) for key in KEYS}
-    assert [key for key, binding in ours.items() if binding in theirs] == ["V"]
+    ours = {name: KeyBinding.from_str(key_text(name)) for name in KEYS}
+    assert [name for name, binding in ours.items() if binding in theirs] == ["correct.verify"]
+    assert set(KEYS) == {key.name for key in all_keys() if key.name.startswith("correct.")}
 
 
 def test_a_verifies_and_goes_on_c_copies_and_r_sets_back(desk: Any) -> None:

@@ -19,6 +19,7 @@ from mambaseg.plugin.frame_map import FrameMap
 from mambaseg.plugin.history_box import HistoryBox
 from mambaseg.plugin.keeping import keeping_of
 from mambaseg.plugin.kept_dialog import KeptDialog
+from mambaseg.plugin.keys import key_button, key_text
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.panel import Panel
@@ -78,25 +79,24 @@ class CorrectPanel(Panel):
         self.map = FrameMap()
         self.map.frame_clicked.connect(self._go_to)
         self.legend = Legend()
-        self.verify = button(
+        self.verify = key_button(
             "Verify frame",
-            "Keep the mask of this frame as verified; again, and it is taken back (V, on the "
-            "mask). A, on the mask, verifies it and goes on to the next open frame",
+            "correct.verify",
             lambda: self._do(Correction.toggle),
         )
-        self.previous = button(
+        self.previous = key_button(
             "◀ Previous open",
-            "Show the frame before that is not verified (Shift+N, on the mask)",
+            "correct.previous_open",
             lambda: self._do(lambda one: one.walk.back()),
         )
-        self.next = button(
+        self.next = key_button(
             "Next open ▶",
-            "Show the next frame that is not verified (N, on the mask)",
+            "correct.next_open",
             lambda: self._do(lambda one: one.walk.on()),
         )
-        self.doubtful = button(
+        self.doubtful = key_button(
             "Most doubtful",
-            "Show the frame that the model was in most doubt of; again, the next (D, on the mask)",
+            "correct.doubtful",
             lambda: self._do(lambda one: one.walk.to_doubtful()),
         )
         self.retouch = RetouchRows()
@@ -213,7 +213,8 @@ class CorrectPanel(Panel):
         self.classes.show_areas()
         state = states[shown]
         word = {"verified": "Unverify", "saving": "Saving", "changed": "Verify as it is:"}
-        self.verify.setText(f"{word.get(state, 'Verify')} frame {shown}  (V)")
+        key = key_text("correct.verify")
+        self.verify.setText(f"{word.get(state, 'Verify')} frame {shown}" + f"  ({key})" * bool(key))
         self.verify.setEnabled(state != "saving" and correction.clip.ready)
         if correction.clip.verified and not self._problem:
             self.note.setText(f"Saved in {correction.clip.place}")

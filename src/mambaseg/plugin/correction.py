@@ -108,7 +108,7 @@ class Correction:
             self.recorder.moved.connect(self.edits.look)
         self.clip.changed.connect(self._stored)
         self.clip.written.connect(self._written)
-        bind_keys(viewer, layer, self)
+        bind_keys(layer)
         self._stored()
 
     @property

@@ -15,11 +15,12 @@ from typing import Any
 from app_model.backends.qt import qkeysequence2modelkeybinding
 from qtpy.compat import isalive
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
+from mambaseg.plugin.parts import button
 from mambaseg.plugin.preferences import offered, preferences
 
-__all__ = ["Key", "add_shortcut", "all_keys", "bind", "explain", "key_text"]
+__all__ = ["Key", "add_shortcut", "all_keys", "bind", "explain", "key_button", "key_text"]
 
 _PREFIX = "keys_"
 
@@ -137,6 +138,13 @@ def explain(widget: QWidget, name: str, text: str = "") -> None:
     pressed = key_text(name)
     ending = f" ({pressed}, {key.heading})" if pressed else ""
     widget.setToolTip(f"{text or key.text}{ending}")
+
+
+def key_button(text: str, name: str, clicked: Callable[[], Any], tooltip: str = "") -> QPushButton:
+    """Make a button that does what a key does, with the key's tooltip."""
+    made = button(text, "", clicked)
+    explain(made, name, tooltip)
+    return made
 
 
 def _renew() -> None:

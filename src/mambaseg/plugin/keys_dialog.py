@@ -41,6 +41,7 @@ _NAPARI = {
     "napari:increase_label_id": "Next class",
 }
 _FIXED = {
+    "Ctrl+1": "Choose the first class to draw with; Ctrl+2 the second, up to 9",
     "Ctrl+Z": "Undo a stroke",
     "Ctrl+Shift+Z": "Do it again",
     "Ctrl+Alt+P": "Play the clip",

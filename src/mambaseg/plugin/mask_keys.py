@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import napari
 from app_model.types import KeyCode, KeyMod
 
 from mambaseg.plugin import retouching
+from mambaseg.plugin.keys import bind
 
 if TYPE_CHECKING:
-    import napari
     from napari.layers import Labels
 
     from mambaseg.plugin.correction import Correction
@@ -19,32 +20,32 @@ if TYPE_CHECKING:
 __all__ = ["KEYS", "bind_keys"]
 
 KEYS: dict[str, Callable[[Correction], Any]] = {
-    "V": lambda correction: correction.toggle(),
-    "A": lambda correction: correction.accept(),
-    "R": lambda correction: retouching.reject(correction, [correction.edits.shown]),
-    "Shift-A": lambda correction: correction.verify(correction.marked),
-    "Shift-R": lambda correction: retouching.reject(correction, correction.marked),
-    "N": lambda correction: correction.walk.on(),
-    "Shift-N": lambda correction: correction.walk.back(),
-    "D": lambda correction: correction.walk.to_doubtful(),
-    "C": retouching.copy_previous,
-    "I": retouching.interpolate_around,
+    "correct.verify": lambda correction: correction.toggle(),
+    "correct.accept": lambda correction: correction.accept(),
+    "correct.reject": lambda correction: retouching.reject(correction, [correction.edits.shown]),
+    "correct.accept_marked": lambda correction: correction.verify(correction.marked),
+    "correct.reject_marked": lambda correction: retouching.reject(correction, correction.marked),
+    "correct.next_open": lambda correction: correction.walk.on(),
+    "correct.previous_open": lambda correction: correction.walk.back(),
+    "correct.doubtful": lambda correction: correction.walk.to_doubtful(),
+    "correct.copy_previous": retouching.copy_previous,
+    "correct.interpolate": retouching.interpolate_around,
 }
-"""What each does, with the mask's correction; none but V is one of napari's own for masks."""
+"""What each key of the table does, with the mask's correction; by default none but V is one of
+napari's own for masks."""
 
 _DIGITS = [getattr(KeyCode, f"Digit{number}") for number in range(1, 10)]
 
 
-def bind_keys(viewer: napari.Viewer, layer: Labels, correction: Correction) -> None:
+def bind_keys(layer: Labels) -> None:
     """Have the keys work while the layer is the chosen one; they show the Correct panel too.
 
     Ctrl (on macOS Cmd) and a digit choose a class: digits alone are napari's tools.
     """
-    for key, act in KEYS.items():
-        layer.bind_key(key, _press(viewer, correction, act), overwrite=True)
+    for name, act in KEYS.items():
+        bind(layer, name, _press(act))
     for number, digit in enumerate(_DIGITS):
-        choose = partial(_choose, number)
-        press = _press(viewer, correction, choose)
+        press = _press(partial(_choose, number))
         layer.bind_key(KeyMod.CtrlCmd | digit, press, overwrite=True)
 
 
@@ -52,11 +53,14 @@ def _choose(number: int, correction: Correction) -> None:
     correction.choose_class(number)
 
 
-def _press(viewer: napari.Viewer, correction: Correction, act: Callable[[Any], None]) -> Any:
+def _press(act: Callable[[Any], None]) -> Any:
     def press(layer: Labels) -> None:
         from mambaseg.plugin.correct_panel import show_correct_panel
+        from mambaseg.plugin.correction import known_correction
 
-        show_correct_panel(viewer)
-        act(correction)
+        viewer, correction = napari.current_viewer(), known_correction(layer)
+        if viewer is not None and correction is not None:
+            show_correct_panel(viewer)
+            act(correction)
 
     return press

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from mambaseg.plugin import retouching
+from mambaseg.plugin.keys import key_button
 from mambaseg.plugin.parts import button, row
 
 if TYPE_CHECKING:
@@ -31,32 +32,30 @@ class RetouchRows(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._correction: Correction | None = None
-        self.copy = button(
+        self.copy = key_button(
             "Copy previous",
-            "Replace this frame's mask by that of the frame before (C, on the mask)",
+            "correct.copy_previous",
             lambda: self._do(retouching.copy_previous),
         )
-        self.interpolate = button(
+        self.interpolate = key_button(
             "Interpolate",
-            "Blend the shapes of the two nearest frames that are corrected or verified into the "
-            "open ones between them, without a look at the picture (I, on the mask)",
+            "correct.interpolate",
             lambda: self._do(retouching.interpolate_around),
         )
-        self.reject = button(
+        self.reject = key_button(
             "Set back",
-            "Reject this frame's mask: back to what the model predicted, or to what the mask held "
-            "at first where no model wrote it (R, on the mask)",
+            "correct.reject",
             lambda: self._do(lambda one: retouching.reject(one, [one.edits.shown])),
         )
         self.marked = QLabel()
-        self.accept_all = button(
+        self.accept_all = key_button(
             "Verify all",
-            "Keep the masks of all marked frames as verified (Shift+A, on the mask)",
+            "correct.accept_marked",
             lambda: self._do(lambda one: one.verify(one.marked)),
         )
-        self.reject_all = button(
+        self.reject_all = key_button(
             "Set all back",
-            "Reject the masks of the marked frames that are not verified (Shift+R, on the mask)",
+            "correct.reject_marked",
             lambda: self._do(lambda one: retouching.reject(one, one.marked)),
         )
         self.unmark = button("✕", "Mark no frames", self.unmarked.emit)

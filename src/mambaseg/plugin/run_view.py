@@ -9,8 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from mambaseg.plugin.doubt_list import DoubtList
-from mambaseg.plugin.keys import explain
-from mambaseg.plugin.parts import Note, ProgressBar, button, row
+from mambaseg.plugin.keys import key_button
+from mambaseg.plugin.parts import Note, ProgressBar, row
 from mambaseg.plugin.queue_rows import QueueRows
 from mambaseg.plugin.run import Run
 from mambaseg.plugin.runs import runs_of
@@ -47,12 +47,11 @@ class RunView(QWidget):
         self._session = session
         self.run: Run | None = None
         self._earlier: list[str] = []
-        self.run_button = button("Run", "", start)
-        explain(self.run_button, "segment.run")
-        self.next_button = button("Run next", "", start)
-        explain(self.next_button, "segment.run", "Segment this, too, after what runs and waits")
-        self.cancel_button = button("Cancel", "", self.cancel)
-        explain(self.cancel_button, "segment.stop")
+        self.run_button = key_button("Run", "segment.run", start)
+        self.next_button = key_button(
+            "Run next", "segment.run", start, "Segment this, too, after what runs and waits"
+        )
+        self.cancel_button = key_button("Cancel", "segment.stop", self.cancel)
         self.bar = ProgressBar()
         self.progress = Note()
         self.adapted = Note()
