@@ -138,7 +138,8 @@ def test_a_preset_is_chosen_by_name(desk: Any, own_presets: Path, notices: list[
     preset = ExportPreset(format="dicom", sheet=True, frames="worst", count=7, style=style)
     write_preset("archive", preset)
     (own_presets / "broken.yaml").write_text("format: avi")
-    desk.segmented()
+    desk.add_clip(3)
+    desk.viewer.add_labels(np.ones((3, 48, 60), np.uint8))
     panel = export_panel(desk)
     assert not panel.presets.save.isEnabled()
     names = panel.presets.names

@@ -117,7 +117,7 @@ class ExportPanel(Panel):
                 self.labels.choose(own[-1])
             planes = layer.data.shape[0] if layer.data.ndim - int(layer.rgb) == 3 else 1
         self.range.set_length(planes)
-        self._changed()
+        self._format_changed()
 
     def _format_changed(self) -> None:
         if self.path.path is not None:

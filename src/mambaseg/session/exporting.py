@@ -99,8 +99,8 @@ def export(request: ExportRequest, progress: Progress) -> str:
     composer = FrameComposer(
         request.image, request.segmentation, request.preset.style, request.before
     )
-    among = composer.select(request.frames)
-    assert isinstance(among, range)  # noqa: S101 - as the request's are
+    among = request.frames if request.frames is not None else range(composer.n_frames)
+    composer.select(among)
     choice = choose_frames(
         request.preset,
         among,
@@ -190,12 +190,14 @@ def _write_file(
         write_pages(request.path, pictures, len(frames), size, pixel_mm)
         return []
     header = origin_header(request.origin) if request.origin else None
-    rate = geometry.frame_rate if isinstance(frames, range) else None
+    frame_time_ms = None
+    if isinstance(frames, range) and geometry.frame_rate is not None:
+        frame_time_ms = 1000 * frames.step / geometry.frame_rate
     about = CaptureAbout(
         header,
         request.patient,
         frames,
-        1000 * frames.step / rate if rate is not None and isinstance(frames, range) else None,
+        frame_time_ms,
         pixel_mm,
         burned_in=_may_name(request),
     )
