@@ -73,6 +73,7 @@ def test_no_key_but_v_takes_one_of_napari_from_a_mask(desk: Any) -> None:
     assert KeyBinding.from_str("Ctrl+G") in theirs
     ours = {key: KeyBinding.from_str(key.replace("-", "+")) for key in KEYS}
     assert [key for key, binding in ours.items() if binding in theirs] == ["V"]
+    assert not theirs & {KeyBinding.from_str(f"Ctrl+{digit}") for digit in range(1, 10)}
 
 
 def test_a_verifies_and_goes_on_c_copies_and_r_sets_back(desk: Any) -> None:
@@ -118,6 +119,8 @@ def test_i_blends_shapes_between_corrected_frames_as_one_step(
     desk: Any, notices: list[str]
 ) -> None:
     mask, panel = opened(desk)
+    press(desk, "R", shift=True)
+    assert "No frames are marked" in notices[-1]
     press(desk, "I")
     assert "no open frame here between two" in notices[-1]
     draw(mask, 1, np.s_[10:30, 30:40], 1)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app_model.types import KeyCode, KeyMod
+from napari.utils.notifications import show_info
 
 from mambaseg.plugin import retouching
 
@@ -18,12 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = ["KEYS", "bind_keys"]
 
+
+def _on_marked(act: Callable[[Correction, range], Any]) -> Callable[[Correction], None]:
+    def do(correction: Correction) -> None:
+        if correction.marked:
+            act(correction, correction.marked)
+        else:
+            show_info("No frames are marked: drag over some in the map of the Correct panel first.")
+
+    return do
+
+
 KEYS: dict[str, Callable[[Correction], Any]] = {
     "V": lambda correction: correction.toggle(),
     "A": lambda correction: correction.accept(),
     "R": lambda correction: retouching.reject(correction, [correction.edits.shown]),
-    "Shift-A": lambda correction: correction.verify(correction.marked),
-    "Shift-R": lambda correction: retouching.reject(correction, correction.marked),
+    "Shift-A": _on_marked(lambda correction, frames: correction.verify(frames)),
+    "Shift-R": _on_marked(retouching.reject),
     "N": lambda correction: correction.walk.on(),
     "Shift-N": lambda correction: correction.walk.back(),
     "D": lambda correction: correction.walk.to_doubtful(),
