@@ -75,6 +75,7 @@ def test_no_key_but_v_takes_one_of_napari_from_a_mask(desk: Any) -> None:
     ours = {name: KeyBinding.from_str(key_text(name)) for name in KEYS}
     assert [name for name, binding in ours.items() if binding in theirs] == ["correct.verify"]
     assert set(KEYS) == {key.name for key in all_keys() if key.name.startswith("correct.")}
+    assert not theirs & {KeyBinding.from_str(f"Ctrl+{digit}") for digit in range(1, 10)}
 
 
 def test_a_verifies_and_goes_on_c_copies_and_r_sets_back(desk: Any) -> None:
@@ -120,6 +121,8 @@ def test_i_blends_shapes_between_corrected_frames_as_one_step(
     desk: Any, notices: list[str]
 ) -> None:
     mask, panel = opened(desk)
+    press(desk, "R", shift=True)
+    assert "No frames are marked" in notices[-1]
     press(desk, "I")
     assert "no open frame here between two" in notices[-1]
     draw(mask, 1, np.s_[10:30, 30:40], 1)

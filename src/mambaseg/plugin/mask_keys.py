@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 from app_model.types import KeyCode, KeyMod
+from napari.utils.notifications import show_info
 
 from mambaseg.plugin import retouching
 from mambaseg.plugin.keys import bind
@@ -19,12 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["KEYS", "bind_keys"]
 
+
+def _on_marked(act: Callable[[Correction, range], Any]) -> Callable[[Correction], None]:
+    def do(correction: Correction) -> None:
+        if correction.marked:
+            act(correction, correction.marked)
+        else:
+            show_info("No frames are marked: drag over some in the map of the Correct panel first.")
+
+    return do
+
+
 KEYS: dict[str, Callable[[Correction], Any]] = {
     "correct.verify": lambda correction: correction.toggle(),
     "correct.accept": lambda correction: correction.accept(),
     "correct.reject": lambda correction: retouching.reject(correction, [correction.edits.shown]),
-    "correct.accept_marked": lambda correction: correction.verify(correction.marked),
-    "correct.reject_marked": lambda correction: retouching.reject(correction, correction.marked),
+    "correct.accept_marked": _on_marked(lambda correction, frames: correction.verify(frames)),
+    "correct.reject_marked": _on_marked(retouching.reject),
     "correct.next_open": lambda correction: correction.walk.on(),
     "correct.previous_open": lambda correction: correction.walk.back(),
     "correct.doubtful": lambda correction: correction.walk.to_doubtful(),
