@@ -14,6 +14,7 @@ from verified import disc_film, nodule_model, verified_store
 from mambaseg.corrections import Store
 from mambaseg.training import FineTuningConfig, Run, finetune
 from mambaseg.training.events import Failed, Progress, RunEvent, Started
+from mambaseg.training.held_out_views import read_views
 from mambaseg.training.run_state import load_state
 from mambaseg.types import LabelSet, Segmentation
 from mambaseg.types.errors import (
@@ -277,6 +278,11 @@ def test_a_run_that_was_cut_off_goes_on_even_without_its_parent(ready: Path) -> 
     starts = [e for e in Run(run).events()[0] if isinstance(e, Started)]
     assert [e.resumed for e in starts] == [False, True]
     assert starts[0].split == starts[1].split
+    (change,) = finished.changes
+    assert starts[0].before == finished.before == {"nodule": change.before}
+    views = read_views(Run(run).views_file)
+    assert views is not None
+    assert set(views.views[0].masks) == {"before", "now", "kept"}
     with pytest.raises(TrainingError, match="has finished; its model is .*Choose another folder"):
         finetune(config(ready), run, device="cpu")
 

@@ -44,6 +44,7 @@ class FineTunePanel(Panel):
         self.tuning: Tuning | None = None
         self.what = QComboBox()
         self.what.addItems(["Fine-tune a model", "Train new from folder"])
+        self.what.setToolTip("Go on from a model with what was verified, or train one from nothing")
         self.what.currentIndexChanged.connect(lambda _: self._show_setup())
         self.setup = TuningSetup(self.session, self.guarded)
         self.new_setup = NewModelSetup(self.session, self.guarded)

@@ -47,7 +47,7 @@ class NewModelSetup(QWidget):
         self.small.setChecked(True)
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of the model")
-        self.name.setToolTip("What the new model is called in the list")
+        self.name.setToolTip("Under which the model is listed in the Segment panel")
         self.budget = BudgetField(minutes=30)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
