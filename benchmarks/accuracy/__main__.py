@@ -29,7 +29,7 @@ from record import record, table
 from mambaseg.files import write_whole
 from mambaseg.metrics import mean_interval
 from mambaseg.training import resume, train
-from mambaseg.training.held_out import dice_values
+from mambaseg.training.held_out import dice_rows
 from mambaseg.training.run import Run
 from mambaseg.training.sources import Sources
 from mambaseg.zoo import load_network
@@ -61,7 +61,11 @@ def cell(task: Task, network: str, seed: int, steps: int, data: Path, work: Path
         model = train(config, output, folder=data, run=home.path, device="cpu")
     trained = load_network(model)
     scored = Sources(config, data).scored()
-    values = dice_values(trained, config.recipe, scored, torch.device("cpu"))
+    rows = dice_rows(trained, config.recipe, scored, torch.device("cpu"))
+    values = {
+        name: [row.value for row in rows if row.class_name == name]
+        for name in config.recipe.labels.values()
+    }
     weights = sum(weight.numel() for weight in trained.parameters())
     remember(key, {"steps": steps, "parameters": weights, "dice": values})
     print(key, steps, {name: round(float(np.mean(dice)), 3) for name, dice in values.items()})
