@@ -75,7 +75,16 @@ OUR_MODULES = {
 
 
 @NETWORK_DTYPES
-@pytest.mark.parametrize("name", ["1in_2out", "1in_2out_noncubic", "4in_4out", "4in_4out_small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "4in_4out_small",
+        *(
+            pytest.param(x, marks=pytest.mark.slow)
+            for x in ("1in_2out", "1in_2out_noncubic", "4in_4out")
+        ),
+    ],
+)
 def test_segmamba(name: str, dtype: torch.dtype, request: pytest.FixtureRequest) -> None:
     copied = (FOLDER / f"segmamba_{name}.json").exists()
     folder = FOLDER if copied else shared_folder(request.getfixturevalue("shared"))

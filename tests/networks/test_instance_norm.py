@@ -15,6 +15,7 @@ LAYOUTS = pytest.mark.parametrize(
 
 @LAYOUTS
 @pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.slow
 def test_statistics_stay_exact_in_large_volumes(layout: torch.memory_format, grad: bool) -> None:
     torch.manual_seed(0)
     x = (torch.randn(1, 4, 128, 128, 128) * 2 + 3).contiguous(memory_format=layout)

@@ -149,10 +149,8 @@ COMPUTE = """
 """
 
 
-@pytest.mark.parametrize(
-    "folder",
-    ["read-only", *(pytest.param(x, marks=pytest.mark.slow) for x in ("missing", "a file"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["read-only", "missing", "a file"])
 def test_a_cache_folder_that_cannot_be_written_is_no_error(folder: str, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     if folder == "a file":

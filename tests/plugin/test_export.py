@@ -52,6 +52,7 @@ def write(desk: Any, panel: Any, path: Path) -> None:
     desk.wait(panel.export.isEnabled)
 
 
+@pytest.mark.slow
 def test_films_equal_the_shells(desk: Any, tmp_path: Path) -> None:
     desk.menu("File", "Open Sample", "mambaseg", "Echocardiogram (30 frames)")
     segment = desk.segment()

@@ -37,6 +37,7 @@ def load_path(run: Run) -> Any:
     return read_model(run.model_file)
 
 
+@pytest.mark.slow
 def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> None:
     film, masks = disc_film()
     add_layers(desk.viewer, film, masks)
@@ -114,6 +115,7 @@ def test_the_default_is_offered_first_and_given_back_at_a_click(
     assert {"p", "q"} <= {model.name for model in list_models()}
 
 
+@pytest.mark.slow
 def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
     desk: Any, learner: Path
 ) -> None:
@@ -140,6 +142,7 @@ def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
     assert list(user_models_folder().glob("*tuned*")) == []
 
 
+@pytest.mark.slow
 def test_a_killed_training_says_so_and_goes_on(desk: Any, learner: Path) -> None:
     verify([2, 10, 18, 26])
     panel = started(desk, 0.5)
@@ -156,6 +159,7 @@ def test_a_killed_training_says_so_and_goes_on(desk: Any, learner: Path) -> None
     desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_a_closed_viewer_leaves_the_training_alone_and_another_finds_it(
     desk: Any, learner: Path, make_napari_viewer: Any, qtbot: Any
 ) -> None:

@@ -122,6 +122,7 @@ def kept(desk: Any) -> Any:
     return panel
 
 
+@pytest.mark.slow
 def test_what_nobody_verified_is_segmented_again_at_one_press(desk: Any) -> None:
     mask = with_mask(desk)
     before = np.array(mask.data)
@@ -176,7 +177,7 @@ def test_replay_is_greyed_with_the_reason_for_volumes(qtbot: Any, tmp_path: Path
     qtbot.addWidget(advanced)
     advanced.show()
     assert not advanced.replay.isVisible()
-    advanced.fold.click()
+    advanced.fold.button.click()
     assert advanced.replay.isVisible()
     advanced.replay.setValue(25)
     advanced.show_model(nodule_model(tmp_path))

@@ -387,6 +387,7 @@ def test_a_full_disk_is_said_at_once_and_another_folder_takes_it(
     on_disk(desk, recorder, mask)
 
 
+@pytest.mark.slow
 def test_a_drive_that_stalls_never_stalls_the_viewer(desk: Any) -> None:
     mask = add_mask(desk)
     panel = correct(desk)

@@ -45,6 +45,7 @@ def stroke(mask: Any, frame: int) -> np.ndarray:
     return np.asarray(mask.data[frame]).copy()
 
 
+@pytest.mark.slow
 def test_a_killed_process_costs_no_stroke_and_run_starts_again(
     desk: Any, notices: list[str]
 ) -> None:

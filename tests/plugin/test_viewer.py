@@ -51,6 +51,7 @@ def test_image_and_mask_stand_on_the_screen(
     assert mask == pytest.approx(film, rel=0.1)
 
 
+@pytest.mark.slow
 def test_show_returns_when_the_window_is_closed(tmp_path: Path) -> None:
     script = tmp_path / "open_and_close.py"
     script.write_text(

@@ -131,7 +131,13 @@ def test_a_frame_that_cannot_be_read_ends_the_job_with_its_sentence(
     assert labels_of(listener.events).shape[0] >= 9
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 2, 0), (0, 3, 2, 1)])
+@pytest.mark.parametrize(
+    "order",
+    [
+        (3, 1, 2, 0),
+        *(pytest.param(x, marks=pytest.mark.slow) for x in ((0, 1, 2, 3), (0, 3, 2, 1))),
+    ],
+)
 def test_a_volume_in_any_order_of_memory_gives_the_same_labels(
     service: ChildProcessService, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
@@ -175,6 +181,7 @@ def test_a_killed_process_costs_its_job_alone(
     )
 
 
+@pytest.mark.slow
 def test_kills_at_any_time_leave_a_service_that_works(
     service: ChildProcessService, model: TrainedModel
 ) -> None:

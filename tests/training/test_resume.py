@@ -58,6 +58,7 @@ def cut_at(step: int) -> Callable[[TrainingEvent], None]:
     return listen
 
 
+@pytest.mark.slow
 def test_it_ends_where_the_one_that_was_not_cut_off_ends(tmp_path: Path) -> None:
     whole = start(tmp_path, "whole")
     with pytest.raises(Cut):

@@ -34,7 +34,9 @@ class MeasureChoice(QWidget):
         self.tolerance.setDecimals(2)
         self.tolerance.setSingleStep(0.5)
         self.tolerance.setValue(MeasureOptions().tolerance)
-        self.tolerance.setToolTip("Of NSD: how far surfaces may lie apart and still count as right")
+        self.tolerance.setToolTip(
+            "Of NSD: how far surfaces may lie apart, in mm or pixels, and still count as right"
+        )
         self.unit = QComboBox()
         self.unit.addItems(list(_UNITS))
         self.unit.setToolTip(

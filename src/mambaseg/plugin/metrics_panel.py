@@ -69,6 +69,7 @@ class MetricsPanel(Panel):
         viewer = self._viewer
         self.source = QComboBox()
         self.source.addItems(["Layers", "Files or folders"])
+        self.source.setToolTip("Where the masks are: on the screen, or in files")
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.source.currentIndexChanged.connect(self._source_changed)
         self.layers = MeasureLayers(viewer)

@@ -61,6 +61,7 @@ class Thumbnails(QWidget):
             caption.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             grid.addWidget(caption, 2, column + 1)
         grid.setColumnStretch(_MOST + 1, 1)
+        self.setToolTip("Held-out frames: what the model found, and in white what was verified")
         self.hide()
 
     def _picture(self, column: int) -> QToolButton:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QSpinBox, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
+from mambaseg.plugin.fold import Fold
 from mambaseg.plugin.parts import Note, form
 from mambaseg.types.finetuning_config import replay_refusal
 from mambaseg.types.optimization import Trained
@@ -31,13 +31,6 @@ class TuningAdvanced(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fold = QToolButton()
-        self.fold.setText("Advanced")
-        self.fold.setToolTip("Against forgetting: which weights change, and what is replayed")
-        self.fold.setCheckable(True)
-        self.fold.setAutoRaise(True)
-        self.fold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.fold.toggled.connect(self._fold)
         self.trains = QComboBox()
         self.trains.addItem("all weights", "all")
         self.trains.addItem("the decoder alone", "decoder")
@@ -49,8 +42,8 @@ class TuningAdvanced(QWidget):
         self.layer_decay.setSingleStep(0.05)
         self.layer_decay.setValue(1.0)
         self.layer_decay.setToolTip(
-            "Rate of each level of the encoder, as a part of that of the next deeper one: below 1, "
-            "levels near the input change less and forget less (no unit); 1: all alike"
+            "Rate of each level of the encoder, as a share of that of the next deeper one: below 1, "
+            "levels near the input change less and forget less; 1: all alike"
         )
         self.replay = QSpinBox()
         self.replay.setRange(0, 90)
@@ -58,9 +51,8 @@ class TuningAdvanced(QWidget):
         self.replay.setSuffix(" %")
         self.replay.setToolTip(_REPLAY)
         self.about_replay = Note()
-        self._fields = QWidget()
-        inner = QVBoxLayout(self._fields)
-        inner.setContentsMargins(0, 0, 0, 0)
+        fields = QWidget()
+        inner = QVBoxLayout(fields)
         inner.addLayout(
             form(
                 [
@@ -73,10 +65,10 @@ class TuningAdvanced(QWidget):
         inner.addWidget(self.about_replay)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
+        self.fold = Fold(
+            "Advanced", fields, "Against forgetting: which weights change, and what is replayed"
+        )
         layout.addWidget(self.fold)
-        layout.addWidget(self._fields)
-        self._fold(False)
 
     @property
     def chosen_trains(self) -> Trained:
@@ -96,7 +88,3 @@ class TuningAdvanced(QWidget):
         self.about_replay.setText(
             f"No replay: {refusal[0].lower()}{refusal[1:]}" if refusal else ""
         )
-
-    def _fold(self, open_: bool) -> None:
-        self.fold.setArrowType(Qt.ArrowType.DownArrow if open_ else Qt.ArrowType.RightArrow)
-        self._fields.setVisible(open_)

@@ -103,7 +103,8 @@ def write_views(path: Path, views: HeldOutViews) -> None:
 def read_views(path: Path) -> HeldOutViews | None:
     """Read what `write_views` wrote; None where there is nothing, or nothing that is whole."""
     try:
-        with np.load(path, allow_pickle=False) as content:
+        # Opened here: of a file that is none, numpy leaves its own open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             about = _About.parse(json.loads(str(content[_ABOUT])), str(path))
             views = [_view(content, index, frame) for index, frame in enumerate(about.views)]
             return HeldOutViews(about.unit, LabelSet.from_names(about.labels), views)
