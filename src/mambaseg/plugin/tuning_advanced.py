@@ -42,7 +42,7 @@ class TuningAdvanced(QWidget):
         self.layer_decay.setSingleStep(0.05)
         self.layer_decay.setValue(1.0)
         self.layer_decay.setToolTip(
-            "Rate of each level of the encoder, as a share of that of the next deeper one: below 1, "
+            "Rate of each level of the encoder, as a share of the next deeper one's: below 1, "
             "levels near the input change less and forget less; 1: all alike"
         )
         self.replay = QSpinBox()
