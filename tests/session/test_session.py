@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import random_clip, small_model
+from models import PICTURES, model_of, random_clip, small_model
 from PIL import Image
 
 from mambaseg.data import sample_path
@@ -75,6 +75,17 @@ def test_models_that_fit_come_first_and_the_others_say_why(tmp_path: Path) -> No
     volume = MedicalImage(np.zeros((1, 4, 8, 8), np.uint8), "CZYX")
     assert all("volume" in choice.reason for choice in choose_models([grey, colour], volume))
     assert all(choice.fits for choice in choose_models([grey, colour], None))
+
+
+def test_models_for_the_kind_and_the_classes_come_first(tmp_path: Path) -> None:
+    pictures = model_of(tmp_path, "pictures", PICTURES)
+    clips = small_model(tmp_path, "clips")
+    knows = small_model(tmp_path, "knows", labels={1: "cyst"})
+    models = [pictures, clips, knows]
+    offered = [one.model.name for one in choose_models(models, random_clip(4))]
+    assert offered == ["clips", "knows", "pictures"]
+    found = choose_models(models, random_clip(4), to_train=True, classes=["cyst"])
+    assert [one.model.name for one in found] == ["knows", "clips", "pictures"]
 
 
 def test_an_image_in_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -45,6 +46,7 @@ class TuningSetup(QWidget):
         super().__init__()
         self._session, self._guarded = session, guarded
         self._found: list[LearningData] | None = None
+        self._offered_for: Path | None = None
         self.data = QComboBox()
         self.data.setToolTip("Verified frames are kept apart by classes and kind of image")
         self.data.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -149,8 +151,14 @@ class TuningSetup(QWidget):
     def models_changed(self) -> None:
         """List the models that fit the data."""
         data, models = self.chosen, self._session.models or []
-        example = data.example if data is not None else None
-        self.model.show_choices(choose_models(models, example, to_train=True))
+        path = data.path if data is not None else None
+        if path != self._offered_for:  # what was chosen for other data says nothing of these
+            self._offered_for = path
+            self.model.show_choices([])
+        if data is not None:
+            classes = data.label_set.names.values()
+            fitting = choose_models(models, data.example, to_train=True, classes=classes)
+            self.model.show_choices(fitting)
         self._propose()
 
     def _propose(self, index: int = 0) -> None:

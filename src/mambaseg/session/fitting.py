@@ -51,8 +51,12 @@ def choose_models(
     *,
     to_train: bool = False,
     by_slice: bool = False,
+    classes: Iterable[str] = (),
 ) -> list[ModelChoice]:
-    """Sort models: those that fit an image as it is, those that fit it, the others with the reason.
+    """Sort models: those that fit an image, best first, then the others with the reason.
+
+    Those that know the classes are better, then those for the image's own kind, then those
+    that take it as it is.
 
     Parameters
     ----------
@@ -65,9 +69,18 @@ def choose_models(
         Models for pictures learn from the slices of volumes.
     by_slice : bool
         Whether a volume is to be segmented slice by slice, by a model for pictures.
+    classes : iterable of str
+        Names of what is to be found.
     """
-    choices = [_choice(model, image, to_train, by_slice) for model in models]
-    return sorted(choices, key=lambda choice: (not choice.fits, bool(choice.note)))
+    wanted = set(classes)
+
+    def rank(choice: ModelChoice) -> tuple[bool, ...]:
+        recipe = choice.model.recipe
+        lacks = not wanted <= set(recipe.labels.values())
+        other = image is not None and recipe.kind != image.kind
+        return (not choice.fits, lacks, other, bool(choice.note))
+
+    return sorted((_choice(model, image, to_train, by_slice) for model in models), key=rank)
 
 
 def _choice(
