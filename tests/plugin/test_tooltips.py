@@ -41,7 +41,7 @@ UNITS = (
 def _controls(panel: QWidget) -> list[QWidget]:
     """Controls that a person sees as one: not the parts of a spin box, a table or a slider."""
     found = []
-    for widget in panel.findChildren(CONTROLS):
+    for widget in panel.findChildren(QWidget):
         parents = []
         parent = widget.parentWidget()
         while parent is not None and parent is not panel:
@@ -49,7 +49,8 @@ def _controls(panel: QWidget) -> list[QWidget]:
             parent = parent.parentWidget()
         labelled = [one for one in parents if type(one).__module__.startswith("superqt")]
         inside = isinstance(widget, QScrollBar) or any(isinstance(one, COMPOUND) for one in parents)
-        if not inside and not (labelled and labelled[0].toolTip()):
+        control = isinstance(widget, CONTROLS)
+        if control and not inside and not (labelled and labelled[0].toolTip()):
             found.append(widget)
     return found
 

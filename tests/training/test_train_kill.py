@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import random
 import signal
-import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -65,6 +64,11 @@ def _begin(forked: multiprocessing.context.ForkServerContext, folder: Path) -> B
     return process
 
 
+def _step(run: Run) -> int:
+    """How far the state on disk is; 0 where there is none yet."""
+    return load_state(run.state_file, TrainingState).state.step if run.state_file.exists() else 0
+
+
 def _check_end(folder: Path, reference: dict[str, torch.Tensor]) -> None:
     assert isinstance(Run(folder / "model.run").outcome, Finished)
     assert not list(folder.rglob(".partial-*"))
@@ -83,10 +87,8 @@ def test_kill_9_at_twenty_random_moments(
     first = forked.Process(target=str)  # whose start imports everything
     first.start()
     first.join()
-    begun = time.monotonic()
     process = _begin(forked, quiet)
     process.join()
-    took = time.monotonic() - begun
     assert process.exitcode == 0
     reference = load_network(read_model(quiet / "model.safetensors")).state_dict()
 
@@ -97,17 +99,20 @@ def test_kill_9_at_twenty_random_moments(
         folder.mkdir()
         begins += 1
         while not (folder / "model.safetensors").exists() and kills < KILLS:
+            run = Run(folder / "model.run")
+            # By steps, not by the clock: a busy machine would be killed before its first one.
+            wanted = _step(run) + randomly.randrange(8)
             process = _begin(forked, folder)
-            process.join(randomly.uniform(0, took))
+            while process.exitcode is None and _step(run) < wanted:
+                process.join(0.02)
+            process.join(randomly.uniform(0, 0.5))
             if process.exitcode is None:
                 process.kill()
                 process.join()
             assert process.exitcode in (0, -signal.SIGKILL)
             kills += process.exitcode != 0
-            run = Run(folder / "model.run")
             assert not run.alive
-            if run.state_file.exists():
-                steps.add(load_state(run.state_file, TrainingState).state.step)
+            steps.add(_step(run))
         while not isinstance(Run(folder / "model.run").outcome, Finished):
             process = _begin(forked, folder)
             process.join()

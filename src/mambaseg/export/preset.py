@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from mambaseg.export.style import OverlayStyle
 from mambaseg.files import write_whole
-from mambaseg.types.errors import InvalidConfigError, InvalidOptionError, UnknownNameError
+from mambaseg.types.errors import InvalidOptionError, UnknownNameError
 from mambaseg.types.schema import VersionedSchema
 
 __all__ = ["ExportPreset", "list_presets", "presets_folder", "read_preset", "write_preset"]
@@ -94,16 +94,7 @@ def read_preset(name_or_file: str | os.PathLike[str]) -> ExportPreset:
                 "panel, or name a .yaml file."
             )
         file = presets_folder() / f"{name_or_file}.yaml"
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidConfigError(
-            f"Cannot read {file}: {error.strerror}. Check the path."
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidConfigError(f"{file} is not YAML: {reason}. Mend it there.") from error
-    return ExportPreset.parse(content, str(file))
+    return ExportPreset.read(file)
 
 
 def write_preset(name: str, preset: ExportPreset) -> Path:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-import yaml
-
-from mambaseg.types.errors import InvalidConfigError
 from mambaseg.types.training_config import TrainingConfig
 
 __all__ = ["read_config"]
@@ -21,14 +17,4 @@ def read_config(path: str | os.PathLike[str]) -> TrainingConfig:
     InvalidConfigError
         If the file is missing, no YAML, or does not fit.
     """
-    file = Path(path)
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidConfigError(
-            f"Cannot read {file}: {error.strerror}. Check the path."
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidConfigError(f"{file} is not YAML: {reason}. Mend it there.") from error
-    return TrainingConfig.parse(content, str(file))
+    return TrainingConfig.read(path)

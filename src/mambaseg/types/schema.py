@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -34,6 +36,29 @@ class VersionedSchema(Schema):
         if version != cls.newest_version:
             raise ValueError(f"must be {cls.newest_version}")
         return version
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Self:
+        """Read it from YAML.
+
+        Raises
+        ------
+        InvalidConfigError
+            If the file is missing, no YAML, or does not fit.
+        """
+        import yaml  # most never read a file
+
+        file = Path(path)
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InvalidConfigError(
+                f"Cannot read {file}: {error.strerror}. Check the path."
+            ) from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise InvalidConfigError(f"{file} is not YAML: {reason}. Mend it there.") from error
+        return cls.parse(content, str(file))
 
     @classmethod
     def parse(cls, content: Any, source: str) -> Self:
