@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mambaseg.files import check_writable, write_folder_whole, write_whole
+from mambaseg.files import check_writable, clear_leftovers, write_folder_whole, write_whole
 from mambaseg.types.errors import OutputError
 
 
@@ -106,3 +106,15 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
         raise KeyError
     assert [p.name for p in target.iterdir()] == ["old.png"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_killed_writer_left_is_cleared_for_its_own_file_alone(tmp_path: Path) -> None:
+    target = tmp_path / "a[1].safetensors"
+    with write_whole(target) as temporary:
+        left = temporary.name
+    with write_whole(tmp_path / "b.safetensors") as another:
+        (tmp_path / left).touch()
+        clear_leftovers(target)
+        assert not (tmp_path / left).exists()
+        assert another.exists()
+    assert target.exists()

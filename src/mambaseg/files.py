@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -13,12 +14,24 @@ from pathlib import Path
 
 from mambaseg.types.errors import OutputError
 
-__all__ = ["check_writable", "write_folder_whole", "write_whole"]
+__all__ = ["check_writable", "clear_leftovers", "write_folder_whole", "write_whole"]
 
 
-def _beside(target: Path, suffix: str = "") -> Path:
+_TOLD = 48
+"""Letters at the end of a file's name, suffixes included, that its temporary one ends with."""
+
+
+def _beside(target: Path) -> Path:
     """Give a new name in the target's folder, so that moving it there is one step."""
-    return target.with_name(f".partial-{secrets.token_hex(8)}{suffix}")
+    return target.with_name(f".partial-{secrets.token_hex(8)}-{target.name[-_TOLD:]}")
+
+
+def clear_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what a process left that was killed while it wrote a file; no one may write it now."""
+    target = Path(path)
+    for leftover in target.parent.glob(f".partial-*-{glob.escape(target.name[-_TOLD:])}"):
+        with suppress(OSError):
+            leftover.unlink()
 
 
 def _sync(path: Path, flags: int = os.O_RDWR) -> None:
@@ -90,7 +103,7 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the file cannot be written, flushed or moved.
     """
     target = Path(path)
-    temporary = _beside(target, "".join(target.suffixes[-2:]))
+    temporary = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)

@@ -11,7 +11,7 @@ import lightning
 import torch
 from torch import nn
 
-from mambaseg.files import check_writable
+from mambaseg.files import check_writable, clear_leftovers
 from mambaseg.inference.devices import resolve_device
 from mambaseg.training.attempt import attempt
 from mambaseg.training.events import (
@@ -150,6 +150,8 @@ def resume(
             "bring them back, or start anew in another folder."
         )
     home.forget_requests()
+    if processes()[0] == 0:
+        clear_leftovers(saved.state.output)
     return _Training(home, saved, sources, device, listen).run()
 
 
