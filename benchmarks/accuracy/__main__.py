@@ -71,13 +71,15 @@ def cell(task: Task, network: str, seed: int, steps: int, data: Path, work: Path
     print(key, steps, {name: round(float(np.mean(dice)), 3) for name, dice in values.items()})
 
 
-def lines(task: Task, minutes: float) -> list[list[str]]:
+def lines(task: Task) -> list[list[str]]:
     found, seconds = known(), known().get(f"{task.name}/step_seconds", {})
     classes = list(task.config(task.networks[0], 0, 1).recipe.labels.values())
     rows = []
     for network in task.networks:
         prefix = f"{task.name}/{network}/"
-        runs = {key.removeprefix(prefix): run for key, run in found.items() if prefix in key}
+        runs = {
+            key.removeprefix(prefix): run for key, run in found.items() if key.startswith(prefix)
+        }
         row = [task.title, network, "", "", "", ", ".join(sorted(runs))]
         if network in seconds:
             row[3] = f"{seconds[network]:.3f}"
@@ -121,7 +123,7 @@ def main() -> None:
 def _write(minutes: float) -> None:
     header = ["task", "network", "parameters / M", "s / step", "steps", "seeds",
               "Dice on held-out cases (95 % interval)"]  # fmt: skip
-    rows = [line for name in task_names() for line in lines(Task.read(name), minutes)]
+    rows = [line for name in task_names() for line in lines(Task.read(name))]
     record(
         "Accuracy from scratch beside MONAI's networks",
         "python -m accuracy SHARED WORK",

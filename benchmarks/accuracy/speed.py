@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -33,7 +34,7 @@ def step_seconds(task: Task, data: Path) -> dict[str, float]:
     return {name: median(seconds) for name, seconds in times.items()}
 
 
-def _stepper(task: Task, name: str, data: Path):  # type: ignore[no-untyped-def]
+def _stepper(task: Task, name: str, data: Path) -> Callable[[int], None]:
     config = task.config(name, 0, 1)
     samples, size = Sources(config, data).samples(), config.batches.size
     network = build_network(config.recipe).train()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mambaseg.training.events import Dice, RunEvent
+    from mambaseg.training.events import RunEvent
 
 __all__ = ["add_arguments", "run"]
 
@@ -128,6 +128,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(event: RunEvent) -> None:
+    from mambaseg.training.events import dice_words
+
     if event.event == "started":
         split = event.split
         print(
@@ -139,12 +141,12 @@ def _print(event: RunEvent) -> None:
     elif event.event == "progress" and event.dice:
         print(
             f"{event.seconds:.0f} s: step {event.step}, loss {event.loss:.3f}, held-out Dice "
-            f"{_words(event.dice)}, {event.seconds_left:.0f} s left"
+            f"{dice_words(event.dice)}, {event.seconds_left:.0f} s left"
         )
     elif event.event == "finished":
         for title, dice in (("before", event.before), ("after", event.after)):
             if dice:
-                print(f"{title}: mean held-out Dice {_words(dice)}")
+                print(f"{title}: mean held-out Dice {dice_words(dice)}")
         for change in event.changes:
             if change.change_interval is not None:
                 low, high = change.change_interval
@@ -155,7 +157,3 @@ def _print(event: RunEvent) -> None:
         if event.improved is False:
             print("note: it did not rise, so the model holds the weights that it started from")
         print(f"wrote {event.model} (SHA-256 {event.sha256})")
-
-
-def _words(dice: Dice) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in dice.items())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mambaseg.training.events import Dice, TrainingEvent
+    from mambaseg.training.events import TrainingEvent
     from mambaseg.types.optimization import Budget
     from mambaseg.types.training_config import TrainingConfig
 
@@ -145,6 +145,8 @@ def _write(config: TrainingConfig, path: Path) -> None:
 
 
 def _print(event: TrainingEvent) -> None:
+    from mambaseg.training.events import dice_words
+
     if event.event == "training started":
         recipe, batches = event.config.recipe, event.config.batches
         print(
@@ -157,7 +159,7 @@ def _print(event: TrainingEvent) -> None:
     elif event.event == "progress" and event.dice:
         print(
             f"{_time(event.seconds)}: step {event.step}, loss {event.loss:.3f}, held-out Dice "
-            f"{_words(event.dice)}, {_time(event.seconds_left)} left",
+            f"{dice_words(event.dice)}, {_time(event.seconds_left)} left",
             flush=True,
         )
     elif event.event == "progress":
@@ -175,7 +177,3 @@ def _time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _words(dice: Dice) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in dice.items())

@@ -87,6 +87,15 @@ class GreyWindow:
         scaled: NDArray[np.float32] = np.nan_to_num(np.clip(level, 0, 1))
         return scaled
 
+    def picture(self, channels: NDArray[Any]) -> NDArray[np.uint8]:
+        """Show a plane (C, Y, X) as red, green and blue (Y, X, 3).
+
+        Three channels of uint8 are those colours as they are; else the first is shown in grey.
+        """
+        if channels.shape[0] == 3 and channels.dtype == np.uint8:
+            return np.ascontiguousarray(np.moveaxis(channels, 0, -1))
+        return np.repeat(self.apply(channels[0])[..., None], 3, axis=2)
+
     def apply(self, plane: NDArray[Any]) -> NDArray[np.uint8]:
         """Map intensities, shape (Y, X), to grey levels; what is not a number is black."""
         if plane.dtype == np.uint8:
@@ -102,7 +111,4 @@ def rgb_plane(image: MedicalImage, index: int) -> NDArray[np.uint8]:
     image, index
         As of `read_plane`.
     """
-    channels = read_plane(image, index)
-    if channels.shape[0] == 3 and channels.dtype == np.uint8:
-        return np.ascontiguousarray(np.moveaxis(channels, 0, -1))
-    return np.repeat(GreyWindow.of(image).apply(channels[0])[..., None], 3, axis=2)
+    return GreyWindow.of(image).picture(read_plane(image, index))

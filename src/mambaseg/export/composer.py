@@ -74,7 +74,6 @@ class FrameComposer:
             if mask is not None:
                 _check(self._name, image, mask)
         self._image, self._style = image, style
-        self._color = image.array.shape[0] == 3 and image.array.dtype == np.uint8
         self._window = GreyWindow.of(image)
         self.n_frames = 1 if image.axes == "CYX" else image.array.shape[1]
         height, width = (side * style.scale for side in image.array.shape[-2:])
@@ -157,14 +156,13 @@ class FrameComposer:
         plane = read_plane(self._image, frame)
         if self._style.blank_outside:
             plane = blanked(plane, self._image.region)
-        if self._color:
-            picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(plane, 0, -1)))
-        else:
-            picture = Image.fromarray(self._window.apply(plane[0])).convert("RGB")
-        if self._style.scale > 1:
-            height, width = self._pane
-            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        return np.asarray(picture)
+        picture = self._window.picture(plane)
+        if self._style.scale == 1:
+            return picture
+        height, width = self._pane
+        return np.asarray(
+            Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+        )
 
 
 def overlay(

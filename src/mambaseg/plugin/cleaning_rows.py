@@ -9,7 +9,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from mambaseg.editing import fill_holes, grow, keep_largest, shrink, smooth
-from mambaseg.plugin.parts import button, row
+from mambaseg.plugin.parts import button, evenly, row
 from mambaseg.plugin.retouching import clean
 
 if TYPE_CHECKING:
@@ -60,10 +60,8 @@ class CleaningRows(QWidget):
         layout.addLayout(row(self.title, self.where))
         names = list(self.tools)
         for start in range(0, len(names), _PER_ROW):
-            buttons = row(*(self.tools[name] for name in names[start : start + _PER_ROW]))
-            for place in range(buttons.count()):
-                buttons.setStretch(place, 1)
-            layout.addLayout(buttons)
+            chosen = names[start : start + _PER_ROW]
+            layout.addLayout(evenly(*(self.tools[name] for name in chosen)))
 
     def show_correction(self, correction: Correction | None) -> None:
         """Work on a correction; None hides it all."""

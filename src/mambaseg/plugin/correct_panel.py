@@ -23,7 +23,7 @@ from mambaseg.plugin.keys import key_button, key_text
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.panel import Panel
-from mambaseg.plugin.parts import Note, button, form, row
+from mambaseg.plugin.parts import Note, button, evenly, form
 from mambaseg.plugin.restore_offer import RestoreOffer
 from mambaseg.plugin.retouch_rows import RetouchRows
 from mambaseg.types.errors import UnsupportedImageError
@@ -122,10 +122,7 @@ class CorrectPanel(Panel):
         for part in (self.count, self.map, self.legend):
             self.body.addWidget(part)
         self.body.addWidget(self.verify)
-        step = row(self.previous, self.next, self.doubtful)
-        for place in range(step.count()):
-            step.setStretch(place, 1)
-        self.body.addLayout(step)
+        self.body.addLayout(evenly(self.previous, self.next, self.doubtful))
         for rows in (self.retouch, self.carrying, self.classes, self.cleaning, self.take):
             self.body.addWidget(rows)
         self.body.addWidget(self.note)

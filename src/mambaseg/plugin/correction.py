@@ -142,6 +142,12 @@ class Correction:
         """Those of some frames that nobody has verified; none before that is known."""
         return [n for n in frames if self.clip.ready and n not in self.clip.protected]
 
+    def check_ready(self) -> bool:
+        """Whether it is known what is verified; says so where it is not."""
+        if not self.clip.ready:
+            show_info("What is verified of this clip is still being read; try again in a moment.")
+        return self.clip.ready
+
     # What keys and buttons do
 
     def toggle(self) -> None:
@@ -164,8 +170,7 @@ class Correction:
         layer = self.layer
         if layer is None:
             return False
-        if not self.clip.ready:
-            show_info("What is verified of this clip is still being read; try again in a moment.")
+        if not self.check_ready():
             return False
         wanted = [n for n in frames if self.state(n) not in ("verified", "saving")]
         problem = next(filter(None, (misfit(self.clip, layer, frame) for frame in wanted)), "")
@@ -237,11 +242,8 @@ class Correction:
         self._compared |= frames
         data = layer.data
 
-        def failed(error: Exception) -> None:
-            report(error)
-
         self.session.corrections.submit(
             lambda task: {frame: mask_digest(data[frame]) for frame in frames},
             self.edits.looked,
-            failed,
+            report,
         )

@@ -8,7 +8,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from mambaseg.plugin.parts import Note, button, row
+from mambaseg.plugin.parts import Note, button, evenly
 from mambaseg.plugin.recorder import Recorder
 from mambaseg.plugin.timeline import Timeline
 from mambaseg.session import Moment, moments
@@ -57,10 +57,7 @@ class HistoryBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(self.timeline)
-        ways = row(self.undo, self.redo, self.back)
-        for place in range(ways.count()):
-            ways.setStretch(place, 1)
-        layout.addLayout(ways)
+        layout.addLayout(evenly(self.undo, self.redo, self.back))
         layout.addWidget(self.note)
         layout.addWidget(self.keep)
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["Note", "ProgressBar", "button", "form", "row"]
+__all__ = ["Note", "ProgressBar", "button", "evenly", "form", "row"]
 
 _NAME_WIDTH = 62
 _NOTE_WIDTH = 230
@@ -88,6 +88,14 @@ def row(*widgets: QWidget, stretch: int = 0) -> QHBoxLayout:
     layout.setSpacing(6)
     for index, widget in enumerate(widgets):
         layout.addWidget(widget, int(index == stretch))
+    return layout
+
+
+def evenly(*widgets: QWidget) -> QHBoxLayout:
+    """Lay out widgets side by side, each with the same share of the room."""
+    layout = row(*widgets)
+    for place in range(layout.count()):
+        layout.setStretch(place, 1)
     return layout
 
 

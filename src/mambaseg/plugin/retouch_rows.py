@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from mambaseg.plugin import retouching
 from mambaseg.plugin.keys import key_button
-from mambaseg.plugin.parts import button, row
+from mambaseg.plugin.parts import button, evenly, row
 
 if TYPE_CHECKING:
     from mambaseg.plugin.correction import Correction
@@ -67,10 +67,7 @@ class RetouchRows(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(self.run)
-        each = row(self.copy, self.interpolate, self.reject)
-        for place in range(each.count()):
-            each.setStretch(place, 1)
-        layout.addLayout(each)
+        layout.addLayout(evenly(self.copy, self.interpolate, self.reject))
         self.run.hide()
 
     def show_correction(self, correction: Correction | None) -> None:

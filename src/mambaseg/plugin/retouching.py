@@ -39,7 +39,7 @@ def copy_previous(correction: Correction) -> None:
 def interpolate_around(correction: Correction) -> None:
     """Blend the corrected or verified masks on both sides of what is shown, between them."""
     layer, shown = correction.layer, correction.edits.shown
-    if layer is None or not _ready(correction):
+    if layer is None or not correction.check_ready():
         return
     known = [frame for frame, s in enumerate(correction.states()) if s != "unverified"]
     nearest = (
@@ -103,7 +103,7 @@ def clean(correction: Correction, tool: Callable[[Mask], Mask], what: str, *, ev
         Whether all open frames are meant: they stay open.
     """
     layer, shown = correction.layer, correction.edits.shown
-    if layer is None or not _ready(correction):
+    if layer is None or not correction.check_ready():
         return
     if not every:
         if _free(correction, [shown]):
@@ -135,23 +135,14 @@ def _compute(
         if not correction.writer.write(open_ones, event_now(kind, text=text)):
             show_info("There was nothing to change in the open frames.")
 
-    def failed(error: Exception) -> None:
-        report(error)
-
-    correction.session.editing.submit(work, put, failed)
-
-
-def _ready(correction: Correction) -> bool:
-    if not correction.clip.ready:
-        show_info("What is verified of this clip is still being read; try again in a moment.")
-    return correction.clip.ready
+    correction.session.editing.submit(work, put, report)
 
 
 def _free(correction: Correction, frames: Iterable[int]) -> list[int]:
     """Give those of the frames that are not verified; says so where all are."""
     wanted = list(frames)
     free = correction.unprotected(wanted)
-    if wanted and not free and _ready(correction):
+    if wanted and not free and correction.check_ready():
         words = f"Frame {wanted[0]} is" if len(wanted) == 1 else "These frames are"
         show_info(f"{words} verified, and so kept as they are: take that back first (V).")
     return free

@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 
 from mambaseg.session import Tuning, time_left
+from mambaseg.training.events import dice_words
 from mambaseg.training.score_changes import ScoreChange
 
-__all__ = ["dice_words", "result_of", "status_of"]
+__all__ = ["result_of", "status_of"]
 
 _CELL = '<td style="padding-right: 8px; white-space: nowrap">'
 
@@ -51,11 +52,6 @@ def result_of(tuning: Tuning) -> str:
     if finished.improved is False:
         lines.append("It did not rise, so the model holds the weights that it started from.")
     return "<br>".join(lines).replace("</table><br>", "</table>")
-
-
-def dice_words(dice: dict[str, float]) -> str:
-    """Name each class with its Dice."""
-    return ", ".join(f"{name} {value:.3f}" for name, value in dice.items())
 
 
 def _table(changes: tuple[ScoreChange, ...]) -> str:

@@ -153,12 +153,15 @@ class Tuning:
         self._busy, self._offset = False, news.offset
         for event in news.events:
             self._note(event)
-        before = (self.state, self.stopping, self.paused, self.has_model, self._views_at)
+        before = self._status
         self.state, self.stopping, self.paused = news.state, news.stopping, news.paused
         self.has_model, self.views, self._views_at = news.has_model, news.views, news.views_at
-        after = (self.state, self.stopping, self.paused, self.has_model, self._views_at)
-        if news.events or before != after:
+        if news.events or before != self._status:
             self.changed.emit()
+
+    @property
+    def _status(self) -> tuple[object, ...]:
+        return self.state, self.stopping, self.paused, self.has_model, self._views_at
 
     def _lost(self, error: Exception) -> None:
         self._busy = False

@@ -55,8 +55,8 @@ class Worker:
     def submit(
         self,
         work: Callable[[Task], T],
-        done: Callable[[T], None],
-        failed: Callable[[Exception], None],
+        done: Callable[[T], object],
+        failed: Callable[[Exception], object],
     ) -> Task:
         """Queue some work.
 
@@ -71,13 +71,13 @@ class Worker:
         task = Task()
         self._tasks.add(task)
 
-        def tell(told: Callable[[Any], None], outcome: Any) -> None:
+        def tell(told: Callable[[Any], object], outcome: Any) -> None:
             self._tasks.discard(task)
             if not task.cancelled:
                 told(outcome)
 
         def run() -> None:
-            told: Callable[[Any], None] = done
+            told: Callable[[Any], object] = done
             outcome: Any
             try:
                 task.check()

@@ -28,6 +28,7 @@ __all__ = [
     "TrainingEvent",
     "TrainingStarted",
     "append_event",
+    "dice_words",
     "mean_dice",
     "read_any_events",
     "read_events",
@@ -44,6 +45,11 @@ Dice = dict[str, float]
 def mean_dice(dice: Dice) -> float:
     """Give the mean over classes."""
     return sum(dice.values()) / len(dice)
+
+
+def dice_words(dice: Dice) -> str:
+    """Name each class with its Dice."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in dice.items())
 
 
 class _Event(BaseModel):
