@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mambaseg.editing.motion import Motion
-from mambaseg.editing.scaling import scaled
-from mambaseg.editing.shapes import Distances, blended, signed_distances, to_labels
+from mambaseg.editing.scaling import enlarged
+from mambaseg.editing.shapes import (
+    Box,
+    Distances,
+    blended,
+    extent,
+    signed_distances,
+    to_labels,
+)
 from mambaseg.types.errors import InvalidOptionError
 
 __all__ = ["propagate"]
@@ -63,10 +70,22 @@ def propagate(
         size = read(start).shape[1:]
         carried = [_Carried(motion, side, known[side], gap, size) for side in sides]
         for frame in gap:
-            moved, *other = (side.to(frame) for side in carried)
+            # Beyond the outlines nothing can come to lie: that is most of the frame.
+            box = _around([side.extent(frame) for side in carried])
+            moved, *other = (side.to(frame, box) for side in carried)
             if left is not None and right is not None:
                 moved = blended(moved, other[0], (frame - left) / (right - left))
-            yield frame, to_labels(moved, known[sides[0]])
+            labels = np.zeros_like(known[sides[0]])
+            labels[box] = to_labels(moved, labels[box])
+            yield frame, labels
+
+
+def _around(boxes: list[Box]) -> Box:
+    rows, columns = (
+        slice(min(one.start for one in sides), max(one.stop for one in sides))
+        for sides in zip(*boxes, strict=True)
+    )
+    return rows, columns
 
 
 class _Carried:
@@ -80,27 +99,41 @@ class _Carried:
                 f"The mask of frame {source} has the shape {labels.shape}, but the clip's frames "
                 f"are {size}: choose the mask of this clip."
             )
-        self._size, self._distances = size, signed_distances(labels)
+        self._size, self._mask, self._distances = size, labels > 0, signed_distances(labels)
         ahead = source < gap.start
         steps = range(source + 1, gap.stop) if ahead else range(source - 1, gap.start - 1, -1)
         self._displacements = dict(zip(steps, motion.back(source, steps), strict=True))
 
-    def to(self, frame: int) -> Distances:
-        """Give the distances as they are in another frame; the mean of all scales."""
-        steps = [_enlarged(one, self._size) for one in self._displacements[frame]]
+    def extent(self, frame: int) -> Box:
+        """Give the part of another frame outside which the mask cannot lie."""
+        furthest = [
+            np.abs(one).max(axis=(1, 2)) * self._size / one.shape[1:]
+            for one in self._displacements[frame]
+        ]
+        rows, columns = np.max(furthest, axis=0).astype(int) + 2  # pixels, one of them for rounding
+        return extent(self._mask, (int(rows), int(columns)))
+
+    def to(self, frame: int, box: Box) -> Distances:
+        """Give the distances as they are in a part of another frame; the mean of all scales."""
+        places = [_places(one, self._size, box) for one in self._displacements[frame]]
         return {
-            value: np.mean([_moved(distances, one) for one in steps], axis=0)
+            value: np.mean([_at(distances, one) for one in places], axis=0)
             for value, distances in self._distances.items()
         }
 
 
-def _moved(distances: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.float32]:
-    places = np.indices(distances.shape, np.float32) + back
-    moved: NDArray[np.float32] = ndimage.map_coordinates(distances, places, order=1, mode="nearest")
-    return moved
+def _at(distances: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    found: NDArray[np.float32] = ndimage.map_coordinates(distances, places, order=1, mode="nearest")
+    return found
 
 
-def _enlarged(displacement: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    scales = [full / small for full, small in zip(size, displacement.shape[1:], strict=True)]
-    parts = zip(displacement, scales, strict=True)
-    return np.stack([scaled(part, size) * scale for part, scale in parts])
+def _places(
+    displacement: NDArray[np.float32], size: tuple[int, ...], box: Box
+) -> NDArray[np.float32]:
+    """Where the pixels of a part of the frame come from, shape (2, y, x)."""
+    found = np.indices(size, np.float32)[:, *box]
+    for axis, full in enumerate(size):
+        found[axis] += enlarged(displacement[axis], size, box) * (
+            full / displacement.shape[1 + axis]
+        )
+    return found

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["blended", "signed_distances", "to_labels"]
+__all__ = ["Box", "blended", "extent", "signed_distances", "to_labels"]
 
 Labels = NDArray[np.integer[Any]]
 Distances = dict[int, NDArray[np.float32]]
+Box = tuple[slice, slice]
+"""Rows and columns."""
 
 
 def signed_distances(labels: Labels) -> Distances:
@@ -30,10 +32,25 @@ def signed_distances(labels: Labels) -> Distances:
     for value in np.unique(labels[labels > 0]).tolist():
         mask = labels == value
         # Half a pixel, as the outline lies between the last pixel inside and the first outside.
-        inside = ndimage.distance_transform_edt(mask) - 0.5
-        outside = ndimage.distance_transform_edt(~mask) - 0.5
-        found[value] = np.where(mask, inside, -outside).astype(np.float32)
+        distances = (0.5 - ndimage.distance_transform_edt(~mask)).astype(np.float32)
+        box = extent(mask, (1, 1))
+        inside = (ndimage.distance_transform_edt(mask[box]) - 0.5).astype(np.float32)
+        np.copyto(distances[box], inside, where=mask[box])
+        found[value] = distances
     return found
+
+
+def extent(mask: NDArray[np.bool_], margin: tuple[int, int]) -> Box:
+    """Give the part of a picture that holds a mask (Y, X), and so many more pixels around it.
+
+    An empty mask has an empty part that begins behind the last pixel and ends before the first.
+    """
+    found = []
+    for axis, more in enumerate(margin):
+        places, full = np.flatnonzero(mask.any(axis=1 - axis)), mask.shape[axis]
+        first, last = (int(places[0]), int(places[-1])) if places.size else (full + more, -1 - more)
+        found.append(slice(max(0, first - more), min(full, last + 1 + more)))
+    return found[0], found[1]
 
 
 def blended(before: Distances, after: Distances, fraction: float) -> Distances:
