@@ -4,25 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch.nn.functional as F
 from monai.networks.nets import AttentionUnet, DynUNet, SwinUNETR
-from torch import nn
+from torch import Tensor, nn
 
 from mambaseg.networks import register_network
 
+_MULTIPLE = 32
+"""What each side of their input has to be a multiple of; ours take any size."""
 
-def _swin_unetr(**arguments: Any) -> nn.Module:
-    return SwinUNETR(num_heads=(3, 6, 12, 24), **arguments)
+
+class AnySize(nn.Module):
+    """A network that takes some sizes alone, with zeros after the rows and columns of others."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give logits for a batch (B, C, [Z,] Y, X)."""
+        sides = x.shape[2:]
+        padding = [amount for side in reversed(sides) for amount in (0, -side % _MULTIPLE)]
+        logits: Tensor = self.network(F.pad(x, padding))
+        return logits[:, :, *(slice(side) for side in sides)]
+
+
+def _attention_unet(**arguments: Any) -> nn.Module:
+    return AnySize(AttentionUnet(**arguments))
 
 
 def _dyn_unet(**arguments: Any) -> nn.Module:
     network = DynUNet(**arguments)
     # Its layers stand under a second name, which a safetensors file does not allow.
     del network.input_block, network.downsamples, network.bottleneck, network.upsamples
-    return network
+    return AnySize(network)
+
+
+def _swin_unetr(**arguments: Any) -> nn.Module:
+    return AnySize(SwinUNETR(num_heads=(3, 6, 12, 24), **arguments))
 
 
 def register_peers() -> None:
     """Let Recipes name them."""
-    register_network("attention_unet", AttentionUnet)
+    register_network("attention_unet", _attention_unet)
     register_network("dyn_unet", _dyn_unet)
     register_network("swin_unetr", _swin_unetr)

@@ -262,6 +262,7 @@ def test_sound_alone_is_no_film(tmp_path: Path) -> None:
         read_image(path)
 
 
+@pytest.mark.slow
 def test_every_real_film_opens(shared: Path) -> None:
     folder = shared / "data" / "pocus_lung_us_video"
     films = [path for path in sorted(folder.iterdir()) if path.suffix in (".mp4", ".avi", ".mpeg")]

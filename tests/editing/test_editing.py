@@ -152,6 +152,24 @@ def test_a_still_clip_keeps_its_mask() -> None:
         np.testing.assert_array_equal(found, mask)
 
 
+def test_where_the_motion_misleads_the_shapes_are_blended() -> None:
+    random = np.random.default_rng(5)
+    noise = ndimage.gaussian_filter(random.normal(size=(9, 1, 96, 96)), (0, 0, 3, 3))
+    known = {0: disc((40, 40), 16, 96), 4: disc((46, 44), 14, 96), 8: disc((52, 48), 12, 96)}
+    found = dict(propagate(noise.__getitem__, known, range(9)))
+    for frame, blended in enumerate(interpolate(known[4], known[8], 3), 5):
+        np.testing.assert_array_equal(found[frame], blended)
+
+
+def test_where_the_motion_leads_it_is_followed() -> None:
+    clip, true = moving_texture(13)
+    known = {frame: true[frame] for frame in (0, 6, 12)}
+    found = dict(propagate(clip.__getitem__, known, range(13)))
+    shapes = interpolate(true[0], true[6], 5)
+    for frame in range(1, 6):
+        assert dice(found[frame], true[frame]) > dice(shapes[frame - 1], true[frame])
+
+
 def test_what_cannot_be_carried_is_said() -> None:
     clip, true = moving_texture(3)
     with pytest.raises(InvalidOptionError, match="No frame has a mask"):

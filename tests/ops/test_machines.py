@@ -127,6 +127,7 @@ SPAWN = """
 """
 
 
+@pytest.mark.slow
 def test_spawned_children_compute_the_same(tmp_path: Path) -> None:
     script = tmp_path / "spawn.py"
     body = textwrap.dedent(SPAWN)

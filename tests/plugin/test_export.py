@@ -81,6 +81,7 @@ def test_films_equal_the_shells(desk: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours, first_frame(theirs))
 
 
+@pytest.mark.slow
 def test_a_preset_gives_the_same_bytes_from_the_panel_and_from_the_shell(
     desk: Any, tmp_path: Path, own_presets: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_the_current_frame_is_written_as_it_is_previewed(desk: Any, tmp_path: Pa
     assert not np.array_equal(*pictures)
 
 
+@pytest.mark.slow
 def test_some_frames_make_a_shorter_film(desk: Any, tmp_path: Path) -> None:
     desk.segmented()
     panel = export_panel(desk)

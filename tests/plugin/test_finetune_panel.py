@@ -230,6 +230,7 @@ def test_a_harmful_fine_tuning_is_refused_as_the_default_and_a_click_goes_back(
     assert [model.name for model in default_models()] == ["good"]
 
 
+@pytest.mark.slow
 def test_a_new_model_is_trained_from_a_folder(
     desk: Any, model_folder: Path, tmp_path: Path, notices: list[str]
 ) -> None:

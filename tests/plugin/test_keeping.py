@@ -277,6 +277,7 @@ def test_undo_leads_back_across_a_run_that_replaced_the_mask(desk: Any) -> None:
     assert len(list_kept_work()[0]) == 1, "one journal goes on, the other is gone"
 
 
+@pytest.mark.slow
 def test_undo_leads_back_across_a_run_of_the_panel(desk: Any) -> None:
     from qtpy.QtWidgets import QMessageBox
 

@@ -67,6 +67,7 @@ def test_a_volume_of_two_layers(desk: Any, head: MedicalImage, model_folder: Pat
     np.testing.assert_allclose(mask.scale, (2.0, 1.0, 1.0))
 
 
+@pytest.mark.slow
 def test_cancel_before_a_volume_is_done_keeps_finished_slices(
     desk: Any, head: MedicalImage
 ) -> None:

@@ -213,6 +213,7 @@ def test_removing_a_layer_in_mid_run_stops_it(desk: Any, notices: list[str], whi
     assert list(desk.viewer.layers) == ([mask] if which == "image" else [image])
 
 
+@pytest.mark.slow
 def test_drawing_in_mid_run_is_kept(desk: Any, notices: list[str]) -> None:
     desk.add_clip(200)
     panel = desk.segment()
@@ -266,6 +267,7 @@ def test_a_file_that_is_no_model_says_so(desk: Any, notices: list[str], tmp_path
     panel.findChild(QFileDialog).reject()
 
 
+@pytest.mark.slow
 def test_a_closed_panel_finds_its_run_again(desk: Any) -> None:
     desk.add_clip(400)
     panel = desk.segment()

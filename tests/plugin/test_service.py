@@ -79,6 +79,7 @@ def test_a_killed_process_costs_no_stroke_and_run_starts_again(
     np.testing.assert_array_equal(masks(desk)[-1].data[:8], expected[:8])
 
 
+@pytest.mark.slow
 def test_a_second_run_waits_visibly_and_can_be_taken_out(desk: Any) -> None:
     desk.add_clip(200)
     other = desk.add_clip(6, name="short")

@@ -153,6 +153,7 @@ def test_a_volume_in_any_order_of_memory_gives_the_same_labels(
     np.testing.assert_array_equal(labels_of(listener.wait()), expected)
 
 
+@pytest.mark.slow
 def test_a_killed_process_costs_its_job_alone(
     service: ChildProcessService, model: TrainedModel
 ) -> None:
@@ -199,6 +200,7 @@ def test_kills_at_any_time_leave_a_service_that_works(
     assert isinstance(listener.wait()[-1], Succeeded)
 
 
+@pytest.mark.slow
 def test_cancelling_at_every_tenth_percent_leaves_a_service_that_works(
     service: ChildProcessService, model: TrainedModel
 ) -> None:
@@ -265,6 +267,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_no_orphan_and_nothing_left_when_the_viewer_is_killed(model: TrainedModel) -> None:
     code = VIEWER.format(paths=sys.path, model=str(model.path))
     with subprocess.Popen(  # noqa: S603

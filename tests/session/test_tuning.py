@@ -186,6 +186,7 @@ def test_a_run_that_could_not_begin_says_why(folder: Path, worker: Worker) -> No
     assert tuning.message == "no room here"
 
 
+@pytest.mark.slow
 def test_a_run_outlives_the_viewer_that_is_killed(
     tmp_path: Path, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def rows(values: dict[str, list[float]]) -> list[Row]:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_writes_what_is_found_before_now_and_in_what_it_keeps(tmp_path: Path) -> None:
     nodule_model(tmp_path)
     store = verified_store(tmp_path / "store", [2, 6, 10, *HELD_OUT])

@@ -148,6 +148,7 @@ def test_epochs_are_passes_through_the_training_cases(tmp_path: Path) -> None:
     assert finished.step == 3  # of 5 cases, 4 in a batch
 
 
+@pytest.mark.slow
 def test_volumes_with_parts_that_are_not_annotated(tmp_path: Path) -> None:
     layouts.nnunet(tmp_path / "balls", cases=4)
     mask = layouts.ball(0)

@@ -170,6 +170,7 @@ def test_a_still_becomes_a_clip_that_moves(folder: Path) -> None:
         assert labels.unique().tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_training_on_stills_scores_the_held_out_images(folder: Path) -> None:
     config = TrainingConfig.model_validate(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from mambaseg.editing.scaling import scaled
 
 __all__ = ["Displacements", "Motion"]
 
+_KEPT = 256
+"""Pairs of frames whose motion is kept, 0.2 MB each: what is left out in turn needs them again."""
 _SCALES = ((64, 4), (96, 5), (128, 5))
 """Longer side of the frames that are compared, and radius of the window around each pixel.
 
@@ -37,6 +40,7 @@ class Motion:
     def __init__(self, read: Callable[[int], NDArray[Any]]) -> None:
         self._read = read
         self._frames: dict[int, tuple[Frame, ...]] = {}
+        self._flow = lru_cache(_KEPT)(self._measured)
 
     def back(self, frame: int, steps: range) -> list[Displacements]:
         """Follow each pixel of later (or earlier) frames back to one frame.
@@ -59,7 +63,7 @@ class Motion:
             found.append(_chained(flow, found[-1]) if found else flow)
         return found
 
-    def _flow(self, here: int, there: int) -> Displacements:
+    def _measured(self, here: int, there: int) -> Displacements:
         from skimage.registration import optical_flow_ilk
 
         pairs = zip(self._scaled(here), self._scaled(there), _SCALES, strict=True)

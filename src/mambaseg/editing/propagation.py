@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mambaseg.editing.motion import Motion
+from mambaseg.editing.motion import Displacements, Motion
 from mambaseg.editing.scaling import enlarged
 from mambaseg.editing.shapes import (
     Box,
@@ -26,6 +27,11 @@ __all__ = ["propagate"]
 
 Labels = NDArray[np.integer[Any]]
 
+_SHARES = (1.0, 0.5, 0.0)
+"""How much the motion may say on the frames between two known ones, their shapes the rest."""
+_MEASURED = 3
+"""Known frames that are left out in turn to find which share is best."""
+
 
 def propagate(
     read: Callable[[int], NDArray[Any]], known: Mapping[int, Labels], frames: range
@@ -34,7 +40,9 @@ def propagate(
 
     The motion is dense optical flow (iterative Lucas-Kanade) from frame to frame; along it the
     signed distances to the known outlines are moved, and between two known frames they are
-    blended by nearness.
+    blended by nearness. Where three or more are known, some are left out in turn: it may be that
+    they are found better by their shapes alone, as `interpolate` finds them, or by half of each;
+    then that is done between all.
 
     Parameters
     ----------
@@ -60,24 +68,60 @@ def propagate(
     if not known:
         raise InvalidOptionError("No frame has a mask to start from: correct or verify one first.")
     motion, order = Motion(read), sorted(known)
+    size = read(frames.start).shape[1:]
+    for frame, mask in known.items():
+        if mask.shape != size:
+            raise InvalidOptionError(
+                f"The mask of frame {frame} has the shape {mask.shape}, but the clip's frames "
+                f"are {size}: choose the mask of this clip."
+            )
+    between = _best_share(motion, known)
     for left, right in pairwise([None, *order, None]):
         start = frames.start if left is None else max(left + 1, frames.start)
         stop = frames.stop if right is None else min(right, frames.stop)
-        sides = [side for side in (left, right) if side is not None]
-        gap = range(start, stop)
-        if not len(gap):
-            continue
-        size = read(start).shape[1:]
-        carried = [_Carried(motion, side, known[side], gap, size) for side in sides]
-        for frame in gap:
-            # Beyond the outlines nothing can come to lie: that is most of the frame.
-            box = _around([side.extent(frame) for side in carried])
-            moved, *other = (side.to(frame, box) for side in carried)
-            if left is not None and right is not None:
-                moved = blended(moved, other[0], (frame - left) / (right - left))
-            labels = np.zeros_like(known[sides[0]])
-            labels[box] = to_labels(moved, labels[box])
-            yield frame, labels
+        if start < stop:
+            share = 1.0 if left is None or right is None else between
+            sides = _sides(motion, known, (left, right), range(start, stop))
+            for frame in range(start, stop):
+                yield frame, _mask(sides, frame, share)
+
+
+def _best_share(motion: Motion, known: Mapping[int, Labels]) -> float:
+    """Choose how much the motion says, by the agreement on known frames that are left out."""
+    order = sorted(known)
+    # The widest gaps first: there the ways differ most.
+    inner = sorted(zip(order, order[1:], order[2:], strict=False), key=lambda one: one[0] - one[2])
+    agreement = dict.fromkeys(_SHARES, 0.0)
+    for left, middle, right in inner[:_MEASURED]:
+        sides = _sides(motion, known, (left, right), range(middle, middle + 1))
+        for share in _SHARES:
+            agreement[share] += _dice(_mask(sides, middle, share), known[middle])
+    return max(agreement, key=agreement.__getitem__)
+
+
+def _sides(
+    motion: Motion, known: Mapping[int, Labels], neighbours: tuple[int | None, ...], gap: range
+) -> list[_Carried]:
+    """Carry the known masks on one or both sides of a gap to its further end."""
+    return [
+        _Carried(motion, source, known[source], gap[-1] if source < gap[0] else gap[0])
+        for source in neighbours
+        if source is not None
+    ]
+
+
+def _mask(sides: list[_Carried], frame: int, share: float) -> Labels:
+    """Blend what comes from the sides, by nearness."""
+    first, last = sides[0], sides[-1]
+    # Beyond the outlines nothing can come to lie: that is most of the frame.
+    box = _around([side.extent(frame, share) for side in sides])
+    distances = first.to(frame, box, share)
+    if last is not first:
+        fraction = (frame - first.source) / (last.source - first.source)
+        distances = blended(distances, last.to(frame, box, share), fraction)
+    labels = np.zeros_like(first.labels)
+    labels[box] = to_labels(distances, labels[box])
+    return labels
 
 
 def _around(boxes: list[Box]) -> Box:
@@ -89,37 +133,48 @@ def _around(boxes: list[Box]) -> Box:
 
 
 class _Carried:
-    """One known mask, carried over a gap beside it."""
+    """One known mask, carried to the frames from its neighbour to a furthest one."""
 
-    def __init__(
-        self, motion: Motion, source: int, labels: Labels, gap: range, size: tuple[int, ...]
-    ) -> None:
-        if labels.shape != size:
-            raise InvalidOptionError(
-                f"The mask of frame {source} has the shape {labels.shape}, but the clip's frames "
-                f"are {size}: choose the mask of this clip."
-            )
-        self._size, self._mask, self._distances = size, labels > 0, signed_distances(labels)
-        ahead = source < gap.start
-        steps = range(source + 1, gap.stop) if ahead else range(source - 1, gap.start - 1, -1)
-        self._displacements = dict(zip(steps, motion.back(source, steps), strict=True))
+    def __init__(self, motion: Motion, source: int, labels: Labels, furthest: int) -> None:
+        self.source, self.labels = source, labels
+        self._motion, self._furthest = motion, furthest
+        self._distances = signed_distances(labels)
 
-    def extent(self, frame: int) -> Box:
+    @cached_property
+    def _displacements(self) -> dict[int, Displacements]:
+        way = 1 if self.source < self._furthest else -1
+        steps = range(self.source + way, self._furthest + way, way)
+        return dict(zip(steps, self._motion.back(self.source, steps), strict=True))
+
+    def extent(self, frame: int, share: float) -> Box:
         """Give the part of another frame outside which the mask cannot lie."""
+        if not share:
+            return extent(self.labels > 0, (0, 0))
         furthest = [
-            np.abs(one).max(axis=(1, 2)) * self._size / one.shape[1:]
+            np.abs(one).max(axis=(1, 2)) * self.labels.shape / one.shape[1:]
             for one in self._displacements[frame]
         ]
         rows, columns = np.max(furthest, axis=0).astype(int) + 2  # pixels, one of them for rounding
-        return extent(self._mask, (int(rows), int(columns)))
+        return extent(self.labels > 0, (int(rows), int(columns)))
 
-    def to(self, frame: int, box: Box) -> Distances:
-        """Give the distances as they are in a part of another frame; the mean of all scales."""
-        places = [_places(one, self._size, box) for one in self._displacements[frame]]
-        return {
-            value: np.mean([_at(distances, one) for one in places], axis=0)
-            for value, distances in self._distances.items()
-        }
+    def to(self, frame: int, box: Box, share: float) -> Distances:
+        """Give the distances in a part of another frame: moved for a share, the rest as they are.
+
+        What is moved is the mean over all scales of the motion.
+        """
+        found = {value: (1 - share) * here[box] for value, here in self._distances.items()}
+        if share:
+            size = self.labels.shape
+            places = [_places(one, size, box) for one in self._displacements[frame]]
+            for value, here in self._distances.items():
+                found[value] += share * np.mean([_at(here, one) for one in places], axis=0)
+        return found
+
+
+def _dice(found: Labels, true: Labels) -> float:
+    """Measure the Dice of all classes together."""
+    both = ((found == true) & (true > 0)).sum()
+    return 2 * float(both) / max(1, int((found > 0).sum() + (true > 0).sum()))
 
 
 def _at(distances: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:

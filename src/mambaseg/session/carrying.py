@@ -63,7 +63,11 @@ class Carrying:
         self.done, self.total = 0, len(frames) - len(masks)
 
         def work(task: Task) -> None:
-            for frame, mask in propagate(partial(read_plane, self._image), masks, frames):
+            def read(frame: int) -> NDArray[Any]:
+                task.check()  # here, as many are read before the first mask is found
+                return read_plane(self._image, frame)
+
+            for frame, mask in propagate(read, masks, frames):
                 task.check()
                 self._deliver(partial(self._tell, task, frame, mask))
 
