@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch.nn.functional as F
+import numpy as np
+import torch
 from monai.networks.nets import AttentionUnet, DynUNet, SwinUNETR
 from torch import Tensor, nn
 
@@ -15,7 +16,10 @@ _MULTIPLE = 32
 
 
 class AnySize(nn.Module):
-    """A network that takes some sizes alone, with zeros after the rows and columns of others."""
+    """A network that takes some sizes alone, with others mirrored beyond their edges.
+
+    So training fills up a patch that is larger than the volume.
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -23,10 +27,15 @@ class AnySize(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Give logits for a batch (B, C, [Z,] Y, X)."""
-        sides = x.shape[2:]
-        padding = [amount for side in reversed(sides) for amount in (0, -side % _MULTIPLE)]
-        logits: Tensor = self.network(F.pad(x, padding))
-        return logits[:, :, *(slice(side) for side in sides)]
+        inner: list[slice] = []
+        for axis, side in enumerate(x.shape[2:], 2):
+            before = -side % _MULTIPLE // 2
+            after = -side % _MULTIPLE - before
+            places = np.pad(np.arange(side), (before, after), "symmetric")
+            x = x.index_select(axis, torch.from_numpy(places).to(x.device))
+            inner.append(slice(before, before + side))
+        logits: Tensor = self.network(x)
+        return logits[:, :, *inner]
 
 
 def _attention_unet(**arguments: Any) -> nn.Module:
