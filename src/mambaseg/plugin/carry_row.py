@@ -24,8 +24,8 @@ __all__ = ["CarryRow"]
 
 _TIP = (
     "Carry the masks of verified frames, and of those that were drawn on, to all others along the "
-    "motion of the clip. What the others hold is replaced; Ctrl+Z on the mask takes it back in one "
-    "step"
+    "motion of the clip, or by their shapes where that finds some of them better if they are left "
+    "out. What the others hold is replaced; Ctrl+Z on the mask takes it back in one step"
 )
 _NOTHING = "Verify a frame, or draw on one: its mask is then carried to the others."
 
