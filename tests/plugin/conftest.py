@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,26 @@ class Desk:
 
 
 @pytest.fixture
-def desk(display: None, model_folder: Path, make_napari_viewer: Any, qtbot: Any) -> Desk:
+def in_main_thread(display: None, monkeypatch: pytest.MonkeyPatch, qtlog: Any) -> Iterator[None]:
+    """Fail where another thread has touched what Qt's thread owns."""
+    from napari.utils.events import EventEmitter
+
+    strays: list[str] = []
+    emit = EventEmitter.__call__
+
+    def checked(emitter: Any, *args: Any, **kwargs: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            strays.append(f"{emitter.source!r} told in {threading.current_thread().name}")
+        return emit(emitter, *args, **kwargs)
+
+    monkeypatch.setattr(EventEmitter, "__call__", checked)
+    yield
+    assert strays == []
+    assert [one.message for one in qtlog.records if "thread" in one.message.lower()] == []
+
+
+@pytest.fixture
+def desk(in_main_thread: None, model_folder: Path, make_napari_viewer: Any, qtbot: Any) -> Desk:
     """A viewer of 1280 x 720 on the screen."""
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1280, 720)
