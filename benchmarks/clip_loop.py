@@ -168,9 +168,9 @@ def main() -> int:
         "film on one core, and nothing is trained. The first four rows were measured for others; "
         f"in the last two the frames are those of which `{MODEL}` is most in doubt.\n\n"
         + table(["", *(f"{count} shown" for count in COUNTS)], rows)
-        + f"\n\n{len(clips)} clips of {LENGTH} frames made of stills, which were not looked at while "
-        "the way was chosen but for 15 made in the same manner; in brackets the worst clip.\n\n"
-        + table(["", *(f"{count} shown" for count in COUNTS[:3])], made),
+        + f"\n\n{len(clips)} clips of {LENGTH} frames made of stills, which were not looked at "
+        "while the way was chosen but for 15 made in the same manner; in brackets the worst "
+        "clip.\n\n" + table(["", *(f"{count} shown" for count in COUNTS[:3])], made),
     )
     return int(not good)
 

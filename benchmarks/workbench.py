@@ -169,7 +169,7 @@ def main() -> int:
             rows[mode].append(run(["--mode", mode]))
             print(mode, rows[mode][-1], flush=True)
     edit = run(["--edits"])
-    threads = {result["torch_thread"] for results in rows.values() for result in results}
+    threads = {result["torch_thread"] for results in rows.values() for result in results} - {None}
     medians = {m: statistics.median(r["median"] for r in results) for m, results in rows.items()}
     added = {
         mode: median - medians["bare" if mode == "segment" else "idle"]
@@ -185,8 +185,8 @@ maximum over all of them.
 
 {waits(rows)}
 
-Added to the median of napari's bare redraw, in ms (limit {LIMIT_MS}): {told}. torch was first
-imported in {", ".join(sorted(map(str, threads)))}, never in Qt's thread. A mask blended between
+Added to the median of napari's bare redraw, in ms (limit {LIMIT_MS}): {told}. torch was
+imported in {", ".join(sorted(threads)) or "no thread"} of napari's process. A mask blended between
 two frames takes {blend:.0f} ms (limit {BLEND_MS}), one carried to the next frame by optical flow
 {carry:.0f} ms (limit {CARRY_MS})."""
     slow = blend > BLEND_MS or carry > CARRY_MS

@@ -121,7 +121,7 @@ def verify(viewer: Any, folder: Path) -> Start:
 
     def start() -> Ended:
         for frame in VERIFIED:
-            correction.go_to(frame)
+            correction.walk.to(frame)
             correction.toggle()
         return lambda: len(correction.clip.verified) == len(VERIFIED)
 

@@ -74,13 +74,23 @@ class Motion:
 
     def _scaled(self, index: int) -> tuple[Frame, ...]:
         if index not in self._frames:
-            grey = np.asarray(self._read(index), np.float32).mean(0)
+            grey = _reduced(np.asarray(self._read(index)).mean(0, dtype=np.float32))
             low, high = np.percentile(grey, (0.5, 99.5))
             grey = (grey - low) / max(high - low, 1e-6)
             self._frames[index] = tuple(
                 scaled(grey, _shape(grey.shape, side)) for side, _ in _SCALES
             )
         return self._frames[index]
+
+
+def _reduced(grey: Frame) -> Frame:
+    """Take means of square blocks, as long as twice the finest scale is left."""
+    side = max(grey.shape) // (2 * _SCALES[-1][0])
+    if side < 2:
+        return grey
+    rows, columns = (size // side for size in grey.shape)
+    blocks = grey[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return np.asarray(blocks.mean((1, 3)), np.float32)
 
 
 def _shape(full: tuple[int, ...], side: int) -> tuple[int, ...]:
