@@ -1,6 +1,6 @@
 """What our training costs beside a bare PyTorch loop, and how long it waits for samples.
 
-    OMP_NUM_THREADS=1 MAMBASEG_TEST_DATA=FOLDER python benchmarks/training.py
+    OMP_NUM_THREADS=1 MAMBASEG_TEST_DATA=FOLDER python benchmarks/training.py [NAME ...]
 
 Both loops take the same samples through the same network, loss and optimizer, turn by turn; the
 bare one makes each batch when it wants it. FOLDER/data holds the data sets under the names that the
@@ -122,7 +122,7 @@ def main() -> None:
     header = ["training of", "bare loop / s", "ours / s", "ours / bare", "waiting / step"]
     record(
         "Training beside a bare loop",
-        "OMP_NUM_THREADS=1 python benchmarks/training.py",
+        " ".join(["OMP_NUM_THREADS=1 python benchmarks/training.py", *sys.argv[1:]]),
         f"Medians of {ROUNDS * STEPS} steps each, turn by turn. Ours makes samples in a second "
         "thread, keeps a running average of the weights, looks for NaN, and saves its state. "
         f"Limits: ours / bare {LIMIT}, waiting {WAIT_LIMIT} of a step.\n\n" + table(header, rows),
