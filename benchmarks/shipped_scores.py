@@ -29,6 +29,7 @@ MODELS = (
     "log_vmamba_3d-hippocampus",
     "vm_unet_v2-nerve-vessel",
     "log_vmamba_2d-nerve-vessel",
+    "vivim-nerve-vessel",
 )
 CONFIGS = Path(__file__).parents[1] / "sample_data"
 HEADER = ["model", "class", "n", "Dice", "95 % interval"]
