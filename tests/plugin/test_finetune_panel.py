@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 from models import small_model
 from qtpy.QtWidgets import QMessageBox
-from tuning_desk import PATIENCE_S, finetune, keep_as, new_training, set_up, started, verify
+from tuning_desk import (
+    PATIENCE_S,
+    finetune,
+    keep_as,
+    new_training,
+    set_up,
+    started,
+    verify,
+    verify_by_clicks,
+)
 from verified import disc_film
 
 from mambaseg.corrections import find_store
@@ -39,18 +48,7 @@ def load_path(run: Run) -> Any:
 
 @pytest.mark.slow
 def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> None:
-    film, masks = disc_film()
-    add_layers(desk.viewer, film, masks)
-    mask = desk.viewer.layers[-1]
-    desk.viewer.layers.selection.active = mask
-    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
-    correct = desk.panel("Correct")
-    desk.wait(lambda: correct.verify.isEnabled())
-    for frame in (2, 9, 16, 23, 28):
-        desk.viewer.dims.set_current_step(0, frame)
-        desk.wait(lambda frame=frame: f"frame {frame}" in correct.verify.text())
-        desk.click(correct.verify)
-    desk.wait(lambda: correct.map.states.count("verified") == 5)
+    mask = verify_by_clicks(desk, [2, 9, 16, 23, 28])
 
     panel = set_up(desk)
     assert panel.setup.data.currentText() == "nodule: 5 frames in 1 clip"
@@ -91,6 +89,7 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     desk.wait(lambda: segment.run_button.isEnabled())
     again = desk.viewer.layers[-1]
     assert again is not mask
+    _, masks = disc_film()
     for frame in (2, 9, 16, 23, 28):
         assert (again.data[frame] == masks.labels[frame]).all()
     assert again.metadata["provenance"]["model"] == "better"

@@ -10,10 +10,9 @@ import pytest
 from finished_run import finished_run
 from models import model_of
 from qtpy.QtGui import QImage
-from tuning_desk import finetune
-from verified import disc_film, nodule_model
+from tuning_desk import finetune, verify_by_clicks
+from verified import nodule_model
 
-from mambaseg.plugin.show import add_layers
 from mambaseg.session import open_runs
 from mambaseg.training.events import Failed, append_event
 from mambaseg.zoo import default_models, list_models, make_default
@@ -97,23 +96,6 @@ def test_keep_makes_it_the_default_and_keep_as_another_does_not(
     assert not panel.again.isVisible(), "there is no mask to segment"
 
 
-def with_mask(desk: Any) -> Any:
-    """A mask that is wrong but for two frames, which are verified."""
-    film, masks = disc_film()
-    add_layers(desk.viewer, film, masks)
-    mask = desk.viewer.layers[-1]
-    desk.viewer.layers.selection.active = mask
-    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
-    correct = desk.panel("Correct")
-    desk.wait(lambda: correct.verify.isEnabled())
-    for frame in (2, 8):
-        desk.viewer.dims.set_current_step(0, frame)
-        desk.wait(lambda frame=frame: f"frame {frame}" in correct.verify.text())
-        desk.click(correct.verify)
-    desk.wait(lambda: correct.map.states.count("verified") == 2)
-    return mask
-
-
 def kept(desk: Any) -> Any:
     panel = finished(desk)
     desk.type(panel.view.decision.name, "better")
@@ -124,7 +106,7 @@ def kept(desk: Any) -> Any:
 
 @pytest.mark.slow
 def test_what_nobody_verified_is_segmented_again_at_one_press(desk: Any) -> None:
-    mask = with_mask(desk)
+    mask = verify_by_clicks(desk, [2, 8])
     before = np.array(mask.data)
     panel = kept(desk)
     assert panel.again.press.text() == "Segment the 28 open frames again"
@@ -139,7 +121,7 @@ def test_what_nobody_verified_is_segmented_again_at_one_press(desk: Any) -> None
 
 
 def test_a_mask_that_was_closed_meanwhile_is_told(desk: Any, notices: list[str]) -> None:
-    mask = with_mask(desk)
+    mask = verify_by_clicks(desk, [2, 8])
     panel = kept(desk)
     desk.viewer.layers.remove(mask)
     desk.click(panel.again.press)

@@ -8,6 +8,7 @@ from typing import Any
 from verified import disc_film
 
 from mambaseg.corrections import find_store
+from mambaseg.plugin.show import add_layers
 
 MINUTES = 0.2
 PATIENCE_S = 240  # a process that loads torch, on a machine that has much else to do
@@ -16,6 +17,23 @@ PATIENCE_S = 240  # a process that loads torch, on a machine that has much else 
 def verify(frames: list[int]) -> None:
     film, masks = disc_film()
     find_store(masks.label_set, film.channel_names).verify(film, masks, frames)
+
+
+def verify_by_clicks(desk: Any, frames: list[int]) -> Any:
+    """Add the film and its mask, and verify frames in the Correct panel; gives the mask's layer."""
+    film, masks = disc_film()
+    add_layers(desk.viewer, film, masks)
+    mask = desk.viewer.layers[-1]
+    desk.viewer.layers.selection.active = mask
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    correct = desk.panel("Correct")
+    desk.wait(lambda: correct.verify.isEnabled())
+    for frame in frames:
+        desk.viewer.dims.set_current_step(0, frame)
+        desk.wait(lambda frame=frame: f"frame {frame}" in correct.verify.text())
+        desk.click(correct.verify)
+    desk.wait(lambda: correct.map.states.count("verified") == len(frames))
+    return mask
 
 
 def finetune(desk: Any) -> Any:
