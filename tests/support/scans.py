@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -103,6 +105,18 @@ def close(found: Tensor, expected: Tensor, tolerance: float) -> None:
     """Assert that no number is off by more than `tolerance` of the largest."""
     error = float((found.detach().double() - expected.double()).abs().max())
     assert error <= tolerance * max(float(expected.abs().max()), 1e-30)
+
+
+def close_gradients(found: Sequence[Tensor], expected: Sequence[Tensor], tolerance: float) -> None:
+    """Assert it of each gradient.
+
+    Some are sums whose terms may cancel out but for their rounding: no number counts as smaller
+    than a hundredth of the largest of all.
+    """
+    largest = max(float(one.abs().max()) for one in expected)
+    for one, other in zip(found, expected, strict=True):
+        error = float((one.double() - other.double()).abs().max())
+        assert error <= tolerance * max(float(other.abs().max()), largest / 100)
 
 
 def golden_arguments(meta: dict, dtype: torch.dtype) -> dict[str, Tensor]:

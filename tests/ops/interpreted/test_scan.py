@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from scans import close, golden_arguments, random_directions
+from scans import close, close_gradients, golden_arguments, random_directions
 from torch import Tensor
 
 from golden import Golden, names, noise, sample
@@ -61,9 +61,10 @@ def compare(orders: list[Order], *sizes: int, softplus: bool = True, bare: bool 
         leaves = [v for vs in x.values() for v in (vs if isinstance(vs, list) else [vs])]
         y = multi_scan(**x, **plan_, backend=backend)
         weights = torch.linspace(-1, 1, y.numel(), dtype=dtype).view(y.shape)
-        results.append([y, *torch.autograd.grad(y, leaves, weights)])
-    for expected, found in zip(*results, strict=True):
-        close(found, expected, 1e-5)
+        results.append((y, torch.autograd.grad(y, leaves, weights)))
+    (expected, expected_gradients), (found, gradients) = results
+    close(found, expected, 1e-5)
+    close_gradients(gradients, expected_gradients, 1e-5)
 
 
 @st.composite
