@@ -112,6 +112,7 @@ def test_choices_that_cannot_be_read(
     assert "; write " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("clip", "model", "chosen"),
     [

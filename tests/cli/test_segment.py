@@ -303,6 +303,7 @@ def test_the_reader_of_a_pipe_may_leave() -> None:
     assert not done.stderr
 
 
+@pytest.mark.slow
 def test_an_end_from_outside_leaves_no_temporary_folder(model: Path, tmp_path: Path) -> None:
     clip = tmp_path / "clip"
     clip.mkdir()

@@ -231,6 +231,7 @@ def test_verified_frames_are_left_alone(desk: Any) -> None:
     np.testing.assert_array_equal(np.delete(new.data, 3, 0), np.delete(before, 3, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [(1.0, 1.0, 1.0), (0.04, 0.5, 0.25)])
 def test_only_inside_a_rectangle(desk: Any, scale: tuple[float, ...]) -> None:
     desk.add_clip(5, scale=scale, translate=(0, 3, 4))

@@ -69,6 +69,7 @@ def test_a_short_run_learns_and_writes_a_model_with_its_score(tmp_path: Path) ->
     assert finished.after == {"left ventricle": dice}
 
 
+@pytest.mark.slow
 def test_a_run_depends_on_its_seed_alone(tmp_path: Path) -> None:
     weights = []
     for name in "ab":
