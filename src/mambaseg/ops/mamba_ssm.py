@@ -33,6 +33,7 @@ _REBUILD_CONV = (
     "CAUSAL_CONV1D_FORCE_BUILD=TRUE "
     "pip install --no-build-isolation --force-reinstall --no-deps causal-conv1d"
 )
+_MODULES = {"mamba_ssm", "selective_scan_cuda", "causal_conv1d", "causal_conv1d_cuda"}
 _SCAN_ARGUMENTS = ["u", "delta", "A", "B", "C", "D", "z", "delta_bias", "delta_softplus"]
 _CONV_ARGUMENTS = ["x", "weight", "bias", "activation"]
 
@@ -68,7 +69,7 @@ def find_scan() -> Callable[..., Any]:
 
 
 def find_conv() -> Callable[..., Any]:
-    """Give causal-conv1d's `causal_conv1d_fn`, of which mamba-ssm's users have need.
+    """Give causal-conv1d's `causal_conv1d_fn`, for the convolution ahead of each scan.
 
     Raises
     ------
@@ -136,6 +137,9 @@ def _import(module: str, package: str, rebuild: str) -> ModuleType:
             raise BrokenError(
                 f"{named} was installed without {what} ({module} is missing); {mend}"
             ) from error
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _MODULES:  # another package's, which building again would not bring
+            mend = f"{_INSTEAD}; to mend it: pip install {missing}"
         raise BrokenError(f"{named} lacks the module {error.name}; {mend}") from error
     except Exception as error:  # what a broken extension raises is not known beforehand
         found = " ".join(str(error).split()) or type(error).__name__

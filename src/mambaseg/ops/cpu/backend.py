@@ -164,7 +164,7 @@ def scan_backward(
     run_all([partial(run, task) for task in tasks])
 
     def total(x: Tensor, like: Tensor) -> Tensor:
-        return (x.sum(0) if len(x) > 1 else x[0]).to(like.dtype)
+        return (x[0] if len(x) == 1 else x.sum(0)).to(like.dtype)
 
     grads = [g.to(x.dtype) for g, x in zip(grads_u, u, strict=True)]
     grads += [g.to(x.dtype) for g, x in zip(grads_delta, delta, strict=True)]
