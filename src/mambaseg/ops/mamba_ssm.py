@@ -25,6 +25,7 @@ __all__ = ["explain", "find_conv", "find_scan", "installed", "load"]
 _log = logging.getLogger(__name__)
 
 _INSTEAD = "mambaseg's own kernels are used instead"
+_INSTALL = "pip install --no-build-isolation 'mambaseg[cuda]' adds it"
 _REBUILD = (
     "MAMBA_FORCE_BUILD=TRUE MAMBA_KEEP_CUDA_BUILD=TRUE "
     "pip install --no-build-isolation --force-reinstall --no-deps mamba-ssm"
@@ -61,7 +62,7 @@ def find_scan() -> Callable[..., Any]:
         If mamba-ssm alone is not, or does not work.
     """
     if not _is_there("mamba_ssm"):
-        missing = f"mamba-ssm is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
+        missing = f"mamba-ssm is not installed; {_INSTEAD}; {_INSTALL}"
         raise BrokenError(missing) if installed() else UnavailableError(missing)
     _import("selective_scan_cuda", "mamba-ssm", _REBUILD)
     interface = _import("mamba_ssm.ops.selective_scan_interface", "mamba-ssm", _REBUILD)
@@ -77,9 +78,7 @@ def find_conv() -> Callable[..., Any]:
         If it is not installed, or does not work.
     """
     if not _is_there("causal_conv1d"):
-        raise BrokenError(
-            f"causal-conv1d is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
-        )
+        raise BrokenError(f"causal-conv1d is not installed; {_INSTEAD}; {_INSTALL}")
     _import("causal_conv1d_cuda", "causal-conv1d", _REBUILD_CONV)
     package = _import("causal_conv1d", "causal-conv1d", _REBUILD_CONV)
     name = "causal_conv1d_fn"

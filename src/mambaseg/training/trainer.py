@@ -168,11 +168,8 @@ class _Training:
     ) -> None:
         self.begun = time.monotonic()
         self.home, self.saved, self.sources = home, saved, sources
-        self.config, self.device, self.listen = (
-            saved.state.config,
-            resolve_device(device, ACCELERATORS),
-            listen,
-        )
+        self.config, self.listen = saved.state.config, listen
+        self.device = resolve_device(device, ACCELERATORS)
         self.rank, self.world = processes()
 
     def tell(self, event: TrainingEvent) -> None:
