@@ -161,6 +161,52 @@ def test_segmenting_again_never_overwrites_verified_frames(desk: Any) -> None:
     desk.wait(lambda: panel.map.states == ["unverified"] * 4 + ["verified", "unverified"])
 
 
+def test_what_is_verified_after_run_was_pressed_is_never_overwritten(desk: Any) -> None:
+    mask = desk.segmented(6)
+    at_first = np.asarray(mask.data).copy()
+    panel = correct(desk)
+    for frame in range(6):
+        draw(mask, frame)
+    drawn = np.asarray(mask.data).copy()
+    # Another clip is ahead in the queue, until it is stopped.
+    desk.add_clip(1000, name="long")
+    segment = desk.panel("Segment")
+    desk.raise_tab("Segment")
+    desk.click(segment.view.run_button)
+    desk.wait(lambda: segment.bar.value() >= 1)
+    segment.layer.setCurrentText("blobs")
+    desk.click(segment.view.next_button)
+    answer(desk, segment, "Replace")
+    desk.wait(lambda: len(segment.session.service.queue) == 2)
+    desk.raise_tab("Correct")
+    panel.labels.choose(mask)
+    verify(desk, panel, mask, [1])
+    draw(mask, 2)
+    again = np.asarray(mask.data[2]).copy()
+    assert len(segment.session.service.queue) == 2, "the first run was over too soon"
+
+    def verify_another(done: int) -> None:
+        """Verify a frame as soon as the first frames of the second run have come."""
+        if segment.view.run.name.startswith("blobs") and 0 < done < 5 and not pressed:
+            desk.viewer.layers.selection.active = desk.viewer.layers[-1]
+            desk.viewer.dims.set_current_step(0, 5)
+            press(desk, "V")
+            pressed.append(done)
+
+    pressed: list[int] = []
+    segment.bar.valueChanged.connect(verify_another)
+    desk.click(segment.cancel_button)
+    desk.wait(lambda: mask not in desk.viewer.layers)
+    assert pressed
+    new = desk.viewer.layers[-1]
+    np.testing.assert_array_equal(new.data[[1, 5]], drawn[[1, 5]])
+    np.testing.assert_array_equal(new.data[2], again)
+    np.testing.assert_array_equal(new.data[[0, 3, 4]], at_first[[0, 3, 4]])
+    told = new.metadata["provenance"]["options"]
+    assert told["frames_kept_as_verified"] == [1, 5]
+    assert told["frames_kept_as_drawn"] == [2]
+
+
 def test_a_clip_opened_later_knows_its_verified_frames(
     desk: Any, make_napari_viewer: Any, qtbot: Any
 ) -> None:

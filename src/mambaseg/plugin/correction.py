@@ -142,6 +142,15 @@ class Correction:
         """Those of some frames that nobody has verified; none before that is known."""
         return [n for n in frames if self.clip.ready and n not in self.clip.protected]
 
+    def vouched_for(self, frame: int) -> bool:
+        """Whether what this layer holds in a frame is verified, or about to be."""
+        if frame in self.clip.pending:
+            return frame in self._asked
+        layer, stored = self.layer, self.clip.verified.get(frame)
+        if layer is None or stored is None:
+            return False
+        return stored == mask_digest(layer.data[frame])
+
     def check_ready(self) -> bool:
         """Whether it is known what is verified; says so where it is not."""
         if not self.clip.ready:
