@@ -12,6 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMessageBox
 
 from mambaseg.corrections import Store, corrections_folder
+from mambaseg.types import LabelSet
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -266,6 +267,23 @@ def test_what_cannot_be_verified_says_why(desk: Any, notices: list[str]) -> None
     desk.click(panel.verify)
     assert any("holds the labels [7]" in text for text in notices)
     assert not stores()
+
+
+def test_v_on_a_mask_without_its_clip_says_what_to_do(desk: Any, notices: list[str]) -> None:
+    names = {"label_set": LabelSet.from_names({1: "nodule"})}
+    mask = desk.viewer.add_labels(np.zeros((6, 48, 60), np.uint8), name="mine", metadata=names)
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    panel = desk.panel("Correct")
+    assert "The clip of the mask 'mine' is not open" in panel.note.text()
+    press(desk, "V")
+    assert "The clip of the mask 'mine' is not open: open it first" in notices[-1]
+    assert mask.visible
+    desk.add_clip(6)
+    desk.wait(lambda: panel.verify.isEnabled())
+    desk.viewer.layers.selection.active = mask
+    desk.viewer.dims.set_current_step(0, 2)
+    press(desk, "V")
+    desk.wait(lambda: panel.map.states[2] == "verified")
 
 
 def test_verified_masks_are_in_the_users_folder(desk: Any, tmp_path: Path) -> None:
