@@ -106,7 +106,7 @@ class CorrectPanel(Panel):
         self.retouch.unmarked.connect(lambda: self.map.mark(range(0)))
         self.classes = ClassList()
         self.cleaning = CleaningRows(self.classes)
-        self.carrying = CarryRow(self._viewer)
+        self.carrying = CarryRow()
         self.take = button(
             "Load verified masks",
             "Put the verified masks into this layer, where it shows others (Ctrl+Z undoes it)",
@@ -159,9 +159,8 @@ class CorrectPanel(Panel):
         for part in (self.map, self.legend, self.verify, *steps):
             part.setVisible(self._correction is not None)
         self.map.mark(range(0))
-        for rows in (self.retouch, self.classes, self.cleaning):
+        for rows in (self.retouch, self.carrying, self.classes, self.cleaning):
             rows.show_correction(self._correction)
-        self.carrying.show_correction(self._correction)
         self.history.watch(self._keeping.watch(layer) if layer is not None else None)
         self._show()
 

@@ -43,6 +43,7 @@ KEYS: dict[str, Callable[[Correction], Any]] = {
     "correct.doubtful": lambda correction: correction.walk.to_doubtful(),
     "correct.copy_previous": retouching.copy_previous,
     "correct.interpolate": retouching.interpolate_around,
+    "correct.carry": lambda correction: correction.carry.toggle(),
 }
 """What each key of the table does, with the mask's correction; by default none but V is one of
 napari's own for masks."""
