@@ -52,6 +52,11 @@ class Worker:
         self._deliver = deliver
         self._tasks: set[Task] = set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is work that nobody has cancelled."""
+        return not all(task.cancelled for task in self._tasks)
+
     def submit(
         self,
         work: Callable[[Task], T],
