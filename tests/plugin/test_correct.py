@@ -239,6 +239,7 @@ def test_what_cannot_be_verified_says_why(desk: Any, notices: list[str]) -> None
     desk.wait(lambda: panel.verify.isEnabled() and "frame 0" in panel.verify.text())
     desk.click(panel.verify)
     assert any("holds the labels [7]" in text for text in notices)
+    assert desk.copied_diagnostics().startswith("Frame 0 was not verified")
     assert not stores()
 
 

@@ -26,7 +26,7 @@ from mambaseg.plugin.sessions import session_of
 from mambaseg.session import MaskJournal, event_now
 from mambaseg.session.kept_work import Findings, find_kept_work, purge_image, read_kept
 from mambaseg.types import LabelSet
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import MambasegError, UnsupportedImageError
 
 if TYPE_CHECKING:
     import napari
@@ -245,4 +245,4 @@ class Keeping:
         self.changed.emit()
 
     def _failed(self, text: str) -> None:
-        show_warning(text)
+        report(MambasegError(text))
