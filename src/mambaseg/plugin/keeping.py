@@ -241,7 +241,12 @@ class Keeping:
     def purge(self, image: Image) -> None:
         """Remove all that is kept of an image, but for the journals of masks that are open."""
         self.offers[image] = Findings(self.offers[image].key, [], [], [])
-        purge_image(self.session.corrections, image_of(image), show_info, self._told)
+
+        def purged(text: str) -> None:
+            show_info(text)
+            self.session.verified_changed.emit()
+
+        purge_image(self.session.corrections, image_of(image), purged, self._told)
         self.changed.emit()
 
     def _failed(self, text: str) -> None:

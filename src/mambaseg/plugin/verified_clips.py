@@ -62,6 +62,7 @@ def verified_clip_of(viewer: napari.Viewer, layer: Labels) -> ClipCorrections:
     session = session_of(viewer)
     clip = ClipCorrections(session.corrections, found, label_set)
     clip.failed.connect(report)
+    clip.written.connect(lambda kind, frame: session.verified_changed.emit())
     clips.append(clip)
     return clip
 

@@ -61,11 +61,23 @@ class Session:
         What can compute; None until it is known.
     closed : bool
         Whether it has ended; nothing is told any more then.
+
+    Signals
+    -------
+    models_changed
+        `models` are others.
+    default_changed
+        Another model is the default: this one.
+    ready_changed
+        `ready` is known.
+    verified_changed
+        What is on disk of verified masks is another.
     """
 
     models_changed = Signal()
     default_changed = Signal(object)
     ready_changed = Signal()
+    verified_changed = Signal()
 
     def __init__(
         self,
