@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,25 @@ def test_a_clip_opened_later_knows_its_verified_frames(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_closing_the_viewer_loses_no_verified_frame(desk: Any) -> None:
+    desk.segmented(6)
+    panel = correct(desk)
+    session, drive, ended = panel.session, threading.Event(), threading.Event()
+    session.corrections.submit(lambda task: drive.wait(60), print, print)
+    for frame in (4, 1, 3):
+        desk.viewer.dims.set_current_step(0, frame)
+        desk.wait(lambda frame=frame: f"frame {frame}" in panel.verify.text())
+        desk.click(panel.verify)
+    session.corrections.submit(lambda task: ended.set(), print, print, lasting=True)
+    desk.viewer.close()
+    desk.wait(lambda: session.closed)
+    assert not stores()
+    drive.set()
+    assert ended.wait(60)
+    (store,) = stores()
+    assert store.verified_frames(store.cases()[0]) == [1, 3, 4]
+
+
 def test_a_full_disk_is_told_and_the_store_stays_whole(desk: Any, notices: list[str]) -> None:
     import resource
 
@@ -266,6 +286,7 @@ def test_what_cannot_be_verified_says_why(desk: Any, notices: list[str]) -> None
     desk.wait(lambda: panel.verify.isEnabled() and "frame 0" in panel.verify.text())
     desk.click(panel.verify)
     assert any("holds the labels [7]" in text for text in notices)
+    assert desk.copied_diagnostics().startswith("Frame 0 was not verified")
     assert not stores()
 
 

@@ -393,6 +393,7 @@ def test_a_full_disk_is_said_at_once_and_another_folder_takes_it(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     desk.wait(lambda: "Your work goes on in memory" in panel.history.note.text())
+    assert "not on disk" in desk.copied_diagnostics()
     mask.paint((3, 20, 20), 1)
     keeping_of(desk.viewer).move_to(tmp_path / "other")
     desk.wait(lambda: str(tmp_path / "other") in recorder.journal.status.path)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from mambaseg.plugin.carry import Carry
@@ -20,8 +20,9 @@ from mambaseg.plugin.notices import report
 from mambaseg.plugin.seen import Seen
 from mambaseg.plugin.sessions import session_of
 from mambaseg.plugin.stroke_guard import StrokeGuard
-from mambaseg.plugin.verified_clips import misfit, verified_clip_of
+from mambaseg.plugin.verified_clips import check_fit, verified_clip_of
 from mambaseg.session import event_now, mask_digest
+from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
     import napari
@@ -208,9 +209,11 @@ class Correction:
         if not self.check_ready():
             return False
         wanted = [n for n in frames if self.state(n) not in ("verified", "saving")]
-        problem = next(filter(None, (misfit(self.clip, layer, frame) for frame in wanted)), "")
-        if problem:
-            show_warning(problem)
+        try:
+            for frame in wanted:
+                check_fit(self.clip, layer, frame)
+        except UnsupportedImageError as error:
+            report(error)
             return False
         if not wanted:
             return True

@@ -96,4 +96,4 @@ def purge_image(
             f"clip{'s' * (len(cases) != 1)} of {image.source or 'this image'}."
         )
 
-    worker.submit(work, done, failed)
+    worker.submit(work, done, failed, lasting=True)
