@@ -222,6 +222,30 @@ def test_the_difference_is_a_layer_in_two_colours(desk: Any, panel: Any) -> None
     assert "difference of found" not in desk.viewer.layers
 
 
+@pytest.mark.parametrize("active", ["true", "disc"])
+def test_the_difference_changes_no_choice(desk: Any, panel: Any, active: str) -> None:
+    desk.viewer.layers.selection.active = desk.viewer.layers[active]
+    desk.menu("Layers", "Visualize", "Export (mambaseg)")
+    export = desk.panel("Export")
+    export.labels.setCurrentText("found")
+    desk.raise_tab("Metrics")
+    panel.prediction.setCurrentText("found")
+    panel.reference.setCurrentText("true")
+    measured(desk, panel)
+    before = panel.means.text()
+    panel.difference.setChecked(True)
+    assert "difference of found" in desk.viewer.layers
+    assert desk.viewer.layers.selection.active.name == active
+    chosen = (panel.prediction, panel.reference, export.labels)
+    assert [one.currentText() for one in chosen] == ["found", "true", "found"]
+    names = [panel.prediction.itemText(index) for index in range(panel.prediction.count())]
+    assert sorted(names) == ["found", "true"]
+    measured(desk, panel)
+    assert panel.means.text() == before
+    desk.viewer.layers.selection.active = desk.viewer.layers["difference of found"]
+    assert panel.prediction.currentText() == "found"
+
+
 def test_slices_of_a_volume(desk: Any) -> None:
     labels = np.zeros((5, 12, 14), np.uint8)
     labels[1:4, 3:9, 3:10] = 1
