@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mambaseg.plugin.from_layers import image_of, segmentation_of
-from mambaseg.types import MedicalImage, Segmentation
+from mambaseg.plugin.from_layers import image_of, taken_mask
+from mambaseg.session.taken_mask import TakenMask
+from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["other_mask_on", "pair_of", "shown_frame"]
 
 
-def pair_of(image: Image | None, mask: Labels | None) -> tuple[MedicalImage, Segmentation]:
+def pair_of(image: Image | None, mask: Labels | None) -> tuple[MedicalImage, TakenMask]:
     """Take an image layer and a mask of it.
 
     Raises
@@ -37,7 +38,7 @@ def pair_of(image: Image | None, mask: Labels | None) -> tuple[MedicalImage, Seg
     return taken, _mask_on(taken, mask)
 
 
-def other_mask_on(image: MedicalImage, choice: OtherMask, why: str) -> Segmentation:
+def other_mask_on(image: MedicalImage, choice: OtherMask, why: str) -> TakenMask:
     """Take a second mask of an image; `why` is said where there is none.
 
     Raises
@@ -58,9 +59,9 @@ def shown_frame(viewer: napari.Viewer, layer: Image, image: MedicalImage) -> int
     return min(max(round(float(place)), 0), image.array.shape[1] - 1)
 
 
-def _mask_on(image: MedicalImage, layer: Labels) -> Segmentation:
+def _mask_on(image: MedicalImage, layer: Labels) -> TakenMask:
     axis = "Z" if image.kind == "volume" else "T"
-    mask = segmentation_of(layer, one_leading_axis=axis)
+    mask = taken_mask(layer, axis)
     if tuple(mask.labels.shape) != tuple(image.array.shape[1:]):
         raise UnsupportedImageError(
             f"The mask {layer.name!r} has the shape {mask.labels.shape}, "
