@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import napari.viewer
 from napari.layers import Labels
+from napari.utils.notifications import show_warning
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
@@ -26,7 +27,8 @@ from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button, evenly, form
 from mambaseg.plugin.restore_offer import RestoreOffer
 from mambaseg.plugin.retouch_rows import RetouchRows
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.plugin.verified_clips import check_fits
+from mambaseg.types.errors import MismatchError, UnsupportedImageError
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -146,9 +148,12 @@ class CorrectPanel(Panel):
         if layer is not None:
             try:
                 self._correction = correction_of(self._viewer, layer)
+                check_fits(self._viewer, layer)
                 self._problem = ""
             except UnsupportedImageError as error:
                 self._problem = str(error)
+                if isinstance(error, MismatchError):
+                    show_warning(self._problem)
         if self._correction is not None:
             self._correction.changed.connect(self._changed)
             self._correction.clip.failed.connect(self._failed)

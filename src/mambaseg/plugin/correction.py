@@ -86,6 +86,7 @@ class Correction:
 
     def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
         self.clip = verified_clip_of(viewer, layer)
+        self._viewer = viewer
         self.session = session_of(viewer)
         self._layer = weakref.ref(layer)
         self._compared: set[int] = set()
@@ -173,7 +174,7 @@ class Correction:
         if not self.check_ready():
             return False
         wanted = [n for n in frames if self.state(n) not in ("verified", "saving")]
-        problem = next(filter(None, (misfit(self.clip, layer, frame) for frame in wanted)), "")
+        problem = misfit(self._viewer, self.clip, layer, wanted)
         if problem:
             show_warning(problem)
             return False

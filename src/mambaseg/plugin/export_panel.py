@@ -33,7 +33,7 @@ from mambaseg.plugin.preset_row import PresetRow
 from mambaseg.session import ExportRequest, Task, export
 from mambaseg.session.taken_mask import TakenMask
 from mambaseg.types import MedicalImage, Segmentation
-from mambaseg.types.errors import Cancelled, MambasegError, UnsupportedImageError
+from mambaseg.types.errors import Cancelled, MambasegError, MismatchError, UnsupportedImageError
 
 __all__ = ["ExportPanel"]
 
@@ -189,6 +189,8 @@ class ExportPanel(Panel):
         except MambasegError as error:
             self.picture.show_picture(None)
             if self._writing is None:
+                if isinstance(error, MismatchError) and self.note.text() != str(error):
+                    show_warning(str(error))
                 self.note.setText(str(error))
                 self.export.setEnabled(False)
             return
@@ -215,7 +217,7 @@ class ExportPanel(Panel):
         """Give the earlier mask, where one is drawn."""
         if self.look.overlay_style.layout != "before_after":
             return None
-        return other_mask_on(image, self.look.before, _NO_BEFORE)
+        return other_mask_on(image, self.image.layer, self.look.before, _NO_BEFORE)
 
     # What the buttons do
 
@@ -256,7 +258,7 @@ class ExportPanel(Panel):
             shown = shown_frame(self._viewer, self.image.layer, image)
             frames = range(shown, shown + 1)
         if self.choice.by_reference:
-            reference = other_mask_on(image, self.choice.reference, _NO_REFERENCE)
+            reference = other_mask_on(image, self.image.layer, self.choice.reference, _NO_REFERENCE)
         among = frames if image.kind != "image" else None
         before = self._before(image)
         request = partial(

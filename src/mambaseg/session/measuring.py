@@ -168,11 +168,6 @@ def measure(comparison: Comparison, check: Callable[[], None] = lambda: None) ->
         If the shapes differ, nothing is left to measure, or labels exceed 254.
     """
     prediction, reference = comparison.prediction, comparison.reference
-    if tuple(prediction.shape) != tuple(reference.shape):
-        raise UnsupportedImageError(
-            f"The prediction has the shape {tuple(prediction.shape)} and the reference "
-            f"{tuple(reference.shape)}: choose two masks of one clip."
-        )
     label_set = comparison.label_set or LabelSet.from_names(
         numbered(all_values(reference, check), "The reference")
     )
