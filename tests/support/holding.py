@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -37,3 +38,28 @@ class Hold:
     def release(self) -> None:
         """Let the work go on, now and from now on."""
         self._released.set()
+
+
+class Gate:
+    """Reads planes of images only as far as a test allows; whoever wants more waits.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the plane of an image.
+    """
+
+    def __init__(self, read: Callable[[Any, int], Any]) -> None:
+        self._read, self._allowed = read, sys.maxsize
+        self._changed = threading.Condition()
+
+    def __call__(self, image: Any, plane: int) -> Any:
+        with self._changed:
+            assert self._changed.wait_for(lambda: plane < self._allowed, 120)
+        return self._read(image, plane)
+
+    def allow(self, planes: int = sys.maxsize) -> None:
+        """Let the first planes be read, or all."""
+        with self._changed:
+            self._allowed = planes
+            self._changed.notify_all()
