@@ -64,7 +64,7 @@ def test_a_still_image_has_one_line_per_class(pair: Comparison) -> None:
 
 
 def test_masks_of_two_clips_are_refused(pair: Comparison) -> None:
-    with pytest.raises(UnsupportedImageError, match="choose two masks of one clip"):
+    with pytest.raises(UnsupportedImageError, match="along t 4 and 6: compare masks of one image"):
         measure(replace(pair, prediction=pair.prediction[:4]))
 
 
