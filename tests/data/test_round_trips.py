@@ -11,6 +11,9 @@ import SimpleITK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from placed import directions, images, write_series
+from pydicom import dcmread
+from pydicom.datadict import DicomDictionary, dictionary_VR
+from pydicom.dataset import Dataset
 
 from mambaseg.data import (
     read_image,
@@ -21,6 +24,16 @@ from mambaseg.data import (
 )
 from mambaseg.types import Geometry, LabelSet, MedicalImage, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
+
+STUDY = """
+    StudyDate StudyTime StudyID StudyDescription AccessionNumber ReferringPhysicianName
+    ReferringPhysicianIdentificationSequence ConsultingPhysicianName PhysiciansOfRecord
+    NameOfPhysiciansReadingStudy ProcedureCodeSequence ReferencedStudySequence RequestingService
+    ReasonForPerformedProcedureCodeSequence AdmittingDiagnosesDescription AdmissionID
+    ServiceEpisodeID ServiceEpisodeDescription PatientState ReasonForVisit ContainerIdentifier
+    SpecimenDescriptionSequence
+""".split()
+"""What DICOM says of a study, a visit and a specimen, outside the groups of the patient."""
 
 often = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -116,6 +129,43 @@ def test_dicom_segmentations_name_the_patient_only_when_asked(
     written = (tmp_path / "mask.dcm").read_bytes()
     assert all((word in written) is patient for word in (b"Secret^Person", b"ID-4711"))
     assert read_segmentation(tmp_path / "mask.dcm").labels.all()
+
+
+def test_dicom_segmentations_copy_nothing_of_the_patient_and_the_study(tmp_path: Path) -> None:
+    """Each element of the modules of the patient and the study holds a word or date of its own."""
+    in_groups = [
+        keyword
+        for tag, (_, _, _, retired, keyword) in DicomDictionary.items()
+        if tag >> 16 in (0x0010, 0x0012) and not retired
+    ]
+    elements = {keyword: secret(keyword) for keyword in (*in_groups, *STUDY)}
+    series = write_series(tmp_path / "series", np.zeros((2, 4, 5)), **elements)
+    mask = Segmentation(
+        np.ones((2, 4, 5), np.uint8),
+        "ZYX",
+        LabelSet.from_names({1: "a"}),
+        read_image(series).geometry,
+    )
+    write_segmentation(mask, tmp_path / "mask.dcm", series=series)
+    written = dcmread(tmp_path / "mask.dcm")
+    assert {keyword for keyword in elements if written.get(keyword)} == set()
+    origin = dcmread(next(series.iterdir()))
+    assert written.StudyInstanceUID == origin.StudyInstanceUID
+    assert "Secret" not in str(written)
+    assert read_segmentation(tmp_path / "mask.dcm").labels.all()
+
+
+def secret(keyword: str) -> object:
+    """Give a value that an element can have and that its file alone could have."""
+    kind = dictionary_VR(keyword)
+    if kind == "SQ":
+        item = Dataset()
+        item.PatientComments = "Secret"
+        return [item]
+    given = {"DA": "19610203", "DT": "19610203", "TM": "010203", "AS": "061Y", "UI": "1.2.3.61"}
+    if kind in ("DS", "IS", "US", "UL", "FL", "FD"):
+        return 61
+    return given.get(kind, "Secret")
 
 
 def test_dicom_segmentations_name_what_they_lose(tmp_path: Path) -> None:
