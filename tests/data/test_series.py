@@ -87,6 +87,37 @@ def test_a_single_slice_is_a_volume(tmp_path: Path) -> None:
     assert image.geometry.spacing_mm is None
 
 
+@pytest.mark.parametrize(
+    ("elements", "spacing"),
+    [
+        ({"SliceThickness": 0}, None),
+        ({"SpacingBetweenSlices": -3, "SliceThickness": 2}, (2, 0.5, 0.75)),
+        ({"SpacingBetweenSlices": "1e999"}, None),
+        ({"SliceThickness": 2, "PixelSpacing": ["1e999", "1"]}, None),
+        ({"SliceThickness": 2, "PixelSpacing": [0, 1]}, None),
+    ],
+)
+def test_distances_that_cannot_be_are_unknown(
+    tmp_path: Path, elements: dict[str, Any], spacing: tuple[float, ...] | None
+) -> None:
+    image = read_image(write_series(tmp_path / "s", VOLUME[:1], **elements))
+    assert image.geometry.spacing_mm == spacing
+
+
+@pytest.mark.parametrize("turn", [[0] * 6, [1, 0, 0, 1, 0, 0], [1, 0, 0, 0, "1e999", 0]])
+def test_directions_that_cannot_be_are_refused(tmp_path: Path, turn: list[float]) -> None:
+    series = write_series(tmp_path / "s", VOLUME, ImageOrientationPatient=turn)
+    with pytest.raises(UnreadableImageError, match="no two directions at right angles"):
+        read_image(series)
+
+
+@pytest.mark.parametrize("place", [["nan", 0, 0], [0, 0, "1e999"]])
+def test_places_that_cannot_be_are_refused(tmp_path: Path, place: list[float]) -> None:
+    series = write_series(tmp_path / "s", VOLUME[:2], ImagePositionPatient=place)
+    with pytest.raises(UnreadableImageError, match="lie at no place"):
+        read_image(series)
+
+
 def lost(series: Path, *numbers: int) -> None:
     for file in series.iterdir():
         if dcmread(file, specific_tags=["InstanceNumber"]).InstanceNumber in numbers:

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from mambaseg.data.deferred import DeferredArray
-from mambaseg.data.dicom_header import described, frame_value, number, numbers, window
+from mambaseg.data.dicom_header import (
+    described,
+    frame_value,
+    number,
+    numbers,
+    plane_spacing,
+    thickness,
+    window,
+)
 from mambaseg.data.dicom_pixels import DicomFrames, presented_type
 from mambaseg.data.dicom_volume import read_stack
 from mambaseg.data.slice_stack import PlacedSlice, SliceStack, stack
@@ -87,14 +95,13 @@ def stack_frames(frames: DicomFrames, source: str, *, resample: bool = False) ->
 def _placed(header: Dataset, index: int) -> PlacedSlice:
     position = numbers(header, "ImagePositionPatient", index)
     orientation = numbers(header, "ImageOrientationPatient", index)
-    spacing = numbers(header, "PixelSpacing", index)
     return PlacedSlice(
         index,
         index + 1,
         (position[0], position[1], position[2]) if len(position) == 3 else None,
         tuple(orientation) if len(orientation) == 6 else None,
-        (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
-        number(header, "SpacingBetweenSlices", index) or number(header, "SliceThickness", index),
+        plane_spacing(header, index),
+        thickness(header, index),
         _time(header, index),
     )
 

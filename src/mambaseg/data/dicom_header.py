@@ -6,7 +6,16 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-__all__ = ["described", "frame_value", "number", "numbers", "rescale", "window"]
+__all__ = [
+    "described",
+    "frame_value",
+    "number",
+    "numbers",
+    "plane_spacing",
+    "rescale",
+    "thickness",
+    "window",
+]
 
 _GROUPS = {
     "ImagePositionPatient": "PlanePositionSequence",
@@ -61,6 +70,25 @@ def number(header: Dataset, keyword: str, frame: int = 0) -> float | None:
     """Value of an element that has one; None where it is missing or no number."""
     values = numbers(header, keyword, frame)
     return values[0] if len(values) == 1 else None
+
+
+def plane_spacing(header: Dataset, frame: int = 0) -> tuple[float, float] | None:
+    """Millimetres between pixels along (y, x); None where they are no distances."""
+    values = [_distance(value) for value in numbers(header, "PixelSpacing", frame)]
+    y, x = values if len(values) == 2 else (None, None)
+    return None if y is None or x is None else (y, x)
+
+
+def thickness(header: Dataset, frame: int = 0) -> float | None:
+    """Millimetres to the next slice, as far as the header of one slice tells; None if not."""
+    return _distance(number(header, "SpacingBetweenSlices", frame)) or _distance(
+        number(header, "SliceThickness", frame)
+    )
+
+
+def _distance(value: float | None) -> float | None:
+    """Give a value if it can be a distance: headers hold zeros, negative and infinite ones."""
+    return value if value is not None and 0 < value < float("inf") else None
 
 
 def rescale(header: Dataset, frame: int = 0) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from mambaseg.data.dicom_header import number, numbers
+from mambaseg.data.dicom_header import number, numbers, plane_spacing, thickness
 from mambaseg.data.dicom_pixels import DicomFrames, in_units, presented_type
 from mambaseg.data.slice_stack import PlacedSlice
 from mambaseg.types.errors import UnreadableImageError
@@ -94,15 +94,14 @@ class SliceFile:
 
     def placed(self) -> PlacedSlice:
         """Say where it lies."""
-        spacing = self.spacing
         times = (_time(self.header, keyword) for keyword in _TIMES)
         return PlacedSlice(
             self,
             int(number(self.header, "InstanceNumber") or 0),
             (self.position[0], self.position[1], self.position[2]),
             tuple(self.orientation),
-            (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
-            number(self.header, "SpacingBetweenSlices") or number(self.header, "SliceThickness"),
+            plane_spacing(self.header),
+            thickness(self.header),
             next((time for time in times if time is not None), None),
         )
 

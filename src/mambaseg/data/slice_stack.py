@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 
 __all__ = ["PlacedSlice", "SliceStack", "stack"]
 
 _EVEN = 0.01
 """How much of a step a slice may be off: makers round positions."""
+_SQUARE = 0.01
+"""How much the products of two directions may be off those of two at right angles, as above."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,23 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
 
     Raises
     ------
+    UnreadableImageError
+        If what the header says of where they lie cannot be.
     UnsupportedImageError
-        If slices are missing, lie unevenly, or several lie at one place
-        without times that tell them apart.
+        If slices are missing, lie unevenly or sideways of each other, or several
+        lie at one place without times that tell them apart.
     """
     if any(one.position is None or one.orientation is None for one in slices):
         ordered = sorted(slices, key=lambda one: one.number)
         note = "The header does not say where the slices lie, so spacing is unknown."
         return SliceStack([[one.key for one in ordered]], Geometry(), notes=(note,))
-    turn = _turn(slices[0].orientation or ())
+    turn = _turn(slices[0].orientation or (), what)
     positions = np.array([one.position for one in slices])
+    if not np.isfinite(positions).all():
+        raise UnreadableImageError(
+            f"{what} has slices that lie at no place in numbers; its headers are damaged. Copy or "
+            "export it again."
+        )
     along = positions @ turn[:, 2]
     places: dict[float, list[PlacedSlice]] = {}
     for index in np.argsort(along, kind="stable"):
@@ -127,9 +136,17 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
     return SliceStack(keys, geometry, uneven, notes)
 
 
-def _turn(orientation: tuple[float, ...]) -> NDArray[np.float64]:
+def _turn(orientation: tuple[float, ...], what: str) -> NDArray[np.float64]:
     """Give the orthonormal matrix whose columns are the directions of x, y and of the slices."""
     x, y = np.array(orientation[:3], float), np.array(orientation[3:], float)
+    with np.errstate(invalid="ignore"):  # of infinite ones
+        products = np.array([x @ x, y @ y, x @ y])
+    if not np.allclose(products, (1, 1, 0), rtol=0, atol=_SQUARE):
+        named = ", ".join(f"{value:.4g}" for value in orientation)
+        raise UnreadableImageError(
+            f"{what} says that its rows and columns run along ({named}), which are no two "
+            "directions at right angles; its headers are damaged. Copy or export it again."
+        )
     z = np.cross(x, y)
     x, z = x / np.linalg.norm(x), z / np.linalg.norm(z)
     return np.stack([x, np.cross(z, x), z], axis=1)
