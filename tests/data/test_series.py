@@ -161,6 +161,23 @@ def test_a_tilted_gantry_is_named(tmp_path: Path) -> None:
         read_image(series)
 
 
+@pytest.mark.parametrize(("numbers", "shift"), [((2, 3), 10), ((6,), 0.5)])
+def test_a_slice_that_is_shifted_sideways_is_named(
+    tmp_path: Path, numbers: tuple[int, ...], shift: float
+) -> None:
+    series = write_series(tmp_path / "s", np.concatenate([VOLUME, VOLUME]), orientation=OBLIQUE)
+    for file in series.iterdir():
+        dataset = dcmread(file)
+        if dataset.InstanceNumber in numbers:
+            along_x = np.array(dataset.ImageOrientationPatient[:3], float)
+            place = np.array(dataset.ImagePositionPatient, float) + shift * along_x
+            dataset.ImagePositionPatient = place.tolist()
+            dataset.save_as(file)
+    words = rf"number [{''.join(map(str, numbers))}], that lies {shift} mm sideways"
+    with pytest.raises(UnsupportedImageError, match=words):
+        read_image(series)
+
+
 def test_mixed_series_ask_which(tmp_path: Path) -> None:
     write_series(tmp_path, VOLUME, names=[f"a{z}" for z in range(6)], SeriesDescription="CT")
     write_series(

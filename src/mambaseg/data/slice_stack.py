@@ -15,6 +15,8 @@ __all__ = ["PlacedSlice", "SliceStack", "stack"]
 
 _EVEN = 0.01
 """How much of a step a slice may be off: makers round positions."""
+_SIDEWAYS_MM = 0.2
+"""How far a slice may lie beside the others, or half a pixel where that is less, as above."""
 _SQUARE = 0.01
 """How much the products of two directions may be off those of two at right angles, as above."""
 
@@ -122,7 +124,7 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
     ]
     depths = np.array(list(places))
     step, uneven = _step(depths, columns, what, resample=resample)
-    _check_upright([column[0] for column in columns], turn, what)
+    _check_upright(columns, turn, what)
     first = columns[0][0]
     notes: tuple[str, ...] = ()
     if step is None:
@@ -202,14 +204,26 @@ def _step(
     )
 
 
-def _check_upright(slices: list[PlacedSlice], turn: NDArray[np.float64], what: str) -> None:
-    """Refuse slices that are shifted sideways against each other, as a tilted gantry does."""
-    if len(slices) < 2:
-        return
-    run = np.array(slices[-1].position) - np.array(slices[0].position)
-    sideways, along = np.linalg.norm(run @ turn[:, :2]), float(run @ turn[:, 2])
-    angle = float(np.degrees(np.arctan2(sideways, along)))
-    if angle > 0.5:
+def _check_upright(
+    columns: list[list[PlacedSlice]], turn: NDArray[np.float64], what: str
+) -> None:
+    """Refuse slices that are shifted sideways, off their line or, with a tilted gantry, along it."""
+    slices = [one for column in columns for one in column]
+    # In the volume's own axes, from the first slice.
+    places = np.array([one.position for one in slices]) @ turn
+    places -= places[0]
+    run = places[-1]
+    line = np.outer(places[:, 2] / run[2], run) if len(columns) > 1 else np.zeros_like(places)
+    off = np.linalg.norm((places - line)[:, :2], axis=1)
+    worst = int(np.argmax(off))
+    if off[worst] > min([_SIDEWAYS_MM, *(step / 2 for step in slices[0].spacing_mm or ())]):
+        raise UnsupportedImageError(
+            f"{what} has a slice, number {slices[worst].number}, that lies {off[worst]:.3g} mm "
+            "sideways of the line through its first and last slice; slices one above the other "
+            "were expected. Export each stack of slices as a series of its own."
+        )
+    angle = float(np.degrees(np.arctan2(np.linalg.norm(run[:2]), run[2])))
+    if len(columns) > 1 and angle > 0.5:
         raise UnsupportedImageError(
             f"{what} was taken with a gantry tilted by {angle:.1f} degrees, so that its voxels are "
             "no boxes; upright slices were expected. Correct the tilt first, for example with "
