@@ -25,14 +25,30 @@ from mambaseg.data import (
 from mambaseg.types import Geometry, LabelSet, MedicalImage, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
 
-STUDY = """
-    StudyDate StudyTime StudyID StudyDescription AccessionNumber ReferringPhysicianName
-    ReferringPhysicianIdentificationSequence ConsultingPhysicianName PhysiciansOfRecord
-    NameOfPhysiciansReadingStudy ProcedureCodeSequence ReferencedStudySequence RequestingService
-    ReasonForPerformedProcedureCodeSequence AdmittingDiagnosesDescription AdmissionID
-    ServiceEpisodeID ServiceEpisodeDescription PatientState ReasonForVisit ContainerIdentifier
-    SpecimenDescriptionSequence
-""".split()
+STUDY = (
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "StudyDescription",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "ReferringPhysicianIdentificationSequence",
+    "ConsultingPhysicianName",
+    "PhysiciansOfRecord",
+    "NameOfPhysiciansReadingStudy",
+    "ProcedureCodeSequence",
+    "ReferencedStudySequence",
+    "RequestingService",
+    "ReasonForPerformedProcedureCodeSequence",
+    "AdmittingDiagnosesDescription",
+    "AdmissionID",
+    "ServiceEpisodeID",
+    "ServiceEpisodeDescription",
+    "PatientState",
+    "ReasonForVisit",
+    "ContainerIdentifier",
+    "SpecimenDescriptionSequence",
+)
 """What DICOM says of a study, a visit and a specimen, outside the groups of the patient."""
 
 often = settings(

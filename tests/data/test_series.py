@@ -79,6 +79,37 @@ def test_volumes_at_several_times(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(image.array)[0, time], VOLUME + time)
 
 
+def times_of(folder: Path, depth: int, *moments: dict[str, Any]) -> Path:
+    """Write one series with the first slices of VOLUME once for each of some moments."""
+    for time, elements in enumerate(moments):
+        names = [f"{time}-{z}" for z in range(depth)]
+        write_series(
+            folder, VOLUME[:depth] + time, names=names, SeriesInstanceUID="1.2.3.4", **elements
+        )
+    return folder
+
+
+def test_what_only_counts_the_times_gives_no_seconds(tmp_path: Path) -> None:
+    counted = [{"TriggerTime": 0, "TemporalPositionIdentifier": 3 - time} for time in range(3)]
+    image = read_image(times_of(tmp_path / "s", 6, *counted))
+    assert image.axes == "CTZYX"
+    assert image.geometry.frame_times_s is None
+    assert "does not say when they were" in image.notes[0]
+    np.testing.assert_array_equal(np.asarray(image.array)[0, 0], VOLUME + 2)
+    acquired = [{"TriggerTime": 0, "AcquisitionTime": time} for time in ("125958", "130001.5")]
+    image = read_image(times_of(tmp_path / "t", 6, *acquired))
+    assert image.geometry.frame_times_s == (0, 3.5)
+
+
+def test_one_slice_at_several_times_is_a_clip(tmp_path: Path) -> None:
+    moments = [{"TriggerTime": 40 * time, "SliceThickness": 8} for time in range(3)]
+    image = read_image(times_of(tmp_path / "s", 1, *moments))
+    assert (image.axes, image.array.shape) == ("CTYX", (1, 3, 7, 8))
+    assert image.geometry.spacing_mm == (0.5, 0.75)
+    assert image.geometry.frame_times_s == pytest.approx((0, 0.04, 0.08))
+    np.testing.assert_array_equal(np.asarray(image.array)[0, 2], VOLUME[0] + 2)
+
+
 def test_a_single_slice_is_a_volume(tmp_path: Path) -> None:
     image = read_image(write_series(tmp_path / "s", VOLUME[:1], SliceThickness=3))
     assert image.array.shape == (1, 1, 7, 8)

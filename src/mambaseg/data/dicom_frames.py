@@ -43,8 +43,8 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
     Returns
     -------
     MedicalImage
-        Axes "CZYX", or "CTZYX" for volumes at several times; its array reads
-        the pixels when it is indexed.
+        Axes "CZYX", "CTZYX" for volumes at several times, or "CTYX" for one slice
+        at several times; its array reads the pixels when it is indexed.
 
     Raises
     ------
@@ -54,8 +54,7 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
     header = frames.header
     ordered = stack_frames(frames, source, resample=resample)
     first = frames.frame(0)
-    times = () if ordered.geometry.frame_times_s is None else (len(ordered.keys),)
-    shape = (first.shape[2], *times, ordered.depth, *first.shape[:2])
+    axes, shape = ordered.form(first.shape[2], *first.shape[:2])
     types = {presented_type(header, index) for index in range(frames.n_frames)}
     dtype = first.dtype if first.shape[2] == 3 else np.result_type(*types)
     keys = ordered.keys[0]
@@ -70,7 +69,7 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
             lambda: read_stack(ordered, shape, dtype, read, source),
             lambda z: np.moveaxis(read(keys[z * len(keys) // ordered.depth]), -1, 0),
         ),
-        "CTZYX" if times else "CZYX",
+        axes,
         ordered.geometry,
         channel_names(shape[0]),
         source,
@@ -102,16 +101,24 @@ def _placed(header: Dataset, index: int) -> PlacedSlice:
         tuple(orientation) if len(orientation) == 6 else None,
         plane_spacing(header, index),
         thickness(header, index),
-        _time(header, index),
+        _moments(header, index),
     )
 
 
-def _time(header: Dataset, index: int) -> float | None:
-    milliseconds = number(header, "NominalCardiacTriggerDelayTime", index)
-    if milliseconds is not None:
-        return milliseconds / 1000
+def _moments(header: Dataset, index: int) -> dict[str, float]:
+    delay = number(header, "NominalCardiacTriggerDelayTime", index)
+    found = {
+        "NominalCardiacTriggerDelayTime": None if delay is None else delay / 1000,
+        "FrameAcquisitionDateTime": _of_day(header, index),
+        "TemporalPositionIndex": number(header, "TemporalPositionIndex", index),
+    }
+    return {keyword: value for keyword, value in found.items() if value is not None}
+
+
+def _of_day(header: Dataset, index: int) -> float | None:
+    """Give the seconds of the day at which a frame was taken."""
     moment = str(frame_value(header, "FrameAcquisitionDateTime", index) or "")[8:]
-    if len(moment) >= 6 and moment[:6].isdigit():
-        seconds = float(moment[4:].partition("+")[0].partition("-")[0])
-        return int(moment[:2]) * 3600 + int(moment[2:4]) * 60 + seconds
-    return number(header, "TemporalPositionIndex", index)
+    if len(moment) < 6 or not moment[:6].isdigit():
+        return None
+    seconds = float(moment[4:].partition("+")[0].partition("-")[0])
+    return int(moment[:2]) * 3600 + int(moment[2:4]) * 60 + seconds

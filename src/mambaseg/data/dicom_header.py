@@ -61,7 +61,8 @@ def numbers(header: Dataset, keyword: str, frame: int = 0) -> list[float]:
         value = frame_value(header, keyword, frame)
         if value is None or value == "":
             return []
-        return [float(part) for part in (value if hasattr(value, "__iter__") else [value])]
+        several = hasattr(value, "__iter__") and not isinstance(value, str)
+        return [float(part) for part in (value if several else [value])]
     except (TypeError, ValueError):
         return []
 

@@ -89,8 +89,8 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
     Returns
     -------
     MedicalImage
-        Axes "CZYX", or "CTZYX" for volumes at several times; its array reads
-        the pixels when it is indexed.
+        Axes "CZYX", "CTZYX" for volumes at several times, or "CTYX" for one slice
+        at several times; its array reads the pixels when it is indexed.
 
     Raises
     ------
@@ -101,8 +101,7 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
     ordered = stack_series(series, source, resample=resample)
     first = series.slices[0].header
     channels = 3 if first.get("SamplesPerPixel", 1) == 3 else 1
-    times = () if ordered.geometry.frame_times_s is None else (len(ordered.keys),)
-    shape = (channels, *times, ordered.depth, int(first.Rows), int(first.Columns))
+    axes, shape = ordered.form(channels, int(first.Rows), int(first.Columns))
     dtype = np.result_type(*{one.dtype for one in series.slices})
     keys = ordered.keys[0]
     return MedicalImage(
@@ -112,7 +111,7 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
             lambda: read_stack(ordered, shape, dtype, read_slice, what),
             lambda z: np.moveaxis(read_slice(keys[z * len(keys) // ordered.depth]), -1, 0),
         ),
-        "CTZYX" if times else "CZYX",
+        axes,
         ordered.geometry,
         channel_names(channels),
         source,

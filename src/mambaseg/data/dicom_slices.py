@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,7 +95,6 @@ class SliceFile:
 
     def placed(self) -> PlacedSlice:
         """Say where it lies."""
-        times = (_time(self.header, keyword) for keyword in _TIMES)
         return PlacedSlice(
             self,
             int(number(self.header, "InstanceNumber") or 0),
@@ -102,7 +102,7 @@ class SliceFile:
             tuple(self.orientation),
             plane_spacing(self.header),
             thickness(self.header),
-            next((time for time in times if time is not None), None),
+            _moments(self.header),
         )
 
 
@@ -183,12 +183,21 @@ def read_slice(one: SliceFile) -> NDArray[Any]:
     return in_units(pixels.reshape(rows, columns), header)[..., None]
 
 
-def _time(header: Dataset, keyword: str) -> float | None:
-    value = number(header, keyword)
-    if value is None:
-        return None
-    if keyword == "TriggerTime":
-        return value / 1000
-    if keyword == "AcquisitionTime":  # hours, minutes and seconds as one number
-        return value // 10000 * 3600 + value // 100 % 100 * 60 + value % 100
-    return value
+def _moments(header: Dataset) -> dict[str, float]:
+    found = {keyword: number(header, keyword) for keyword in _TIMES}
+    return {
+        keyword: _IN_SECONDS.get(keyword, float)(value)
+        for keyword, value in found.items()
+        if value is not None
+    }
+
+
+def _of_clock(value: float) -> float:
+    """Give the seconds of a day from hours, minutes and seconds as one number."""
+    return value // 10000 * 3600 + value // 100 % 100 * 60 + value % 100
+
+
+_IN_SECONDS: dict[str, Callable[[float], float]] = {
+    "TriggerTime": lambda milliseconds: milliseconds / 1000,
+    "AcquisitionTime": _of_clock,
+}

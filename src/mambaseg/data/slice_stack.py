@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from mambaseg.types.geometry import Geometry
 
 __all__ = ["PlacedSlice", "SliceStack", "stack"]
 
+_ORDINALS = ("TemporalPositionIdentifier", "TemporalPositionIndex")
+"""Elements that count the times, and do not say when they were."""
 _EVEN = 0.01
 """How much of a step a slice may be off: makers round positions."""
 _SIDEWAYS_MM = 0.2
@@ -39,8 +42,9 @@ class PlacedSlice:
         Distance between pixels along (y, x).
     thickness_mm : float or None
         Distance to the next slice as the header has it, used only where there is no next.
-    time_s : float or None
-        When it was taken, if that tells it from others at its place.
+    moments : dict of str to float
+        When it was taken, in seconds, or as an ordinal, by the element of the header that says so;
+        what is to be believed first stands first.
     """
 
     key: Any
@@ -49,7 +53,7 @@ class PlacedSlice:
     orientation: tuple[float, ...] | None = None
     spacing_mm: tuple[float, float] | None = None
     thickness_mm: float | None = None
-    time_s: float | None = None
+    moments: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,14 @@ class SliceStack:
     def depth(self) -> int:
         """Number of slices of the volume."""
         return len(self.keys[0]) if self.depths is None else int(np.floor(self.depths[-1])) + 1
+
+    def form(self, channels: int, rows: int, columns: int) -> tuple[str, tuple[int, ...]]:
+        """Give the axes of the image that the slices make, and its shape."""
+        if len(self.keys) == 1:
+            return "CZYX", (channels, self.depth, rows, columns)
+        if self.depth == 1:
+            return "CTYX", (channels, len(self.keys), rows, columns)
+        return "CTZYX", (channels, len(self.keys), self.depth, rows, columns)
 
 
 def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> SliceStack:
@@ -118,22 +130,22 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
         depth = float(along[index])
         is_new = near is None or depth - near > 1e-3
         places.setdefault(depth if near is None or is_new else near, []).append(slices[index])
-    times = _times(list(places.values()), what)
-    columns = [
-        sorted(place, key=lambda one: (one.time_s or 0.0, one.number)) for place in places.values()
-    ]
+    columns, times, timing = _columns(list(places.values()), what)
     depths = np.array(list(places))
     step, uneven = _step(depths, columns, what, resample=resample)
     _check_upright(columns, turn, what)
     first = columns[0][0]
-    notes: tuple[str, ...] = ()
+    resampled = "The slices lay unevenly and were resampled to lie evenly."
     if step is None:
         step = first.thickness_mm
-    if uneven is not None:
-        notes = ("The slices lay unevenly and were resampled to lie evenly.",)
-    spacing = None if step is None or first.spacing_mm is None else (step, *first.spacing_mm)
+    spacing: tuple[float, ...] | None = None
+    if len(columns) == 1 < len(columns[0]):  # a clip, whose frames have no thickness
+        spacing = first.spacing_mm
+    elif step is not None and first.spacing_mm is not None:
+        spacing = (step, *first.spacing_mm)
     x, y, z = first.position or (0.0, 0.0, 0.0)
     geometry = Geometry(spacing, (x, y, z), tuple(turn.ravel().tolist()), times)
+    notes = tuple(filter(None, (timing, "" if uneven is None else resampled)))
     keys = [[column[time].key for column in columns] for time in range(len(columns[0]))]
     return SliceStack(keys, geometry, uneven, notes)
 
@@ -154,23 +166,37 @@ def _turn(orientation: tuple[float, ...], what: str) -> NDArray[np.float64]:
     return np.stack([x, np.cross(z, x), z], axis=1)
 
 
-def _times(places: list[list[PlacedSlice]], what: str) -> tuple[float, ...] | None:
-    """Say when each of the volumes was taken; None for a single one."""
-    counts = {len(place) for place in places}
-    if counts == {1}:
-        return None
-    found = [[one.time_s for one in sorted(place, key=lambda s: s.time_s or 0)] for place in places]
-    known = [times for times in found if None not in times and len({*times}) == len(times)]
-    if len(counts) > 1 or len(known) < len(places):
-        most = max(places, key=len)
-        named = ", ".join(str(one.number) for one in most[:4])
-        raise UnsupportedImageError(
-            f"{what} holds up to {len(most)} slices at one place (numbers {named}), and no times "
-            "that tell them apart; one volume, or the same slices at each time, was expected. "
-            "Export each volume as a series of its own."
-        )
-    first = np.array(known[0], float)
-    return tuple((first - first[0]).tolist())
+def _columns(
+    places: list[list[PlacedSlice]], what: str
+) -> tuple[list[list[PlacedSlice]], tuple[float, ...] | None, str]:
+    """Order the slices of each place by time; say when that was, or why it is not known."""
+    count = len(places[0])
+    alike = all(len(place) == count for place in places)
+    if alike and count == 1:
+        return places, None, ""
+    for keyword in places[0][0].moments if alike else ():
+        ordered = [_by_moment(place, keyword) for place in places]
+        if any(len(found) < count for found in ordered):
+            continue
+        columns = [list(found.values()) for found in ordered]
+        if keyword in _ORDINALS:
+            note = "The header counts the times but does not say when they were: they are unknown."
+            return columns, None, note
+        first = next(iter(ordered[0]))
+        return columns, tuple(moment - first for moment in ordered[0]), ""
+    most = max(places, key=len)
+    named = ", ".join(str(one.number) for one in most[:4])
+    raise UnsupportedImageError(
+        f"{what} holds up to {len(most)} slices at one place (numbers {named}), and no times "
+        "that tell them apart; one volume, or the same slices at each time, was expected. "
+        "Export each volume as a series of its own."
+    )
+
+
+def _by_moment(place: list[PlacedSlice], keyword: str) -> dict[float, PlacedSlice]:
+    """Slices by when they were taken, in order; fewer where that does not tell them apart."""
+    found = {one.moments[keyword]: one for one in place if keyword in one.moments}
+    return {moment: found[moment] for moment in sorted(found) if np.isfinite(moment)}
 
 
 def _step(
@@ -204,10 +230,8 @@ def _step(
     )
 
 
-def _check_upright(
-    columns: list[list[PlacedSlice]], turn: NDArray[np.float64], what: str
-) -> None:
-    """Refuse slices that are shifted sideways, off their line or, with a tilted gantry, along it."""
+def _check_upright(columns: list[list[PlacedSlice]], turn: NDArray[np.float64], what: str) -> None:
+    """Refuse slices that lie off their line, or along a line that a tilted gantry made oblique."""
     slices = [one for column in columns for one in column]
     # In the volume's own axes, from the first slice.
     places = np.array([one.position for one in slices]) @ turn
