@@ -49,6 +49,22 @@ def test_four_dimensions_are_volumes_at_several_times(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(found.array)[0], array)
 
 
+@pytest.mark.parametrize("suffix", ["nii.gz", "nrrd", "mha"])
+def test_four_dimensions_with_one_slice_are_a_clip_as_their_mask_is(
+    tmp_path: Path, suffix: str
+) -> None:
+    array = np.random.default_rng(0).integers(0, 3, (7, 1, 4, 5), dtype=np.uint8)
+    image = SimpleITK.GetImageFromArray(array, isVector=False)
+    image.SetSpacing((1, 2, 3, 0.25))
+    path = tmp_path / f"cine.{suffix}"
+    SimpleITK.WriteImage(image, str(path))
+    found, mask = read_image(path), read_segmentation(path)
+    assert (found.axes, mask.axes) == ("CTYX", "TYX")
+    assert found.geometry.spacing_mm == mask.geometry.spacing_mm == (2, 1)
+    np.testing.assert_array_equal(np.asarray(found.array)[0], array[:, 0])
+    np.testing.assert_array_equal(np.asarray(mask.labels), array[:, 0])
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha", "mhd"])
 def test_a_volume_that_is_cut_short(tmp_path: Path, suffix: str, share: float) -> None:

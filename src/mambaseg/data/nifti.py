@@ -11,7 +11,7 @@ import SimpleITK
 from mambaseg.data.itk_images import place, write_itk
 from mambaseg.data.nifti_note import NOTE_KEY, geometry_loss, nifti_note, parse_note
 from mambaseg.data.segmentation_record import binary_as_class, foreign_labels, label_block
-from mambaseg.data.volumes import open_labels, placement
+from mambaseg.data.volumes import axes_of, open_labels, placement
 from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.segmentation import Provenance, Segmentation
@@ -85,9 +85,7 @@ def read_nifti(path: Path) -> Segmentation:
     if noted is not None:
         axes, unknown = noted
     else:
-        axes = {2: "YX", 3: "ZYX", 4: "TZYX"}[labels.ndim]
-        if labels.ndim == 4 and labels.shape[1] == 1:
-            axes = "TYX"
+        axes = axes_of(stored)
         unknown = ["times"]
         labels = binary_as_class(labels)
     # Readers drop trailing axes of length 1, and YX and TYX were given a z axis.

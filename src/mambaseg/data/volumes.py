@@ -21,7 +21,7 @@ from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["open_labels", "open_volume", "placement", "read_itk"]
+__all__ = ["axes_of", "open_labels", "open_volume", "placement", "read_itk"]
 
 
 def _is_nifti(path: Path) -> bool:
@@ -84,6 +84,19 @@ def placement(image: Any, n_spatial: int) -> Geometry:
         (x, y, z),
         tuple(direction.ravel().tolist()),
     )
+
+
+def axes_of(shape: tuple[int, ...]) -> str:
+    """Name the axes, without channels, of a file that does not: four with one slice are a clip's.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Two to four lengths, x last.
+    """
+    if len(shape) == 4:
+        return "TYX" if shape[1] == 1 else "TZYX"
+    return "ZYX"[-len(shape) :]
 
 
 def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
@@ -168,7 +181,20 @@ def open_volume(path: Path, source: str) -> MedicalImage:
     names = tuple(f"channel {i}" for i in range(n_channels)) if n_channels > 1 else ("intensity",)
     array = DeferredArray(shape, _element(kind), lambda: _elements(path, shape))
     image = MedicalImage(array, axes, geometry, names, source, notes)
-    return recorded(image, keys, path)
+    found = recorded(image, keys, path)
+    return _clip(image) if found is image and axes_of(shape[1:]) == "TYX" else found
+
+
+def _clip(image: MedicalImage) -> MedicalImage:
+    """Leave out the z axis, of one slice."""
+    array, spacing = image.array, image.geometry.spacing_mm
+    shape = (*array.shape[:2], *array.shape[3:])
+    return replace(
+        image,
+        array=DeferredArray(shape, array.dtype, lambda: np.asarray(array)[:, :, 0]),
+        axes="CTYX",
+        geometry=replace(image.geometry, spacing_mm=spacing and spacing[1:]),
+    )
 
 
 def _elements(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
