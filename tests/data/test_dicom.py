@@ -128,6 +128,24 @@ def test_monochrome1_is_inverted(tmp_path: Path, dtype: type) -> None:
     assert array[0, 0, 0].tolist() == [limits.max, limits.max + limits.min, limits.min]
 
 
+@pytest.mark.parametrize(("slope", "intercept"), [(1, 0), (2, -100)])
+def test_the_window_of_monochrome1_is_inverted_with_its_pixels(
+    tmp_path: Path, slope: int, intercept: int
+) -> None:
+    """What the header shows darkest stays darkest, and so does what it shows brightest."""
+    stored = np.array([0, 100, 350, 600, 4095], np.uint16).reshape(1, 1, 5)
+    dataset = clip(stored, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11)
+    dataset.WindowCenter, dataset.WindowWidth = 350 * slope + intercept, 500 * slope
+    dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
+    image = read_image(save(dataset, tmp_path / "clip.dcm"))
+    assert image.window is not None
+    black, white = image.window
+    shown = (np.asarray(image.array).ravel() - black) / (white - black)
+    assert shown[1:4].tolist() == [1, 0.5, 0]
+    assert shown[0] > 1
+    assert shown[4] < 0
+
+
 def test_palettes_become_colours(tmp_path: Path) -> None:
     dataset = clip(np.array([[[0, 1]], [[1, 0]]], np.uint8))
     dataset.PhotometricInterpretation = "PALETTE COLOR"

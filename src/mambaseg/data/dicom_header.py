@@ -13,6 +13,7 @@ __all__ = [
     "numbers",
     "plane_spacing",
     "rescale",
+    "stored_range",
     "thickness",
     "window",
 ]
@@ -98,14 +99,29 @@ def rescale(header: Dataset, frame: int = 0) -> tuple[float, float]:
     return slope or 1.0, number(header, "RescaleIntercept", frame) or 0.0
 
 
+def stored_range(header: Dataset) -> tuple[int, int]:
+    """Smallest and largest value that a pixel can be stored as."""
+    bits = header.get("BitsStored") or header.BitsAllocated
+    lowest = -(1 << (bits - 1)) if header.get("PixelRepresentation") else 0
+    return lowest, lowest + (1 << bits) - 1
+
+
 def window(header: Dataset) -> tuple[float, float] | None:
-    """Intensities that the header wants shown as black and as white, or None."""
+    """Intensities that the header wants shown as black and as white, or None.
+
+    Those of MONOCHROME1, in which smaller is brighter, are mirrored as its pixels are.
+    """
     if header.get("SamplesPerPixel", 1) != 1:
         return None
     centers, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
     if not centers or not widths or not widths[0] > 1:
         return None
-    return centers[0] - widths[0] / 2, centers[0] + widths[0] / 2
+    black, white = centers[0] - widths[0] / 2, centers[0] + widths[0] / 2
+    if header.get("PhotometricInterpretation") != "MONOCHROME1":
+        return black, white
+    slope, intercept = rescale(header)
+    ends = sum(stored * slope + intercept for stored in stored_range(header))
+    return ends - white, ends - black
 
 
 def described(header: Dataset) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options, get_expected_length
 from pydicom.uid import UID
 
-from mambaseg.data.dicom_header import rescale
+from mambaseg.data.dicom_header import rescale, stored_range
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 
 __all__ = ["DicomFrames", "in_units", "presented_type"]
@@ -190,7 +190,7 @@ class DicomFrames:
         if header.SamplesPerPixel > 1:
             return pixels
         if interpretation == "MONOCHROME1":
-            lowest, highest = _stored_range(header)
+            lowest, highest = stored_range(header)
             pixels = (lowest + highest - pixels.astype(np.int64)).astype(pixels.dtype)
         return in_units(pixels, header, index)[..., None]
 
@@ -219,14 +219,9 @@ def presented_type(header: Dataset, index: int = 0) -> np.dtype[Any]:
     if (slope, intercept) == (1, 0):
         return np.dtype(stored)
     if slope.is_integer() and intercept.is_integer():
-        ends = [value * slope + intercept for value in _stored_range(header)]
+        ends = [value * slope + intercept for value in stored_range(header)]
         for name in ("int16", "int32"):
             limits = np.iinfo(name)
             if limits.min <= min(ends) and max(ends) <= limits.max:
                 return np.dtype(name)
     return np.dtype(np.float32)
-
-
-def _stored_range(header: Dataset) -> tuple[int, int]:
-    lowest = -(1 << (header.BitsStored - 1)) if header.get("PixelRepresentation") else 0
-    return lowest, lowest + (1 << header.BitsStored) - 1
