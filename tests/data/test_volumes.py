@@ -65,6 +65,42 @@ def test_four_dimensions_with_one_slice_are_a_clip_as_their_mask_is(
     np.testing.assert_array_equal(np.asarray(mask.labels), array[:, 0])
 
 
+NRRD = "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n{}\n\n"
+META = (
+    "ObjectType = Image\nNDims = 3\nBinaryData = True\n{}\nDimSize = 2 2 2\n"
+    "ElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+)
+VECTORS = "space dimension: 3\nspace origin: (10,20,30)\nspace directions: (5,0,0) (0,5,0) (0,0,{})"
+
+
+@pytest.mark.parametrize(
+    ("header", "spacing"),
+    [
+        (NRRD.format("spacings: 5 5 6"), (6, 5, 5)),
+        (NRRD.format("spacings: nan nan nan"), None),
+        (NRRD.format("spacings: 5 5 nan"), None),
+        (NRRD.format('spacings: 5 5 5\nunits: "um" "um" "um"'), (0.005, 0.005, 0.005)),
+        (NRRD.format('spacings: 5 5 5\nunits: "um" "um" "mm"'), None),
+        (NRRD.format('spacings: 5 5 5\nunits: "pixel" "pixel" "pixel"'), None),
+        (NRRD.format(VECTORS.format(6)), (6, 5, 5)),
+        (NRRD.format(VECTORS.format(6) + '\nspace units: "cm" "cm" "cm"'), (60, 50, 50)),
+        (META.format("ElementSpacing = 5 5 6"), (6, 5, 5)),
+        (META.format("ElementSpacing = 5 5 5\nDistanceUnits = um"), (0.005, 0.005, 0.005)),
+        (META.format("ElementSpacing = 5 5 5\nDistanceUnits = ?"), (5, 5, 5)),
+        (META.format("Comment = none"), None),
+    ],
+)
+def test_distances_are_in_the_unit_that_the_header_names(
+    tmp_path: Path, header: str, spacing: tuple[float, ...] | None
+) -> None:
+    path = tmp_path / ("a.nrrd" if header.startswith("NRRD") else "a.mha")
+    path.write_bytes(header.encode() + bytes(8))
+    for geometry in (read_image(path).geometry, read_segmentation(path).geometry):
+        assert geometry.spacing_mm == (None if spacing is None else pytest.approx(spacing))
+        if '"cm"' in header:
+            assert geometry.origin_mm == (100, 200, 300)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha", "mhd"])
 def test_a_volume_that_is_cut_short(tmp_path: Path, suffix: str, share: float) -> None:

@@ -77,9 +77,9 @@ def read_nifti(path: Path) -> Segmentation:
     UnsupportedImageError
         If it holds no labels, or a newer mambaseg wrote it.
     """
-    image, labels = open_labels(path)
+    image, labels, unit_mm = open_labels(path)
     stored = labels.shape
-    found = placement(image, min(3, labels.ndim))
+    found = placement(image, min(3, labels.ndim), unit_mm)
     note = image.GetMetaData(NOTE_KEY) if image.HasMetaDataKey(NOTE_KEY) else ""
     noted = parse_note(note, path)
     if noted is not None:

@@ -75,11 +75,11 @@ def read_nrrd(path: Path) -> Segmentation:
     UnsupportedImageError
         If it holds no labels, or a newer mambaseg wrote it.
     """
-    image, labels = open_labels(path)
+    image, labels, unit_mm = open_labels(path)
     keys = [key for key in image.GetMetaDataKeys() if key.startswith(KEY_PREFIX)]
     if not keys:
         axes = axes_of(labels.shape)
-        geometry = placement(image, min(3, labels.ndim))
+        geometry = placement(image, min(3, labels.ndim), unit_mm)
         labels = binary_as_class(labels)
         if axes == "TYX":
             labels = labels[:, 0]

@@ -45,6 +45,13 @@ def _told_apart(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _unit_mm(path: Path) -> float | None:
+    """Check a header; give its unit of length, of which SimpleITK makes millimetres for NIfTI."""
+    if _is_nifti(path):
+        return 1.0 if check_nifti(path) else None
+    return read_text_header(path).unit_mm
+
+
 def read_itk(path: Path) -> Any:
     """Read a file with SimpleITK.
 
@@ -64,7 +71,7 @@ def read_itk(path: Path) -> Any:
         return SimpleITK.ReadImage(str(path))
 
 
-def placement(image: Any, n_spatial: int) -> Geometry:
+def placement(image: Any, n_spatial: int, unit_mm: float | None = 1.0) -> Geometry:
     """Spacing, origin and direction along the first axes of a SimpleITK image.
 
     Parameters
@@ -73,14 +80,18 @@ def placement(image: Any, n_spatial: int) -> Geometry:
         Its first axes are x, y and, if `n_spatial` is 3, z.
     n_spatial : {2, 3}
         Number of axes in space.
+    unit_mm : float or None
+        Millimetres of the unit in which its file says where it lies; None makes spacing unknown.
     """
     dimension = image.GetDimension()
     direction = np.eye(3)
     whole = np.array(image.GetDirection()).reshape(dimension, dimension)
     direction[:n_spatial, :n_spatial] = whole[:n_spatial, :n_spatial]
-    x, y, z = (*image.GetOrigin()[:n_spatial], 0.0)[:3]
+    unit = unit_mm or 1.0
+    x, y, z = (*(place * unit for place in image.GetOrigin()[:n_spatial]), 0.0)[:3]
+    spacing = tuple(step * unit for step in reversed(image.GetSpacing()[:n_spatial]))
     return Geometry(
-        tuple(reversed(image.GetSpacing()[:n_spatial])),
+        spacing if unit_mm else None,
         (x, y, z),
         tuple(direction.ravel().tolist()),
     )
@@ -99,7 +110,7 @@ def axes_of(shape: tuple[int, ...]) -> str:
     return "ZYX"[-len(shape) :]
 
 
-def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
+def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8], float | None]:
     """Read a mask with SimpleITK.
 
     Returns
@@ -108,6 +119,8 @@ def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
         For its placement and metadata.
     labels : ndarray of uint8
         Two to four dimensions, x last.
+    unit_mm : float or None
+        As `placement` takes it.
 
     Raises
     ------
@@ -123,7 +136,7 @@ def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
             f"{image.GetNumberOfComponentsPerPixel()} values per element; a mask with 2 to 4 "
             "dimensions and one value was expected."
         )
-    return image, label_block(SimpleITK.GetArrayFromImage(image), path)
+    return image, label_block(SimpleITK.GetArrayFromImage(image), path), _unit_mm(path)
 
 
 def open_volume(path: Path, source: str) -> MedicalImage:
@@ -150,7 +163,7 @@ def open_volume(path: Path, source: str) -> MedicalImage:
     UnsupportedImageError
         If it has more than four dimensions, or holds something but numbers.
     """
-    has_spacing = check_nifti(path) if _is_nifti(path) else read_text_header(path).has_spacing
+    unit_mm = _unit_mm(path)
     itk: Any = SimpleITK  # ships no types
     reader = itk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -160,7 +173,7 @@ def open_volume(path: Path, source: str) -> MedicalImage:
         kind = itk.GetPixelIDValueAsString(reader.GetPixelID())
         keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
         if dimension in (2, 3, 4):
-            geometry = placement(reader, min(3, dimension))
+            geometry = placement(reader, min(3, dimension), unit_mm)
     named = " x ".join(map(str, sizes))
     if dimension not in (2, 3, 4) or "complex" in kind:
         raise UnsupportedImageError(
@@ -176,8 +189,6 @@ def open_volume(path: Path, source: str) -> MedicalImage:
         times = None if step is None else tuple(i * step for i in range(shape[1]))
         geometry = replace(geometry, frame_times_s=times)
         notes = (f"The fourth axis, of {shape[1]}, is taken for time.",)
-    if not has_spacing:
-        geometry = replace(geometry, spacing_mm=None)
     names = tuple(f"channel {i}" for i in range(n_channels)) if n_channels > 1 else ("intensity",)
     array = DeferredArray(shape, _element(kind), lambda: _elements(path, shape))
     image = MedicalImage(array, axes, geometry, names, source, notes)
