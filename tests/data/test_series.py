@@ -12,7 +12,7 @@ from placed import write_series
 from pydicom import dcmread
 from pydicom.uid import RLELossless
 
-from mambaseg.data import open_channels, open_image, read_image, write_image
+from mambaseg.data import list_parts, open_channels, open_image, read_image, write_image
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.types import Geometry, MedicalImage
 from mambaseg.types.errors import MambasegError, UnreadableImageError, UnsupportedImageError
@@ -222,6 +222,27 @@ def test_mixed_series_ask_which(tmp_path: Path) -> None:
         read_image(tmp_path)
     assert read_image(f"{tmp_path}::CT (2)").array.shape == (1, 6, 5, 8)
     assert read_image(tmp_path, "1.2.3").array.shape == (1, 6, 5, 8)
+
+
+def test_digits_that_a_maker_rounded_make_no_other_series(tmp_path: Path) -> None:
+    for z, slant in enumerate((0.0004999, 0.0005001, 0.0004999)):
+        write_series(
+            tmp_path,
+            VOLUME[z : z + 1],
+            names=[str(z)],
+            origin=(0, 0, 2 * z),
+            orientation=(1, slant, 0, -slant, 1, 0),
+            spacing=(2, 0.50005 + slant, 0.75),
+            SeriesInstanceUID="1.2.3",
+        )
+    assert [len(part.files) for part in list_parts(tmp_path)] == [3]
+
+
+def test_a_localizer_is_a_series_for_each_direction(tmp_path: Path) -> None:
+    for name, turn in ("a", [1, 0, 0, 0, 1, 0]), ("b", [0, 1, 0, 0, 0, -1]):
+        names = [f"{name}{z}" for z in range(3)]
+        write_series(tmp_path, VOLUME[:3], names=names, orientation=turn, SeriesInstanceUID="1.2.3")
+    assert [len(part.files) for part in list_parts(tmp_path)] == [3, 3]
 
 
 def test_a_damaged_slice_is_named(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from mambaseg.data.dicom_header import (
 )
 from mambaseg.data.dicom_pixels import DicomFrames, presented_type
 from mambaseg.data.dicom_volume import read_stack
-from mambaseg.data.slice_stack import PlacedSlice, SliceStack, stack
+from mambaseg.data.slice_stack import PlacedSlice, SliceStack, is_parallel, stack
 from mambaseg.data.still_images import channel_names
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
@@ -82,7 +82,10 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
 def stack_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> SliceStack:
     """Put the frames of a file in the order in which they lie; otherwise as `open_frames`."""
     slices = [_placed(frames.header, index) for index in range(frames.n_frames)]
-    turns = {tuple(np.round(one.orientation, 3)) for one in slices if one.orientation}
+    turns: list[tuple[float, ...]] = []
+    for one in slices:
+        if one.orientation and not any(is_parallel(one.orientation, turn) for turn in turns):
+            turns.append(one.orientation)
     if len(turns) > 1:
         raise UnsupportedImageError(
             f"{source} holds slices of {len(turns)} orientations in one DICOM file; one volume "

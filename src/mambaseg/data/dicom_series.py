@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,20 @@ def find_series(files: Iterable[Path]) -> list[DicomSeries]:
     UnreadableImageError
         If a DICOM file among them is damaged.
     """
-    groups: dict[tuple[Any, ...], list[SliceFile]] = {}
+    groups: dict[tuple[Any, ...], list[list[SliceFile]]] = {}
     for path in files:
         one = read_slice_file(path)
-        if one is not None:
-            groups.setdefault(one.group, []).append(one)
+        if one is None:
+            continue
+        alike = groups.setdefault(one.form, [])
+        group = next((slices for slices in alike if one.fits(slices[0])), None)
+        if group is None:
+            alike.append([one])
+        else:
+            group.append(one)
     names: dict[str, int] = {}
     found = []
-    for slices in groups.values():
+    for slices in chain.from_iterable(groups.values()):
         first = slices[0].header
         name = described(first).get("SeriesDescription", "")
         name = name or f"series {first.get('SeriesNumber') or 1}"

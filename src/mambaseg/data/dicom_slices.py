@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from mambaseg.data.dicom_header import number, numbers, plane_spacing, thickness
 from mambaseg.data.dicom_pixels import DicomFrames, in_units, presented_type
-from mambaseg.data.slice_stack import PlacedSlice
+from mambaseg.data.slice_stack import PlacedSlice, is_parallel
 from mambaseg.types.errors import UnreadableImageError
 
 __all__ = ["SliceFile", "read_slice", "read_slice_file"]
@@ -53,6 +53,8 @@ _TAGS = [
         "BurnedInAnnotation",
     )
 ]
+_SAME_SPACING = 1e-4
+"""In mm: makers round it."""
 _PLAIN_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _PIXEL_TAG = b"\xe0\x7f\x10\x00"
 
@@ -85,13 +87,18 @@ class SliceFile:
     plain_at: int | None
 
     @property
-    def group(self) -> tuple[Any, ...]:
-        """What the slices of one volume have in common."""
+    def form(self) -> tuple[Any, ...]:
+        """What the slices of one volume have in common to the last digit."""
         header = self.header
         size = (header.Rows, header.Columns, header.get("SamplesPerPixel", 1))
-        turn = tuple(round(value, 3) for value in self.orientation)
-        spacing = tuple(round(value, 4) for value in self.spacing)
-        return header.get("SeriesInstanceUID"), *size, turn, spacing
+        return header.get("SeriesInstanceUID"), *size, len(self.spacing)
+
+    def fits(self, other: SliceFile) -> bool:
+        """Tell whether a slice of the same form lies as another of one volume does."""
+        pairs = zip(self.spacing, other.spacing, strict=True)
+        return is_parallel(self.orientation, other.orientation) and not any(
+            abs(a - b) > _SAME_SPACING for a, b in pairs
+        )
 
     def placed(self) -> PlacedSlice:
         """Say where it lies."""

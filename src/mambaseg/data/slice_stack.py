@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 
-__all__ = ["PlacedSlice", "SliceStack", "stack"]
+__all__ = ["PlacedSlice", "SliceStack", "is_parallel", "stack"]
 
 _ORDINALS = ("TemporalPositionIdentifier", "TemporalPositionIndex")
 """Elements that count the times, and do not say when they were."""
@@ -20,6 +20,8 @@ _EVEN = 0.01
 """How much of a step a slice may be off: makers round positions."""
 _SIDEWAYS_MM = 0.2
 """How far a slice may lie beside the others, or half a pixel where that is less, as above."""
+_PARALLEL = 1e-3
+"""How much the directions of slices of one volume may be off each other, as above."""
 _SQUARE = 0.01
 """How much the products of two directions may be off those of two at right angles, as above."""
 
@@ -148,6 +150,12 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
     notes = tuple(filter(None, (timing, "" if uneven is None else resampled)))
     keys = [[column[time].key for column in columns] for time in range(len(columns[0]))]
     return SliceStack(keys, geometry, uneven, notes)
+
+
+def is_parallel(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Tell whether two slices lie in one orientation, each as six numbers of its header."""
+    # Written so that what is no number makes no orientation of its own.
+    return not any(abs(a - b) > _PARALLEL for a, b in zip(first, second, strict=True))
 
 
 def _turn(orientation: tuple[float, ...], what: str) -> NDArray[np.float64]:
