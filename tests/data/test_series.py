@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK
+from PIL import Image
 from placed import write_series
 from pydicom import dcmread
 from pydicom.uid import RLELossless
 
 from mambaseg.data import list_parts, open_channels, open_image, read_image, write_image
+from mambaseg.data import parts as parts_module
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.types import Geometry, MedicalImage
 from mambaseg.types.errors import MambasegError, UnreadableImageError, UnsupportedImageError
@@ -251,6 +253,47 @@ def test_a_damaged_slice_is_named(tmp_path: Path) -> None:
     with pytest.raises(MambasegError, match=r"s/0003.* damaged") as caught:
         read_image(series)
     assert "Secret" not in str(caught.value)
+
+
+def test_a_damaged_slice_hides_no_other_series(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        write_series(tmp_path / name, VOLUME, SeriesDescription=name)
+    broken = tmp_path / "bad" / "0003"
+    broken.write_bytes(broken.read_bytes()[:300])
+    assert [part.name for part in list_parts(tmp_path)] == ["bad", "good"]
+    assert read_image(tmp_path, "good").array.shape == (1, *VOLUME.shape)
+    with pytest.raises(UnreadableImageError, match=r"bad/0003.* damaged"):
+        read_image(tmp_path, "bad")
+
+
+def test_a_damaged_slice_beside_several_series_is_noted(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        names = [f"{name}{z}" for z in range(len(VOLUME))]
+        write_series(tmp_path, VOLUME, names=names, SeriesDescription=name)
+    (tmp_path / "b5").write_bytes((tmp_path / "b5").read_bytes()[:300])
+    parts = list_parts(tmp_path)
+    assert [part.name for part in parts] == ["a", "b"]
+    for part in parts:
+        assert "b5 cannot be read as DICOM" in " ".join(part.open().notes)
+
+
+def test_pictures_beside_a_study_do_not_hide_it(tmp_path: Path) -> None:
+    write_series(tmp_path / "DICOM", VOLUME, SeriesDescription="CT")
+    Image.new("L", (8, 8)).save(tmp_path / "logo.png")
+    assert [part.kind for part in list_parts(tmp_path)] == ["series"]
+    Image.new("L", (8, 8)).save(tmp_path / "help.png")
+    assert [part.kind for part in list_parts(tmp_path)] == ["series", "frames"]
+    assert read_image(tmp_path, "CT").array.shape == (1, *VOLUME.shape)
+
+
+def test_more_files_than_are_looked_through_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        write_series(tmp_path / name, VOLUME)
+    monkeypatch.setattr(parts_module, "_MOST_FILES", 11)
+    with pytest.raises(UnsupportedImageError, match="hold more than 11 files"):
+        list_parts(tmp_path)
 
 
 def test_long_names_with_spaces_and_accents(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from mambaseg.data.dicom_slices import SliceFile, read_slice, read_slice_file
 from mambaseg.data.dicom_volume import read_stack
 from mambaseg.data.slice_stack import SliceStack, stack
 from mambaseg.data.still_images import channel_names
+from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.image import MedicalImage
 
 __all__ = ["DicomSeries", "find_series", "open_series", "stack_series"]
@@ -34,16 +35,27 @@ class DicomSeries:
         Its SeriesInstanceUID.
     slices : tuple of SliceFile
         In no order.
+    damaged : dict of Path to str
+        Files of its folders that are damaged, and may be slices of it, with a sentence for each.
+    alone : bool
+        Whether it is the only series of these folders, so that such a file is a slice of it.
     """
 
     name: str
     uid: str
     slices: tuple[SliceFile, ...]
+    damaged: Mapping[Path, str] = field(default_factory=dict)
+    alone: bool = True
 
     @property
     def files(self) -> tuple[Path, ...]:
         """Where the slices lie."""
         return tuple(one.path for one in self.slices)
+
+    @property
+    def folders(self) -> set[Path]:
+        """Where the files lie."""
+        return {one.path.parent for one in self.slices}
 
 
 def find_series(files: Iterable[Path]) -> list[DicomSeries]:
@@ -51,16 +63,16 @@ def find_series(files: Iterable[Path]) -> list[DicomSeries]:
 
     Slices of one series that differ in size or orientation (a localizer) become
     series of their own. Files with several frames, and those that do not say
-    where they lie, are no slices.
-
-    Raises
-    ------
-    UnreadableImageError
-        If a DICOM file among them is damaged.
+    where they lie, are no slices. Damaged ones are told of by the series beside them.
     """
+    damaged: dict[Path, str] = {}
     groups: dict[tuple[Any, ...], list[list[SliceFile]]] = {}
     for path in files:
-        one = read_slice_file(path)
+        try:
+            one = read_slice_file(path)
+        except UnreadableImageError as error:
+            damaged[path] = str(error)
+            continue
         if one is None:
             continue
         alike = groups.setdefault(one.form, [])
@@ -78,7 +90,18 @@ def find_series(files: Iterable[Path]) -> list[DicomSeries]:
         names[name] = names.get(name, 0) + 1
         name = f"{name} ({names[name]})" if names[name] > 1 else name
         found.append(DicomSeries(name, str(first.get("SeriesInstanceUID", "")), tuple(slices)))
-    return found
+    return [_with_damage(one, found, damaged) if damaged else one for one in found]
+
+
+def _with_damage(
+    series: DicomSeries, found: list[DicomSeries], damaged: dict[Path, str]
+) -> DicomSeries:
+    folders = series.folders
+    return replace(
+        series,
+        damaged={path: told for path, told in damaged.items() if path.parent in folders},
+        alone=all(one is series or not (one.folders & folders) for one in found),
+    )
 
 
 def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> MedicalImage:
@@ -101,6 +124,8 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
 
     Raises
     ------
+    UnreadableImageError
+        If one of its files is damaged.
     UnsupportedImageError
         If slices are missing, lie unevenly or do not fit together.
     """
@@ -122,7 +147,7 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
         ordered.geometry,
         channel_names(channels),
         source,
-        ordered.notes,
+        (*ordered.notes, *series.damaged.values()),
         window=window(first),
         header=described(first),
     )
@@ -130,5 +155,7 @@ def open_series(series: DicomSeries, source: str, *, resample: bool = False) -> 
 
 def stack_series(series: DicomSeries, source: str, *, resample: bool = False) -> SliceStack:
     """Put the slices of a series in the order in which they lie; otherwise as `open_series`."""
+    if series.damaged and series.alone:
+        raise UnreadableImageError(next(iter(series.damaged.values())))
     slices = [one.placed() for one in series.slices]
     return stack(slices, f"{source} (series {series.name!r})", resample=resample)
