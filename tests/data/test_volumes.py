@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import math
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import SimpleITK
 
 from mambaseg.data import read_image, read_segmentation, sample_path
 from mambaseg.types.errors import UnknownNameError, UnreadableImageError, UnsupportedImageError
+
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha", "mhd"])
@@ -134,6 +141,48 @@ def test_real_nifti_files_are_whole(shared: Path, suffix: str) -> None:
         except UnsupportedImageError as error:
             assert "dimensions" in str(error), path
     assert files or suffix == "nii"
+
+
+LARGE = (1500, 1024, 1024)
+"""Of bytes: more than the limit of 1 GiB under which `tests/support/fuzzing.py` opens files."""
+
+
+def large_nrrd(path: Path) -> None:
+    sizes = " ".join(map(str, reversed(LARGE)))
+    with path.open("wb") as file:
+        file.write(f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: {sizes}\n".encode())
+        file.write(b"encoding: raw\n\n")
+        file.truncate(file.tell() + math.prod(LARGE))
+
+
+def large_hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        kept = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        kept.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        kept.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple(LARGE)
+        h5py.h5d.create(file.id, b"image", h5py.h5t.NATIVE_UINT8, space, kept)
+
+
+def absurd_hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("image", shape=(2000, 4000, 4000), chunks=(1, 100, 100), dtype="u1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_what_does_not_fit_in_memory_is_not_called_damaged(tmp_path: Path) -> None:
+    made = {"a.nrrd": large_nrrd, "b.h5": large_hdf5, "c.h5": absurd_hdf5}
+    for name, make in made.items():
+        make(tmp_path / name)
+    paths = [str(tmp_path / name) for name in made]
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, SUPPORT / "fuzzing.py", *paths], capture_output=True, text=True, check=True
+    )
+    told = [json.loads(line.partition("\t")[2]) for line in run.stdout.splitlines()]
+    assert [one["error"] for one in told] == ["ours"] * 3
+    for one in told[:2]:
+        assert "needs 1.5 GiB of memory, more than is free" in one["sentence"]
+    assert "its header says 2000 x 4000 x 4000 elements" in told[2]["sentence"]
 
 
 def test_the_sample_is_there() -> None:

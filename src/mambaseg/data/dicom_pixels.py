@@ -81,6 +81,8 @@ class DicomFrames:
                 file.seek(self._start)
                 pixels, _ = self._decoder.as_array(file, index=index, **self._options)
             return self._presented(pixels, index)
+        except MemoryError:
+            raise
         except Exception as error:
             raise UnreadableImageError(
                 f"{self._path}: frame {index} cannot be decoded; the file is damaged. "

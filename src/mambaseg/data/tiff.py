@@ -98,6 +98,8 @@ def open_tiff(path: Path, source: str) -> MedicalImage | None:
     def load() -> NDArray[Any]:
         try:
             array = tifffile.imread(path, series=0)
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a damaged file leads tifffile to
             raise _damaged(path) from error
         return np.transpose(array.reshape(shape), order).reshape(sizes)

@@ -33,7 +33,9 @@ def _told_apart(path: Path) -> Iterator[None]:
     """Turn what SimpleITK raises into a sentence."""
     try:
         yield
-    except (RuntimeError, MemoryError, OverflowError) as error:
+    except (RuntimeError, OverflowError) as error:
+        if "allocat" in str(error):
+            raise MemoryError from error
         if "orthonormal" in str(error):
             raise UnsupportedImageError(
                 f"{path} has axes that are not at right angles (a sheared orientation), of which "
