@@ -53,7 +53,7 @@ def write_nifti(segmentation: Segmentation, path: Path) -> tuple[str, ...]:
         labels = np.expand_dims(labels, -3)
     image: Any = SimpleITK.GetImageFromArray(np.ascontiguousarray(labels), isVector=False)
     place(image, axes, geometry)
-    image.SetMetaData(NOTE_KEY, nifti_note(axes, geometry))
+    image.SetMetaData(NOTE_KEY, nifti_note(axes, geometry, mask=True))
     write_itk(image, path)
     told = [geometry_loss(geometry)]
     if segmentation.label_set != foreign_labels(labels) or segmentation.provenance != Provenance():

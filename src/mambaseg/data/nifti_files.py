@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from mambaseg.data.volume_headers import check_size
 from mambaseg.types.errors import UnreadableImageError
 
-__all__ = ["check_nifti", "sound_nifti", "time_step"]
+__all__ = ["check_nifti", "read_description", "sound_nifti", "time_step"]
 
 _CHUNK = 2**20
 
@@ -111,6 +111,25 @@ def _parse(head: bytes) -> _Header | None:
     return None
 
 
+def _head(path: Path) -> tuple[bytes, bool]:
+    """Give a file's first bytes, and whether they were compressed; none where that is damaged."""
+    with path.open("rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        content = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_compressed else file
+        try:
+            return content.read(544), is_compressed
+        except (EOFError, OSError, zlib.error):
+            return b"", is_compressed
+
+
+def read_description(path: Path) -> str:
+    """Give the description in a NIfTI-1 header, the only one that we write; "" if it is none."""
+    head, _ = _head(path)
+    described = head[148:228] if head[344:347] == b"n+1" else b""
+    return described.partition(b"\0")[0].decode("latin-1")
+
+
 def check_nifti(path: Path) -> bool:
     """Refuse a header that cannot be true, before memory is reserved for it.
 
@@ -124,14 +143,8 @@ def check_nifti(path: Path) -> bool:
     UnreadableImageError
         If the file is no NIfTI file, or its sizes are more than it can hold.
     """
-    with path.open("rb") as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        content = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_compressed else file
-        try:
-            header = _parse(content.read(544))
-        except (EOFError, OSError, zlib.error):
-            header = None
+    head, is_compressed = _head(path)
+    header = _parse(head)
     if header is None or header.bits <= 0:
         raise UnreadableImageError(
             f"{path} has no NIfTI header that makes sense: it is damaged, cut short or of another "

@@ -11,13 +11,14 @@ import numpy as np
 from mambaseg.data.segmentation_record import FORMAT_VERSION, check_version
 from mambaseg.types.geometry import Geometry
 
-__all__ = ["NOTE_KEY", "geometry_loss", "nifti_note", "parse_note"]
+__all__ = ["NOTE_KEY", "geometry_loss", "is_mask_note", "nifti_note", "parse_note"]
 
 NOTE_KEY = "ITK_FileNotes"
+_MASK = "; mask"
 _NOTE = re.compile(r"mambaseg (\d+) (T?Z?YX) unknown:((?: \w+)*)")
 
 
-def nifti_note(axes: str, geometry: Geometry) -> str:
+def nifti_note(axes: str, geometry: Geometry, *, mask: bool = False) -> str:
     """Say which axes exist and what is unknown, in the 79 characters that NIfTI has.
 
     Parameters
@@ -26,6 +27,8 @@ def nifti_note(axes: str, geometry: Geometry) -> str:
         Without the channel.
     geometry : Geometry
         Of the image or mask.
+    mask : bool
+        Whether it is a mask.
     """
     unknown = [
         name
@@ -37,7 +40,13 @@ def nifti_note(axes: str, geometry: Geometry) -> str:
         )
         if value is None
     ]
-    return f"mambaseg {FORMAT_VERSION} {axes} unknown: {' '.join(unknown)}"
+    ending = _MASK if mask else ""
+    return f"mambaseg {FORMAT_VERSION} {axes} unknown: {' '.join(unknown)}{ending}"
+
+
+def is_mask_note(note: str) -> bool:
+    """Tell whether a note of ours is that of a mask."""
+    return _NOTE.match(note) is not None and note.endswith(_MASK)
 
 
 def parse_note(note: str, path: Path) -> tuple[str, list[str]] | None:

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["get_reader"]
 
-_MASK_MARKS = (b"mambaseg_labels", b"mambaseg_provenance")
-_MASK_RECORD = "segmentation.json"
-
 
 def get_reader(
     path: str | Sequence[str],
@@ -70,9 +67,10 @@ def _what_can_be(readings: Sequence[Callable[[], list[LayerData]]]) -> list[Laye
 def _read_one(path: Path) -> list[LayerData]:
     # Here and not above, so that a menu opens fast and whatever else is broken.
     from mambaseg.data import list_parts, read_segmentation
+    from mambaseg.data.mask_kinds import is_mask
     from mambaseg.plugin.layers import labels_layer
 
-    if _is_mask(path):
+    if is_mask(path):
         data, options, kind = labels_layer(read_segmentation(path))
         return [(data, options | {"name": path.stem}, kind)]
     parts = list_parts(path)
@@ -87,18 +85,3 @@ def _image_layers(source: str | Path) -> list[LayerData]:
     from mambaseg.plugin.layers import image_layer
 
     return [image_layer(read_image(source))]
-
-
-def _is_mask(path: Path) -> bool:
-    """Tell whether a path is a mask of ours, or a DICOM SEG."""
-    if path.is_dir():
-        return (path / _MASK_RECORD).is_file()
-    if not path.is_file():
-        return False
-    if path.suffix.lower() in (".nrrd", ".mha"):
-        with path.open("rb") as file:
-            head = file.read(65536)
-        return any(mark in head for mark in _MASK_MARKS)
-    from mambaseg.data.dicom_seg import is_dicom_seg
-
-    return is_dicom_seg(path)
