@@ -231,6 +231,31 @@ def test_another_programs_change_is_believed(tmp_path: Path) -> None:
         assert read_image(path).geometry.spacing_mm == (2, 1, 1)
 
 
+def test_what_another_program_set_or_joined_is_believed_beside_our_note(tmp_path: Path) -> None:
+    """A note in NIfTI says what was unknown, and other programs copy it with the header."""
+    array = np.zeros((3, 4, 5), np.uint8)
+    array[1] = 1
+    names = LabelSet.from_names({1: "class 1"})
+    write_image(MedicalImage(array[None], "CZYX"), tmp_path / "image.nii.gz")
+    write_segmentation(Segmentation(array, "ZYX", names), tmp_path / "mask.nii.gz")
+    for name in ("image", "mask"):
+        path = tmp_path / f"{name}.nii.gz"
+        one = SimpleITK.ReadImage(str(path))
+        note = one.GetMetaData("ITK_FileNotes")
+        joined = SimpleITK.JoinSeries([one, one])
+        joined.SetMetaData("ITK_FileNotes", note)
+        SimpleITK.WriteImage(joined, str(tmp_path / f"{name}_joined.nii.gz"))
+        one.SetSpacing((2, 2, 3))
+        SimpleITK.WriteImage(one, str(path))
+    image, mask = (tmp_path / f"{name}.nii.gz" for name in ("image", "mask"))
+    assert read_image(image).geometry == Geometry((3, 2, 2))
+    assert read_segmentation(mask).geometry == Geometry((3, 2, 2))
+    image, mask = (tmp_path / f"{name}_joined.nii.gz" for name in ("image", "mask"))
+    assert read_image(image).axes == "CTZYX"
+    np.testing.assert_array_equal(np.asarray(read_image(image).array)[0], [array, array])
+    np.testing.assert_array_equal(np.asarray(read_segmentation(mask).labels), [array, array])
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".mp4", ""])
 def test_suffixes_that_are_not_written(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(UnsupportedImageError, match="choose one of .nrrd"):
