@@ -16,6 +16,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEGLSLossless,
     RLELossless,
+    RTDoseStorage,
     UltrasoundMultiFrameImageStorage,
     generate_uid,
 )
@@ -144,6 +145,36 @@ def test_the_window_of_monochrome1_is_inverted_with_its_pixels(
     assert shown[1:4].tolist() == [1, 0.5, 0]
     assert shown[0] > 1
     assert shown[4] < 0
+
+
+@pytest.mark.parametrize("offsets", [[0, 3, 6, 9], [30, 33, 36, 39]])
+def test_a_dose_grid_is_a_volume(tmp_path: Path, offsets: list[float]) -> None:
+    dose = np.random.default_rng(0).integers(0, 999, (4, 5, 6), dtype=np.uint16)
+    dataset = clip(dose, Modality="RTDOSE", GridFrameOffsetVector=offsets)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = RTDoseStorage
+    dataset.ImagePositionPatient, dataset.PixelSpacing = [10, 20, 30], [2.0, 2.5]
+    dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    image = read_image(save(dataset, tmp_path / "dose.dcm"))
+    assert (image.axes, image.geometry.spacing_mm) == ("CZYX", (3, 2, 2.5))
+    assert image.geometry.origin_mm == (10, 20, 30)
+    np.testing.assert_array_equal(np.asarray(image.array)[0], dose)
+
+
+def test_frames_that_say_where_they_lie_are_slices_whatever_the_modality(tmp_path: Path) -> None:
+    pixels = grey()
+    dataset = clip(pixels, Modality="XA", PixelSpacing=[1, 1])
+    shared, plane = Dataset(), Dataset()
+    plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PlaneOrientationSequence = [plane]
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    dataset.PerFrameFunctionalGroupsSequence = []
+    for index in range(len(pixels)):
+        groups, place = Dataset(), Dataset()
+        place.ImagePositionPatient = [0, 0, 2 * index]
+        groups.PlanePositionSequence = [place]
+        dataset.PerFrameFunctionalGroupsSequence.append(groups)
+    image = read_image(save(dataset, tmp_path / "clip.dcm"))
+    assert (image.axes, image.geometry.spacing_mm) == ("CZYX", (2, 1, 1))
 
 
 def test_palettes_become_colours(tmp_path: Path) -> None:

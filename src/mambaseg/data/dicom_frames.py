@@ -25,7 +25,14 @@ from mambaseg.data.still_images import channel_names
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["open_frames", "stack_frames"]
+__all__ = ["are_placed", "open_frames", "stack_frames"]
+
+
+def are_placed(header: Dataset) -> bool:
+    """Tell whether a header says of each frame by itself where it lies, as it does of slices."""
+    groups = header.get("PerFrameFunctionalGroupsSequence")
+    by_frame = bool(groups) and "PlanePositionSequence" in groups[0]
+    return by_frame or len(numbers(header, "GridFrameOffsetVector")) > 1
 
 
 def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> MedicalImage:
@@ -95,17 +102,33 @@ def stack_frames(frames: DicomFrames, source: str, *, resample: bool = False) ->
 
 
 def _placed(header: Dataset, index: int) -> PlacedSlice:
-    position = numbers(header, "ImagePositionPatient", index)
     orientation = numbers(header, "ImageOrientationPatient", index)
+    position = _position(header, index, orientation)
     return PlacedSlice(
         index,
         index + 1,
-        (position[0], position[1], position[2]) if len(position) == 3 else None,
+        position,
         tuple(orientation) if len(orientation) == 6 else None,
         plane_spacing(header, index),
         thickness(header, index),
         _moments(header, index),
     )
+
+
+def _position(
+    header: Dataset, index: int, orientation: list[float]
+) -> tuple[float, float, float] | None:
+    first = numbers(header, "ImagePositionPatient", index)
+    if len(first) != 3:
+        return None
+    offsets = numbers(header, "GridFrameOffsetVector")
+    if index < len(offsets) and len(orientation) == 6:
+        # Of a dose grid: along the slices' normal if they begin with 0, else z of the patient.
+        normal = np.cross(orientation[:3], orientation[3:])
+        along = normal if offsets[0] == 0 else np.array([0.0, 0.0, 1.0])
+        first = (np.array(first) + along * (offsets[index] - offsets[0])).tolist()
+    x, y, z = first
+    return x, y, z
 
 
 def _moments(header: Dataset, index: int) -> dict[str, float]:
