@@ -11,7 +11,10 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    HTJ2K,
+    MPEG4HP41,
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGLSLossless,
@@ -338,6 +341,33 @@ def test_a_syntax_without_a_decoder_is_named(
     dataset.PixelData = encapsulate([b"1234"] * 4)
     with pytest.raises(UnsupportedImageError, match="JPEG-LS.*pylibjpeg"):
         read_image(save(dataset, tmp_path / "clip.dcm"))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "remedy"),
+    [
+        (MPEG4HP41, "export it from its archive as mp4"),
+        (HTJ2K, "pylibjpeg-openjpeg"),
+        (DeflatedExplicitVRLittleEndian, r"installed\. Export the file uncompressed"),
+    ],
+)
+def test_what_helps_depends_on_the_syntax(tmp_path: Path, syntax: str, remedy: str) -> None:
+    dataset = clip(grey())
+    dataset.file_meta.TransferSyntaxUID = syntax
+    if syntax != DeflatedExplicitVRLittleEndian:
+        dataset.PixelData = encapsulate([b"1234"] * 4)
+    with pytest.raises(UnsupportedImageError, match=remedy):
+        read_image(save(dataset, tmp_path / "clip.dcm"))
+
+
+@pytest.mark.parametrize("name", ["clip.dcm", "clip"])
+@pytest.mark.parametrize("begin", [132, "dataset"])
+def test_dicom_without_its_head_is_told(tmp_path: Path, name: str, begin: int | str) -> None:
+    whole = save(clip(grey()), tmp_path / "whole.dcm").read_bytes()
+    start = whole.index(b"\x08\x00\x16\x00UI") if begin == "dataset" else begin
+    (tmp_path / name).write_bytes(whole[start:])
+    with pytest.raises(UnsupportedImageError, match="seems to be DICOM that was saved without"):
+        read_image(tmp_path / name)
 
 
 def test_no_message_or_note_holds_the_patient(tmp_path: Path) -> None:

@@ -185,6 +185,28 @@ def test_what_does_not_fit_in_memory_is_not_called_damaged(tmp_path: Path) -> No
     assert "its header says 2000 x 4000 x 4000 elements" in told[2]["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("written", "renamed", "words"),
+    [
+        ("a.nii", "b.nrrd", r"seems to be NIfTI, .*\.nii\."),
+        ("a.nii", "b.mha", r"seems to be NIfTI, .*\.nii\."),
+        ("a.nii", "b", r"seems to be NIfTI, .*\.nii\."),
+        ("a.nrrd", "b.nii", r"seems to be NRRD, .*\.nrrd\."),
+        ("a.hdr", "a.hdr", "header of a NIfTI pair"),
+    ],
+)
+def test_a_volume_under_another_name_is_told(
+    tmp_path: Path, written: str, renamed: str, words: str
+) -> None:
+    SimpleITK.WriteImage(SimpleITK.Image(5, 4, 3, SimpleITK.sitkInt16), str(tmp_path / written))
+    (tmp_path / written).rename(tmp_path / renamed)
+    with pytest.raises(UnsupportedImageError, match=words):
+        read_image(tmp_path / renamed)
+    if renamed.startswith("b."):  # a name by which masks are read
+        with pytest.raises(UnsupportedImageError, match=words):
+            read_segmentation(tmp_path / renamed)
+
+
 def test_the_sample_is_there() -> None:
     assert sample_path("echo").is_file()
 

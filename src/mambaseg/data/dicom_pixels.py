@@ -131,8 +131,7 @@ class DicomFrames:
         if decoder is None or not decoder.is_available:
             raise UnsupportedImageError(
                 f"{self._path} stores its pixels as {syntax.name}, for which no decoder is "
-                "installed. Install pylibjpeg with pylibjpeg-libjpeg, or export the file "
-                "uncompressed."
+                f"installed. {_remedy(syntax)}"
             )
         return decoder
 
@@ -195,6 +194,17 @@ class DicomFrames:
             lowest, highest = stored_range(header)
             pixels = (lowest + highest - pixels.astype(np.int64)).astype(pixels.dtype)
         return in_units(pixels, header, index)[..., None]
+
+
+def _remedy(syntax: UID) -> str:
+    """Say what helps where pixels cannot be decoded."""
+    words = syntax.name.upper()
+    if any(name in words for name in ("MPEG", "HEVC", "H.26")):
+        return "It is a film in DICOM: export it from its archive as mp4, and open that."
+    if "JPEG" in words and not any(name in words for name in ("JPEG XL", "JPIP")):
+        package = "openjpeg" if "2000" in words else "libjpeg"
+        return f"Install pylibjpeg with pylibjpeg-{package}, or export the file uncompressed."
+    return "Export the file uncompressed."
 
 
 def in_units(pixels: NDArray[Any], header: Dataset, index: int = 0) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,27 @@ def _is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
+def _check_name(path: Path) -> None:
+    """Refuse a file whose name hides what it is, by which SimpleITK chooses how to read it."""
+    with path.open("rb") as file:
+        head = file.read(348)
+    if head[344:347] == b"ni1":
+        raise UnsupportedImageError(
+            f"{path} seems to be the header of a NIfTI pair (.hdr and .img); one file was "
+            "expected. Convert the pair to .nii or .nii.gz."
+        )
+    kind, suffix = "", ""
+    if head[344:347] == b"n+1" and not _is_nifti(path):
+        kind, suffix = "NIfTI", ".nii"
+    elif head.startswith(b"NRRD000") and _is_nifti(path):
+        kind, suffix = "NRRD", ".nrrd"
+    if kind:
+        raise UnsupportedImageError(
+            f"{path} seems to be {kind}, though its name does not say so. Rename it to end with "
+            f"{suffix}."
+        )
+
+
 @contextmanager
 def _told_apart(path: Path) -> Iterator[None]:
     """Turn what SimpleITK raises into a sentence."""
@@ -49,6 +70,7 @@ def _told_apart(path: Path) -> Iterator[None]:
 
 def _unit_mm(path: Path) -> float | None:
     """Check a header; give its unit of length, of which SimpleITK makes millimetres for NIfTI."""
+    _check_name(path)
     if _is_nifti(path):
         return 1.0 if check_nifti(path) else None
     return read_text_header(path).unit_mm
@@ -64,13 +86,9 @@ def read_itk(path: Path) -> Any:
     UnsupportedImageError
         If its data lie elsewhere.
     """
-    if _is_nifti(path):
-        check_nifti(path)
-        with _told_apart(path), sound_nifti(path) as sound:
-            return SimpleITK.ReadImage(str(sound))
-    read_text_header(path)
-    with _told_apart(path):
-        return SimpleITK.ReadImage(str(path))
+    _unit_mm(path)
+    with _told_apart(path), sound_nifti(path) if _is_nifti(path) else nullcontext(path) as sound:
+        return SimpleITK.ReadImage(str(sound))
 
 
 def placement(image: Any, n_spatial: int, unit_mm: float | None = 1.0) -> Geometry:

@@ -59,8 +59,8 @@ def _what_can_be(readings: Sequence[Callable[[], list[LayerData]]]) -> list[Laye
     if problems:
         from mambaseg.plugin.notices import report
 
-        for error in problems:
-            report(error)
+        for problem in problems:
+            report(problem)
     return layers
 
 
