@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,6 +230,26 @@ def test_another_programs_change_is_believed(tmp_path: Path) -> None:
         SimpleITK.WriteImage(itk, str(path))
         assert read_image(path).geometry.origin_mm == (1, 2, 3)
         assert read_image(path).geometry.spacing_mm == (2, 1, 1)
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+@pytest.mark.parametrize(("codes", "kept"), [((2, 4), (2, 4)), ((0, 5), (1, 5)), ((0, 0), (1, 1))])
+def test_the_space_that_nifti_names_is_kept(
+    tmp_path: Path, suffix: str, codes: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    """Codes 2 to 5 say whose coordinates they are, such as those of the MNI brain."""
+    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    plain = tmp_path / "plain.nii"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(array), str(plain))
+    content = bytearray(plain.read_bytes())
+    struct.pack_into("<2h", content, 252, *codes)
+    plain.write_bytes(content)
+    again = tmp_path / f"again.{suffix}"
+    write_image(read_image(plain), again)
+    np.testing.assert_array_equal(np.asarray(read_image(again).array)[0], array)
+    itk = SimpleITK.ReadImage(str(again))
+    found = tuple(int(itk.GetMetaData(f"{name}_code")) for name in ("qform", "sform"))
+    assert found == kept
 
 
 def test_what_another_program_set_or_joined_is_believed_beside_our_note(tmp_path: Path) -> None:

@@ -17,9 +17,18 @@ from typing import BinaryIO, cast
 from mambaseg.data.volume_headers import check_size
 from mambaseg.types.errors import UnreadableImageError
 
-__all__ = ["check_nifti", "read_description", "sound_nifti", "time_step"]
+__all__ = [
+    "check_nifti",
+    "kept_codes",
+    "read_description",
+    "restore_codes",
+    "sound_nifti",
+    "time_step",
+]
 
 _CHUNK = 2**20
+_CODES = {"qform_code": 252, "sform_code": 254}
+"""Where a NIfTI-1 header has them."""
 
 
 @contextmanager
@@ -159,6 +168,35 @@ def check_nifti(path: Path) -> bool:
             "Export it again."
         )
     return all(step != 0 for step in steps)
+
+
+def kept_codes(keys: Mapping[str, str]) -> dict[str, str]:
+    """Give what of a NIfTI header a save restores: which space its coordinates are of.
+
+    Its texts may name the patient. Codes of 0 and 1 name no space that others share.
+    """
+    return {key: keys[key] for key in _CODES if keys.get(key, "") in ("2", "3", "4", "5")}
+
+
+def restore_codes(path: Path, header: Mapping[str, str]) -> None:
+    """Write kept codes into a NIfTI-1 file of SimpleITK's, which makes them 1 whatever it is told.
+
+    Parameters
+    ----------
+    path : Path
+        Compressed or not.
+    header : mapping of str to str
+        Of an image; only the codes are taken.
+    """
+    codes = kept_codes(header)
+    if not codes:
+        return
+    written = path.read_bytes()
+    is_compressed = written.startswith(b"\x1f\x8b")
+    content = bytearray(gzip.decompress(written) if is_compressed else written)
+    for key, value in codes.items():
+        struct.pack_into("<h", content, _CODES[key], int(value))
+    path.write_bytes(gzip.compress(content, 6, mtime=0) if is_compressed else content)
 
 
 def time_step(keys: Mapping[str, str], step: float) -> float | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.data.image_record import recorded
-from mambaseg.data.nifti_files import check_nifti, sound_nifti, time_step
+from mambaseg.data.nifti_files import check_nifti, kept_codes, sound_nifti, time_step
 from mambaseg.data.segmentation_record import label_block
 from mambaseg.data.volume_headers import read_text_header
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
@@ -211,7 +211,8 @@ def open_volume(path: Path, source: str) -> MedicalImage:
         notes = (f"The fourth axis, of {shape[1]}, is taken for time.",)
     names = tuple(f"channel {i}" for i in range(n_channels)) if n_channels > 1 else ("intensity",)
     array = DeferredArray(shape, _element(kind), lambda: _elements(path, shape))
-    image = MedicalImage(array, axes, geometry, names, source, notes)
+    header = kept_codes(keys) if _is_nifti(path) else {}
+    image = MedicalImage(array, axes, geometry, names, source, notes, header=header)
     found = recorded(image, keys, path)
     return _clip(image) if found is image and axes_of(shape[1:]) == "TYX" else found
 
