@@ -255,6 +255,15 @@ def test_a_damaged_slice_is_named(tmp_path: Path) -> None:
     assert "Secret" not in str(caught.value)
 
 
+def test_an_element_that_is_damaged_is_told_as_damage(tmp_path: Path) -> None:
+    """pydicom finds some damage only when an element is asked for."""
+    series = write_series(tmp_path / "s", VOLUME)
+    content = (series / "0000").read_bytes()
+    (series / "0000").write_bytes(content.replace(b"\x08\x00\x60\x00CS", b"\x08\x00\x60\x00GS"))
+    with pytest.raises(UnreadableImageError, match=r"s/0000.* damaged"):
+        read_image(series)
+
+
 def test_a_damaged_slice_hides_no_other_series(tmp_path: Path) -> None:
     for name in ("good", "bad"):
         write_series(tmp_path / name, VOLUME, SeriesDescription=name)

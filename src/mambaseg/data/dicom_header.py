@@ -127,7 +127,7 @@ def window(header: Dataset) -> tuple[float, float] | None:
 def described(header: Dataset) -> dict[str, str]:
     """Give what a header says of the image in words; nothing of the patient."""
     found = {
-        keyword: " ".join(str(header.get(keyword) or "").split())
+        keyword: " ".join(str(frame_value(header, keyword) or "").split())
         for keyword in ("Modality", "SeriesDescription", "BurnedInAnnotation")
     }
     return {keyword: text for keyword, text in found.items() if text}

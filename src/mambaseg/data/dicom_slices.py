@@ -129,6 +129,10 @@ def read_slice_file(path: Path) -> SliceFile | None:
             header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
             if header.file_meta and "SOPClassUID" not in header and not file.read(1):
                 raise EOFError  # the header of the file is there, that of the image is not
+            for (
+                _
+            ) in header:  # pydicom parses an element, and finds it damaged, when it is asked for
+                pass
             position = numbers(header, "ImagePositionPatient")
             orientation = numbers(header, "ImageOrientationPatient")
             frames = number(header, "NumberOfFrames") or 1
