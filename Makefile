@@ -37,6 +37,7 @@ test: $(READY)/dev $(READY)/system ## run the tests, but for the long ones (unde
 test-all: test ## run the tests, then the long ones, then the panels' with the other Qt binding
 	$(PYTEST) -m slow
 	QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) -m "not slow" tests/plugin
+	QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) tests/plugin/test_story.py
 
 lint: $(READY)/dev ## check style, types, import floors and the napari manifest
 	$(BIN)/ruff check

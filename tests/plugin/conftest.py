@@ -67,6 +67,17 @@ def model_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder of presets, empty."""
+    monkeypatch.setattr(
+        "mambaseg.export.preset.user_config_path", lambda *name, appauthor: tmp_path / "own"
+    )
+    folder = tmp_path / "own" / "presets"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
 def notices(display: None) -> Iterator[list[str]]:
     """What napari has notified of."""
     manager = pytest.importorskip("napari.utils.notifications").notification_manager
@@ -135,6 +146,23 @@ class Desk:
         line.selectAll()
         self.qtbot.keyClicks(line, text)
         self.qtbot.keyClick(line, Qt.Key.Key_Return)
+
+    def menu_with_file(self, path: Any, *texts: str, file_type: str = "") -> None:
+        """Trigger an item that asks for a file and waits for the answer; gives it a path."""
+        from qtpy.QtCore import QThread, QTimer
+
+        timer = QTimer(interval=20)
+
+        def answer() -> None:
+            # Not while the dialog appears, for it would then wait for another answer.
+            if QThread.currentThread().loopLevel() > level:
+                timer.stop()
+                self.choose_file(path, file_type)
+
+        level = QThread.currentThread().loopLevel()
+        timer.timeout.connect(answer)
+        timer.start()
+        self.menu(*texts)
 
     def choose_file(self, path: Any, file_type: str = "") -> None:
         """Give a path to the file dialog that is open, and press its button."""

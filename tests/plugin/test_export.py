@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,6 @@ from mambaseg.plugin.layers import labels_layer
 from mambaseg.types import LabelSet, Segmentation
 
 pytestmark = pytest.mark.usefixtures("display")
-
-
-@pytest.fixture
-def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's folder of presets, empty."""
-    monkeypatch.setattr(
-        "mambaseg.export.preset.user_config_path", lambda *name, appauthor: tmp_path / "own"
-    )
-    folder = tmp_path / "own" / "presets"
-    folder.mkdir(parents=True)
-    return folder
 
 
 def first_frame(film: Path) -> np.ndarray:
@@ -254,13 +242,11 @@ def test_without_layers_or_a_path_it_says_what_to_do(desk: Any, notices: list[st
 
 
 def test_a_mask_is_saved_from_the_save_dialog(desk: Any, tmp_path: Path) -> None:
-    from qtpy.QtCore import QTimer
-
     mask = desk.segmented()
     desk.viewer.layers.selection.active = mask
     for suffix, file_type in ((".nrrd", "NRRD mask"), (".nii.gz", "NIfTI mask")):
-        QTimer.singleShot(300, partial(desk.choose_file, tmp_path / "mask", file_type))
-        desk.menu("File", "Save Selected Layers...")
+        asked = ("File", "Save Selected Layers...")
+        desk.menu_with_file(tmp_path / "mask", *asked, file_type=file_type)
         path = tmp_path / f"mask{suffix}"
         read = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
         np.testing.assert_array_equal(read.squeeze(), np.asarray(mask.data))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 import SimpleITK
 from placed import write_series
-from qtpy.QtCore import QTimer
 
 from mambaseg.data import read_segmentation
 
@@ -39,9 +37,7 @@ def test_each_sample_opens_from_the_menu(
 
 
 def save(desk: Any, path: Path, file_type: str) -> None:
-    # The dialog keeps the menu's caller waiting.
-    QTimer.singleShot(300, partial(desk.choose_file, path, file_type))
-    desk.menu("File", "Save Selected Layers...")
+    desk.menu_with_file(path, "File", "Save Selected Layers...", file_type=file_type)
 
 
 @pytest.mark.parametrize(
