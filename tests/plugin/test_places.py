@@ -180,8 +180,32 @@ def test_straightened_volumes_are_painted_where_they_show(tmp_path: Path) -> Non
 
 
 def test_unknown_spacing_has_no_place() -> None:
-    place = placement("ZYX", Geometry(origin_mm=(1, 2, 3), direction=OBLIQUE))
+    place = placement("ZYX", Geometry(origin_mm=(1, 2, 3), direction=OBLIQUE), (2, 2, 2))
     assert place["scale"] == (1, 1, 1)
     assert place["units"] == ("pixel",) * 3
     assert place["translate"] == (0, 0, 0)
     np.testing.assert_array_equal(place["affine"], np.eye(4))
+
+
+@pytest.mark.parametrize("first", [0.0, 0.52])
+@pytest.mark.parametrize("rate", [20.5, 24, 25, 29.97, 30, 60])
+def test_the_slider_reaches_the_last_frame(rate: float, first: float) -> None:
+    for count in (2, 30, 47, 91, 300):
+        times = tuple(first + number / rate for number in range(count))
+        film = np.zeros((1, count, 2, 2), np.uint8)
+        image = MedicalImage(film, "CTYX", Geometry(frame_times_s=times), ("grey",), "film")
+        data, more, _ = image_layer(image)
+        viewer = napari_components.ViewerModel()
+        viewer.add_image(data, **more)
+        assert viewer.dims.nsteps[0] == count
+
+
+@pytest.mark.parametrize("spacing", [0.7, 1.1, 3.3])
+def test_the_slider_reaches_the_last_slice(spacing: float) -> None:
+    for count in (2, 30, 47, 91, 300):
+        geometry = Geometry((spacing, 1, 1), (0, 0, -120.7), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+        volume = np.zeros((1, count, 2, 2), np.uint8)
+        data, more, _ = image_layer(MedicalImage(volume, "CZYX", geometry, ("grey",), "volume"))
+        viewer = napari_components.ViewerModel()
+        viewer.add_image(data, **more)
+        assert viewer.dims.nsteps[0] == count

@@ -53,8 +53,10 @@ def image_layer(
     if home is not None:
         image = home.image(image)
     geometry = image.geometry
+    shape = tuple(image.array.shape[1:])
     if frames is not None:
         geometry = geometry.with_frames(frames.start, frames.stop)
+        shape = (frames.stop - frames.start, *shape[1:])
     options = {
         "name": PurePath(image.source).name.rpartition("::")[2] or "image",
         "multiscale": False,
@@ -68,7 +70,7 @@ def image_layer(
             **({} if home is None else {"home": home}),
             **({"straightened": True} if straighten else {}),
         },
-        **placement(image.axes.removeprefix("C"), geometry, straighten=straighten),
+        **placement(image.axes.removeprefix("C"), geometry, shape, straighten=straighten),
     }
     if image.channel_names == RGB:
         return _data(image, frames, None), options | {"rgb": True}, "image"
@@ -124,7 +126,7 @@ def labels_layer(segmentation: Segmentation) -> LayerData:
             "geometry": geometry,
             **({} if home is None else {"home": home}),
         },
-        **placement(segmentation.axes, geometry),
+        **placement(segmentation.axes, geometry, tuple(labels.shape)),
     }
     return labels, options, "labels"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ from mambaseg.types import Geometry
 
 __all__ = ["geometry_of", "length_in", "placement", "steps_of", "tilt_degrees"]
 
+_MOST_ULPS = 100
+
 _FLIP = np.eye(3)[::-1]
 """Between (x, y, z), as in DICOM, and (z, y, x), as in arrays and in napari's world."""
 
 
-def placement(axes: str, geometry: Geometry, *, straighten: bool = False) -> dict[str, Any]:
+def placement(
+    axes: str, geometry: Geometry, shape: tuple[int, ...], *, straighten: bool = False
+) -> dict[str, Any]:
     """Say where a layer lies: in seconds and in the patient's millimetres where they are known.
 
     napari's world is (z, y, x) of the patient system LPS, in mm.
@@ -27,6 +32,8 @@ def placement(axes: str, geometry: Geometry, *, straighten: bool = False) -> dic
         Of the layer's data, such as "TYX".
     geometry : Geometry
         Of the image or mask.
+    shape : tuple of int
+        Length of each axis.
     straighten : bool
         Leave out a volume's tilt: napari draws slices of tilted volumes without
         it, and would paint on others than those that it shows.
@@ -55,13 +62,27 @@ def placement(axes: str, geometry: Geometry, *, straighten: bool = False) -> dic
         times, rate = geometry.frame_times_s, geometry.frame_rate
         step, unit, start = (1 / rate, "s", times[0]) if times and rate else (1.0, "pixel", 0.0)
         scale, units, translate = [step, *scale], [unit, *units], [start, *translate]
+    reached = map(_reaching, translate, scale, shape)
     return {
-        "scale": tuple(scale),
+        "scale": tuple(reached),
         "translate": tuple(translate),
         "affine": affine,
         "units": tuple(units),
         "axis_labels": tuple(axes.lower()),
     }
+
+
+def _reaching(start: float, step: float, length: int) -> float:
+    """Give a step, the same but for rounding, with which napari's slider reaches the last element.
+
+    napari cuts (stop - start) / step to an integer, which rounding can leave one too small.
+    """
+    for ulps in range(_MOST_ULPS):
+        for sign in (1, -1):
+            tried = step * (1 + sign * ulps * sys.float_info.epsilon)
+            if int((start + (length - 1) * tried - start) / tried) >= length - 1:
+                return tried
+    return step
 
 
 def tilt_degrees(geometry: Geometry) -> float:
@@ -146,7 +167,7 @@ def _lies_as(layer: Any, axes: str, geometry: Geometry, shape: tuple[int, ...]) 
         return False
     if spacing is not None and len(spacing) != len(axes.removeprefix("T")):
         return False
-    place = placement(axes, geometry, straighten=bool(layer.metadata.get("straightened")))
+    place = placement(axes, geometry, shape, straighten=bool(layer.metadata.get("straightened")))
     return (
         np.allclose(layer.scale, place["scale"])
         and np.allclose(layer.translate, place["translate"])
