@@ -188,7 +188,7 @@ class _Watch(Supervision[RunState]):
 def _new_run(config: FineTuningConfig, source: TuningData) -> tuple[RunState, nn.Module]:
     parent = load_model(config.model)
     network, recipe, new_weights = warm_start(parent, source.label_set(parent.recipe))
-    split, unit = source.split(config, recipe)
+    split, unit = source.split(config, recipe, parent.card)
     state = RunState(
         config=config,
         recipe=recipe,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from mambaseg.training.events import Dice
+from mambaseg.training.learnt import with_learnt
 from mambaseg.training.run import Run
 from mambaseg.training.run_state import RunState
 from mambaseg.types.trained_model import TrainedModel
@@ -48,6 +49,7 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
             "parent_sha256": state.parent_sha256,
             "parent_scores": named(state.before),
             "data_sha256": state.data_sha256,
+            "trained_frames": with_learnt(parent, split.training if state.by_frame else {}),
             "untrained": (),
         }
     )
@@ -58,16 +60,14 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
 
 
 def _words(state: RunState) -> str:
-    by_frame = state.unit in ("frames", "slices")
-
     def listed(frames: dict[str, tuple[int, ...]]) -> str:
         if len(frames) > _MOST_NAMES:
             return f"{sum(map(len, frames.values()))} {state.unit} of {len(frames)} cases"
-        if not by_frame:
+        if not state.by_frame:
             return ", ".join(frames)
         return "; ".join(f"{case} {', '.join(map(str, of))}" for case, of in frames.items())
 
     split = state.split
     held_out = f"held out: {listed(split.held_out)}" if split.held_out else "none held out"
-    what = "Verified" if by_frame else "Labelled"
+    what = "Verified" if state.by_frame else "Labelled"
     return f"{what} {state.unit} of a user's own ({listed(split.training)}; {held_out})."

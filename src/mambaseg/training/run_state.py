@@ -83,6 +83,11 @@ class RunState(Standing):
     kept_rows: tuple[Row, ...] = ()
 
     @property
+    def by_frame(self) -> bool:
+        """Whether it learns from single frames or slices of a store; else from whole cases."""
+        return self.unit in ("frames", "slices")
+
+    @property
     def is_new(self) -> bool:
         """Whether what it starts from segments nothing yet, and so has no score."""
         return bool(self.new_weights or self.parent_card.untrained)
