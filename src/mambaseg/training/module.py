@@ -9,7 +9,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from mambaseg.training.losses import SegmentationLoss, edge_loss
 from mambaseg.training.outputs import network_outputs
-from mambaseg.training.targets import IGNORED, agreeing, at_size, one_hot
+from mambaseg.training.targets import IGNORED, at_size, masked_target, one_hot
 from mambaseg.training.weight_groups import weight_groups
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Loss, Optimization
@@ -96,8 +96,8 @@ class SegmentationModule(lightning.LightningModule):
         total, weights = torch.zeros((), device=labels.device), 0.0
         for level, one in enumerate(logits):
             weight = 0.5**level
-            pair = agreeing(one[known], at_size(labels, one.shape[2:]), self.recipe)
-            total, weights = total + weight * self.loss(*pair), weights + weight
+            compared = masked_target(at_size(labels, one.shape[2:]), self.recipe)
+            total, weights = total + weight * self.loss(one[known], *compared), weights + weight
         return total / weights
 
     def configure_optimizers(self) -> Optimizer:
