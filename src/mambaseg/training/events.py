@@ -72,7 +72,7 @@ class Started(_Event):
     split : FrameSplit
         Frames that train and that are held out.
     unit : str
-        What they are: "frames", "slices", "images" or "volumes".
+        What they are: "frames", "slices", "images", "clips" or "volumes".
     new_weights : tuple of str
         Weights that start untrained, because the classes are not the parent's.
     before : dict of str to float, or None

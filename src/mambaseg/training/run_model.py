@@ -34,11 +34,10 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
         If it cannot be written.
     """
     parent, split = state.parent_card, state.split
-    counted = state.unit if split.n_held_out > 1 else state.unit.removesuffix("s")
-    frames = f"{split.n_held_out} held-out {counted}"
+    scored_on = _scored_on(state)
 
     def named(dice: Dice | None) -> Dice:
-        return {f"{name}: mean Dice on {frames}": value for name, value in (dice or {}).items()}
+        return {f"{name}: mean Dice on {scored_on}": value for name, value in (dice or {}).items()}
 
     card = parent.model_copy(
         update={
@@ -57,6 +56,15 @@ def write_run_model(run: Run, state: RunState, network: nn.Module) -> TrainedMod
     return write_model(
         run.model_file, network.state_dict(), name=name, recipe=state.recipe, card=card
     )
+
+
+def _scored_on(state: RunState) -> str:
+    """Say on how much the scores are; of a large data set that is not all that is held out."""
+    held_out, total = state.split.held_out, state.split.n_held_out
+    cases = {row.case for row in state.kept_rows}
+    scored = sum(len(frames) for case, frames in held_out.items() if case in cases)
+    count = f"{scored} of {total}" if 0 < scored < total else f"{total}"
+    return f"{count} held-out {state.unit if total > 1 else state.unit.removesuffix('s')}"
 
 
 def _words(state: RunState) -> str:

@@ -80,7 +80,7 @@ class TuningData(ABC):
         Returns
         -------
         FrameSplit, str
-            And what is counted: "frames", "slices", "images" or "volumes".
+            And what is counted: "frames", "slices", "images", "clips" or "volumes".
 
         Raises
         ------
@@ -200,7 +200,7 @@ class _Listed(TuningData):
                 "held out: leave that choice out, and whole cases are held out, or none."
             )
         opened = self._open(config, recipe)
-        return _split(opened), opened.unit
+        return _split(opened), "clips" if opened.unit == "frames" else opened.unit
 
     def open(self, split: FrameSplit, config: FineTuningConfig, recipe: Recipe) -> OpenData:
         opened = self._open(config, recipe)
