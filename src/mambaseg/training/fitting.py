@@ -6,13 +6,16 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mambaseg.training.module import SegmentationModule
@@ -20,7 +23,7 @@ from mambaseg.training.supervision import Supervision
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Batches
 
-__all__ = ["ENDLESS", "fit", "processes"]
+__all__ = ["ENDLESS", "fit", "meet", "processes"]
 
 ENDLESS = 2**31
 """Number of samples of a training set that has no end."""
@@ -28,13 +31,32 @@ ENDLESS = 2**31
 _MOST_WORKERS = 8
 
 
+_PATIENCE = timedelta(days=1)
+"""How long processes wait for the one that scores; Lightning's own limit is half an hour."""
+
+
+def _launcher() -> ClusterEnvironment | None:
+    kinds = (TorchElasticEnvironment, SLURMEnvironment)
+    return next((kind() for kind in kinds if kind.detect()), None)
+
+
 def processes() -> tuple[int, int]:
     """Rank of this process, and how many train together, as torchrun or SLURM says."""
-    for environment in (TorchElasticEnvironment, SLURMEnvironment):
-        if environment.detect():
-            here = environment()
-            return here.global_rank(), here.world_size()
-    return 0, 1
+    here = _launcher()
+    return (here.global_rank(), here.world_size()) if here is not None else (0, 1)
+
+
+def meet() -> None:
+    """Wait until all processes that train together have come here."""
+    here = _launcher()
+    if here is None or here.world_size() == 1:
+        return
+    if not torch.distributed.is_initialized():  # nothing was left to train
+        os.environ.setdefault("MASTER_ADDR", here.main_address)
+        os.environ.setdefault("MASTER_PORT", str(here.main_port))
+        rank, world = processes()
+        torch.distributed.init_process_group("gloo", rank=rank, world_size=world, timeout=_PATIENCE)
+    torch.distributed.barrier()
 
 
 class _EveryNth(Sampler[int]):
@@ -115,7 +137,9 @@ def fit(
         accelerator=device.type,
         devices=_devices(device, world),
         num_nodes=max(world // _local(world), 1),
-        strategy="auto" if world == 1 else "ddp_find_unused_parameters_true",
+        strategy="auto"
+        if world == 1
+        else DDPStrategy(find_unused_parameters=True, timeout=_PATIENCE),
         sync_batchnorm=world > 1 and device.type == "cuda",
         use_distributed_sampler=False,
         max_epochs=1,
