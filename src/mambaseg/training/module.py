@@ -11,7 +11,6 @@ from mambaseg.training.losses import SegmentationLoss, edge_loss
 from mambaseg.training.outputs import network_outputs
 from mambaseg.training.targets import IGNORED, at_size, masked_target, one_hot
 from mambaseg.training.weight_groups import weight_groups
-from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Loss, Optimization
 from mambaseg.types.recipe import Recipe
 
@@ -54,11 +53,6 @@ class SegmentationModule(lightning.LightningModule):
         batch : (Tensor, Tensor)
             Network input, and class values with one channel in the place of its channels;
             `IGNORED` where nothing is annotated.
-
-        Raises
-        ------
-        TrainingError
-            If the loss is not a finite number.
         """
         x, labels = batch
         outputs = network_outputs(self.network, x, self.recipe.kind)
@@ -75,11 +69,6 @@ class SegmentationModule(lightning.LightningModule):
             edge = edge_loss(outputs.edge[known].float(), target, ignored)
             loss = loss + self.weights.edge * edge
         self.last_loss = float(loss.detach())
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The loss is not a number at step {self.global_step}: the training diverged. "
-                "Try a lower learning rate; what was kept before that step is left."
-            )
         return loss
 
     def _teaching_frames(self, labels: Tensor) -> Tensor:

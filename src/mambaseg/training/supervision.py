@@ -139,6 +139,12 @@ class Supervision(lightning.Callback, Generic[S]):
         place = [self.seed, self.state.step, piece, trainer.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
+    def on_before_backward(
+        self, trainer: lightning.Trainer, module: Any, loss: torch.Tensor
+    ) -> None:
+        """Refuse a loss that is no number; raises as below."""
+        self._check_number("loss", loss)
+
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, module: Any, optimizer: torch.optim.Optimizer
     ) -> None:
@@ -150,9 +156,14 @@ class Supervision(lightning.Callback, Generic[S]):
             Naming the step.
         """
         gradients = [p.grad for p in module.parameters() if p.grad is not None]
-        if gradients and not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
+        if gradients:
+            self._check_number("gradient", torch.nn.utils.get_total_norm(gradients))
+
+    def _check_number(self, what: str, value: torch.Tensor) -> None:
+        # Lightning's own count of steps begins anew in a run that goes on.
+        if not torch.isfinite(value):
             raise TrainingError(
-                f"The gradient is not a number at step {self.state.step}: the training diverged. "
+                f"The {what} is not a number at step {self.state.step}: the training diverged. "
                 "Try a lower learning rate; what was kept before that step is left."
             )
 
