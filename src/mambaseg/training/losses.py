@@ -67,12 +67,21 @@ class SegmentationLoss(nn.Module):
         if self.sigmoid:
             return _binary_cross_entropy(logits, target, known)
         # A target that is 0 throughout adds nothing.
-        return F.cross_entropy(logits, target, reduction="sum") / known.sum().clamp(min=1)
+        return _mean(F.cross_entropy(logits, target, reduction="none"), known)
 
 
 def _binary_cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    each = F.binary_cross_entropy_with_logits(logits, target, known, reduction="sum")
-    return each / (known.sum() * logits.shape[1]).clamp(min=1)
+    each = F.binary_cross_entropy_with_logits(logits, target, known, reduction="none")
+    return _mean(each.mean(dim=1), known)
+
+
+def _mean(each: Tensor, known: Tensor) -> Tensor:
+    """Average over what is annotated of each sample, then over samples.
+
+    So a batch has the same loss in pieces, on one device or many, as in one.
+    """
+    sums, counts = (one.flatten(1).sum(dim=1) for one in (each, known))
+    return (sums / counts.clamp(min=1)).mean()
 
 
 def structure_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
