@@ -14,6 +14,7 @@ import torch
 from models import PICTURES, VOLUMES
 from verified import nodule_model, verified_store
 
+from mambaseg.cli.main import main
 from mambaseg.training import FineTuningConfig, Run, finetune, resume, train
 from mambaseg.training.events import (
     Failed,
@@ -177,6 +178,16 @@ def test_volumes_with_parts_that_are_not_annotated(tmp_path: Path) -> None:
     ((name, dice),) = model.card.scores.items()
     assert name.startswith("ball: mean Dice on 2 held-out volumes (95 % interval ")
     assert 0 <= dice <= 1
+
+
+def test_a_run_that_goes_on_may_see_fewer_samples_at_once(tmp_path: Path) -> None:
+    start(tmp_path, "m", budget={"steps": 1})
+    run = tmp_path / "m.run"
+    told = ["train", "--resume", str(run), "--steps", "2", "--at-once", "1", "--device", "cpu"]
+    assert main(told) == 0
+    events = Run(run).training_events()[0]
+    begun = [event.config.batches.at_once for event in events if isinstance(event, TrainingStarted)]
+    assert begun == [2, 1]
 
 
 def test_a_batch_that_cannot_be_divided(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def resume(
     run: str | os.PathLike[str],
     *,
     budget: Budget | None = None,
+    at_once: int | None = None,
     device: str = "auto",
     listen: Listener | None = None,
 ) -> TrainedModel:
@@ -129,6 +130,8 @@ def resume(
         Its folder.
     budget : Budget, optional
         A new one, what was spent included.
+    at_once : int, optional
+        Samples that the device is to see at once from now on.
     device, listen
         As of `train`.
 
@@ -146,10 +149,8 @@ def resume(
 
     def begin() -> _Beginning:
         saved = load_state(home.state_file, TrainingState)
-        config = saved.state.config
-        if budget is not None:
-            config = config.model_copy(update={"budget": budget})
-            saved = saved._replace(state=saved.state.model_copy(update={"config": config}))
+        config = _changed(saved.state.config, budget, at_once)
+        saved = saved._replace(state=saved.state.model_copy(update={"config": config}))
         if processes()[0] == 0:
             home.forget_requests()  # of the process that was cut off
             clear_leftovers(saved.state.output)
@@ -162,6 +163,11 @@ def resume(
         return saved, sources
 
     return _attempted(home, begin, device, listen)
+
+
+def _changed(config: TrainingConfig, budget: Budget | None, at_once: int | None) -> TrainingConfig:
+    batches = config.batches.model_copy(update={"at_once": at_once or config.batches.at_once})
+    return config.model_copy(update={"budget": budget or config.budget, "batches": batches})
 
 
 def _attempted(
