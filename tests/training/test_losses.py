@@ -158,8 +158,10 @@ def test_a_batch_without_any_annotation_teaches_nothing() -> None:
     network = _Fixed(torch.randn(1, 3, 8, 8, 8))
     module = SegmentationModule(network, recipe, Optimization())
     labels = torch.full((1, 1, 8, 8, 8), IGNORED)
+    module.last_loss = 0.5  # of the batch before
     module.training_step((torch.zeros(1, 2, 8, 8, 8), labels), 0).backward()
     assert not network.logits[0].grad.any()
+    assert module.last_loss is None
 
 
 def test_the_middle_frame_alone() -> None:

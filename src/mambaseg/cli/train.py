@@ -167,7 +167,7 @@ def _write(config: TrainingConfig, path: Path) -> None:
 
 
 def _print(event: TrainingEvent) -> None:
-    from mambaseg.training.events import dice_words
+    from mambaseg.training.events import dice_words, loss_words
 
     if event.event == "training started":
         recipe, batches = event.config.recipe, event.config.batches
@@ -180,13 +180,13 @@ def _print(event: TrainingEvent) -> None:
         )
     elif event.event == "progress" and event.dice:
         print(
-            f"{_time(event.seconds)}: step {event.step}, loss {event.loss:.3f}, held-out Dice "
+            f"{_time(event.seconds)}: step {event.step}, {loss_words(event.loss)}, held-out Dice "
             f"{dice_words(event.dice)}, {_time(event.seconds_left)} left",
             flush=True,
         )
     elif event.event == "progress":
         print(
-            f"{_time(event.seconds)}: step {event.step}, loss {event.loss:.3f}, "
+            f"{_time(event.seconds)}: step {event.step}, {loss_words(event.loss)}, "
             f"{_time(event.seconds_left)} left",
             end="\r",
             flush=True,

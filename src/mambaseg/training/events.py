@@ -29,6 +29,7 @@ __all__ = [
     "TrainingStarted",
     "append_event",
     "dice_words",
+    "loss_words",
     "mean_dice",
     "read_any_events",
     "read_events",
@@ -50,6 +51,11 @@ def mean_dice(dice: Dice) -> float:
 def dice_words(dice: Dice) -> str:
     """Name each class with its Dice."""
     return ", ".join(f"{name} {value:.3f}" for name, value in dice.items())
+
+
+def loss_words(loss: float | None) -> str:
+    """Say what a loss is, if there is one."""
+    return "no loss yet" if loss is None else f"loss {loss:.3f}"
 
 
 class _Event(BaseModel):
@@ -129,8 +135,8 @@ class Progress(_Event):
     ----------
     step : int
         Updates so far.
-    loss : float
-        Mean since the last event.
+    loss : float or None
+        Mean since the last event; None where nothing that it saw was annotated.
     seconds, seconds_left : float
         Since the start, cut-off time left out, and until the budget is spent.
     dice : dict of str to float, or None
@@ -142,7 +148,7 @@ class Progress(_Event):
 
     event: Literal["progress"] = "progress"
     step: int
-    loss: float
+    loss: float | None
     seconds: float
     seconds_left: float
     dice: Dice | None = None

@@ -20,10 +20,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.supervision import Supervision
-from mambaseg.types.errors import TrainingError
+from mambaseg.types.errors import MambasegError, TrainingError
 from mambaseg.types.optimization import Batches
 
-__all__ = ["ENDLESS", "fit", "meet", "processes"]
+__all__ = ["ENDLESS", "as_one_sentence", "fit", "meet", "processes"]
 
 ENDLESS = 2**31
 """Number of samples of a training set that has no end."""
@@ -159,8 +159,18 @@ def fit(
             warnings.filterwarnings("ignore", f".*{text}.*")
         try:
             trainer.fit(module, loader if workers else _Ahead(loader))
+        except MambasegError as error:
+            raise as_one_sentence(error) from error
         except SystemExit as error:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from error
+
+
+def as_one_sentence(error: MambasegError) -> MambasegError:
+    """Take away the traceback that a process of the loader puts around an error's message."""
+    text = str(error)
+    if "\nOriginal Traceback" not in text:
+        return error
+    return type(error)(text.rstrip().splitlines()[-1].partition(": ")[2])
 
 
 def _local(world: int) -> int:

@@ -43,7 +43,7 @@ class SegmentationModule(lightning.LightningModule):
         self.recipe, self.optimization = recipe, optimization
         self.weights = loss or Loss()
         self.loss = SegmentationLoss(self.weights, sigmoid=recipe.output.form != "softmax")
-        self.last_loss = float("nan")
+        self.last_loss: float | None = None  # where nothing of the last batch is annotated
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Loss of a batch.
@@ -60,6 +60,7 @@ class SegmentationModule(lightning.LightningModule):
             labels = self._teaching_frames(labels).flatten(0, 1)
         known = (labels != IGNORED).flatten(1).any(dim=1)
         if not known.any():
+            self.last_loss = None
             return outputs.logits[0].sum() * 0.0
         labels = labels[known]
         loss = self._deep(outputs.logits, labels, known)

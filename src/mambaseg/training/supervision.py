@@ -171,7 +171,8 @@ class Supervision(lightning.Callback, Generic[S]):
         self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, index: int
     ) -> None:
         """Say how it is, validate and save when it is time, and see whether to stop."""
-        self._losses.append(module.last_loss)
+        if module.last_loss is not None:
+            self._losses.append(module.last_loss)
         if (index + 1) % trainer.accumulate_grad_batches:
             return
         self.state = self.state.model_copy(update={"step": self.state.step + 1})
@@ -232,7 +233,7 @@ class Supervision(lightning.Callback, Generic[S]):
         return max(min(left, default=0.0), 0.0)
 
     def _say(self, dice: Dice | None) -> None:
-        loss = sum(self._losses) / max(len(self._losses), 1)
+        loss = sum(self._losses) / len(self._losses) if self._losses else None
         self._losses.clear()
         self.tell(
             Progress(
