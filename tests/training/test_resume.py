@@ -142,14 +142,14 @@ def test_it_ends_early_when_it_gets_no_better(tmp_path: Path) -> None:
     start(
         tmp_path,
         "m",
-        budget={"steps": 40},
+        budget={"steps": 10**6},
         optimization={"learning_rate": 1e-20, "average_decay": 0.5},
-        validation={"times": 40, "patience": 2, "keep": "best"},
+        # After every step; on a slow machine after every few.
+        validation={"times": 10**6, "patience": 2, "keep": "best"},
     )
     finished = Run(tmp_path / "m.run").outcome
     assert isinstance(finished, Finished)
     assert finished.reason == "no better"
-    assert finished.step < 40
 
 
 def test_epochs_are_passes_through_the_training_cases(tmp_path: Path) -> None:
