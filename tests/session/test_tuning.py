@@ -99,6 +99,7 @@ def test_states_of_a_run_that_no_process_runs(
     assert (tuning.started is not None) == bool(events)
 
 
+@pytest.mark.slow
 def test_a_training_that_cannot_go_on_says_why(
     folder: Path, worker: Worker, tmp_path: Path
 ) -> None:
