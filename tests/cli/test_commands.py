@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import held_out_dice
+import layouts
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
@@ -16,6 +17,7 @@ import SimpleITK as sitk  # noqa: N813
 from mambaseg.cli.main import main
 from mambaseg.data import read_drawn_labels, read_segmentation
 from mambaseg.metrics import evaluate
+from mambaseg.training import read_config
 from mambaseg.types import Segmentation
 from mambaseg.zoo import load_model
 
@@ -113,6 +115,34 @@ def test_train_writes_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["train", str(tmp_path / "c.yaml"), "-o", str(out)]) == 0
     assert "mean Dice on 10 held-out frames" in capsys.readouterr().out
     assert load_model(out).name == "vivim-echo-demo"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["c.yaml", "--data", "set"], "--data goes with --recipe"),
+        (["c.yaml", "--small"], "--small goes with --recipe"),
+        (["--resume", "m.run", "--seed", "0"], "give no --seed with it"),
+        (["--resume", "m.run", "--name", "x"], "give no --name with it"),
+        (["--resume", "m.run", "-o", "m.safetensors"], "give no --output with it"),
+        (["--resume", "m.run", "--at-once", "0"], "--at-once must be a positive number"),
+        (["--resume", "m.run", "--epochs", "inf"], "must be positive numbers, and no huge ones"),
+    ],
+)
+def test_train_says_which_options_do_not_go_together(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["train", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_recipe_takes_the_seed_and_says_so(tmp_path: Path) -> None:
+    layouts.paired(tmp_path / "discs", 3)
+    wanted = ["train", "--recipe", "vm_unet_v2", "--data", str(tmp_path / "discs"), "--small"]
+    assert main([*wanted, "--seed", "7", "--write-config", str(tmp_path / "c.yaml")]) == 0
+    config = read_config(tmp_path / "c.yaml")
+    assert config.seed == 7
+    assert "seed 7" in config.card.training_data
 
 
 def test_train_without_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

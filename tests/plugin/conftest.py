@@ -257,13 +257,18 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def no_training_is_left(desk: Desk) -> Iterator[None]:
     """End what a test has left running."""
     from mambaseg.session import open_runs
+    from mambaseg.session.run_folders import process_of
     from mambaseg.training import Run
+    from mambaseg.training.events import Started, TrainingStarted
 
     yield
     for folder in open_runs():
-        run = Run(folder)
-        started = [event for event in run.events()[0] if event.event == "started"]
-        if run.alive and started:
+        run, process = Run(folder), process_of(folder)
+        events, _ = run.any_events()
+        started = [event for event in events if isinstance(event, Started | TrainingStarted)]
+        if process is not None and process.poll() is None:
+            process.kill()  # it may not have said anything yet
+        elif run.alive and started:
             os.kill(started[-1].pid, signal.SIGKILL)
 
 

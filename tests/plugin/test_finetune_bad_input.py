@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from tuning_desk import PATIENCE_S, finetune, new_training, set_up, verify
-from verified import disc_film
+from verified import NODULE, disc_film, nodule_model
 
 from mambaseg.corrections import corrections_folder, find_store
 from mambaseg.session import open_runs
@@ -70,6 +70,24 @@ def test_ticks_stay_whatever_model_is_chosen_and_when_a_start_is_refused(
     settle(desk, panel)
     assert tree.held_out == {case: (10,)}
     assert "3 train, 1 held out" in panel.setup.about_frames.text()
+
+
+def test_frames_that_the_model_has_learnt_are_not_proposed_and_told_when_ticked(
+    desk: Any, model_folder: Path
+) -> None:
+    verify([2, 8, 14, 20, 26])
+    (case,) = find_store(NODULE, ("red", "green", "blue")).cases()
+    digest = case.rpartition("_")[2]
+    nodule_model(model_folder, trained_frames={digest: (8, 14, 20, 26)})
+    panel = set_up(desk)
+    tree = panel.setup.frames
+    desk.wait(lambda: tree.held_out == {case: (2,)})
+    assert "has learnt" not in panel.setup.about_frames.text()
+    tree.item(case, 26).setCheckState(0, Qt.CheckState.Checked)
+    assert (
+        "parent has learnt from 1 of the 2 held-out frames before"
+        in panel.setup.about_frames.text()
+    )
 
 
 def test_one_verified_frame_has_no_score(desk: Any, learner: Path) -> None:

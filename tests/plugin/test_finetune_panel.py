@@ -176,7 +176,7 @@ def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
 @pytest.mark.slow
 def test_a_killed_training_says_so_and_goes_on(desk: Any, learner: Path) -> None:
     verify([2, 10, 18, 26])
-    panel = started(desk, 0.5)
+    panel = started(desk, 60)  # more than it takes to be killed and go on
     first = panel.tuning.started
     os.kill(first.pid, signal.SIGKILL)
     desk.wait(lambda: panel.tuning.state == "cut off", PATIENCE_S)

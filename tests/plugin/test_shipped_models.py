@@ -30,6 +30,7 @@ def foreground_dice(found: np.ndarray, true: np.ndarray) -> float:
         ("log_vmamba_3d-hippocampus", "mambaseg", 0.8),
         ("vm_unet_v2-nerve-vessel", None, 0.2),
         ("log_vmamba_2d-nerve-vessel", None, 0.2),
+        ("vivim-nerve-vessel", None, 0.1),  # weak on this image: it is there to be fine-tuned
     ],
 )
 def test_a_held_out_case_in_the_viewer_and_in_the_shell(

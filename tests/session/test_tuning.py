@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import layouts
 import numpy as np
 import pytest
+from models import PICTURES
 from verified import nodule_model, verified_store
 
 from mambaseg.session import NewTraining, Tuning, TuningState, Worker, open_runs, runs_folder
 from mambaseg.session.new_training import train_command
 from mambaseg.session.run_folders import config_of
-from mambaseg.training import FineTuningConfig, FrameSplit, Kept, Run
-from mambaseg.training.events import Failed, Finished, Progress, RunEvent, Started, append_event
+from mambaseg.training import FineTuningConfig, FrameSplit, Kept, Run, train
+from mambaseg.training.events import (
+    Failed,
+    Finished,
+    Progress,
+    RunEvent,
+    Started,
+    TrainingEvent,
+    append_event,
+)
 from mambaseg.training.held_out_views import HeldOutView, HeldOutViews, write_views
 from mambaseg.types import LabelSet
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Budget
+from mambaseg.types.training_config import TrainingConfig
 from mambaseg.zoo import user_models_folder
 
 CONFIG = FineTuningConfig(model="parent", data="store", minutes=1)
@@ -85,6 +97,36 @@ def test_states_of_a_run_that_no_process_runs(
     assert tuning.state == state
     assert tuning.message == ("no room" if state == "failed" else "")
     assert (tuning.started is not None) == bool(events)
+
+
+@pytest.mark.slow
+def test_a_training_that_cannot_go_on_says_why(
+    folder: Path, worker: Worker, tmp_path: Path
+) -> None:
+    layouts.paired(tmp_path / "discs", cases=6)
+    wanted = NewTraining(recipe="vm_unet_v2", data="discs", budget=Budget(steps=9), name="new")
+    (folder / "config.json").write_text(wanted.model_dump_json())
+    content = {
+        "name": "new",
+        "recipe": {"channels": ["red", "green", "blue"], **PICTURES, "labels": {1: "disc"}},
+        "data": [{"path": "discs", "look_alike": None}],
+        "budget": {"steps": 9},
+    }
+
+    def kill(event: TrainingEvent) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            TrainingConfig.model_validate(content), folder / "model.safetensors",
+            folder=tmp_path, run=folder, device="cpu", listen=kill,
+        )  # fmt: skip
+    tuning = Tuning(folder, worker)
+    wait(tuning, lambda: tuning.state == "cut off" and tuning.started is not None)
+    shutil.rmtree(tmp_path / "discs")
+    tuning.go_on(pytest.fail)
+    wait(tuning, lambda: tuning.state == "failed")
+    assert "discs" in tuning.message
 
 
 def test_a_run_that_never_began_is_cut_off_after_a_while(folder: Path, worker: Worker) -> None:

@@ -48,6 +48,7 @@ def nodule_model(
     *,
     scores: dict[str, float] | None = None,
     parent_scores: dict[str, float] | None = None,
+    trained_frames: dict[str, tuple[int, ...]] | None = None,
     **changes: Any,
 ) -> TrainedModel:
     """An untrained network that is quick to train."""
@@ -59,5 +60,9 @@ def nodule_model(
         build_network(recipe).state_dict(),
         name="parent",
         recipe=recipe,
-        card=ModelCard(scores=scores or {}, parent_scores=parent_scores or {}),
+        card=ModelCard(
+            scores=scores or {},
+            parent_scores=parent_scores or {},
+            trained_frames=trained_frames or {},
+        ),
     )

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import layouts
 import numpy as np
 import pytest
 import torch
 from models import small_recipe
+from torch.utils.data import DataLoader, Dataset
 
 from mambaseg.training.augmentation import clip_augmentation
 from mambaseg.training.clips import RandomClips
+from mambaseg.training.fitting import as_one_sentence
 from mambaseg.training.labelled_clip import OpenClip
+from mambaseg.training.labelled_set import OpenSet
 from mambaseg.types.augmentation import Augmentation
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.recipe import Recipe
-from mambaseg.types.training_data import LabelledClip
+from mambaseg.types.training_data import LabelledClip, LabelledSet
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 ECHO = LabelledClip(
@@ -153,3 +158,28 @@ def test_the_sample_outlines_fit_the_sample_clip() -> None:
         grown = torch.nn.functional.max_pool2d(labels[:, t : t + 1], 15, 1, 7)[0, 0].numpy() > 0
         rim = grown & ~mask[t]
         assert np.median(grey[t][mask[t]]) < 0.75 * np.mean(grey[t][rim])
+
+
+def test_a_recording_on_both_sides_of_the_split_is_named(tmp_path: Path) -> None:
+    layouts.clips(tmp_path, cases=2)
+    for name in ("", "_GT"):
+        shutil.copytree(tmp_path / f"Train{name}/0001", tmp_path / f"Test{name}/0001")
+    with pytest.raises(TrainingError, match="0001 of .* is on both sides.*or give it another name"):
+        OpenSet.open(LabelledSet(path="."), small_recipe(labels={1: "class 1"}), tmp_path, 0)
+
+
+class _Damaged(Dataset[int]):
+    def __getitem__(self, index: int) -> int:
+        raise TrainingError("p1.png cannot be read: mend it.")
+
+    def __len__(self) -> int:
+        return 4
+
+
+def test_what_a_process_of_the_loader_cannot_read_is_said_in_one_sentence() -> None:
+    with pytest.raises(TrainingError, match="Traceback") as caught:
+        next(iter(DataLoader(_Damaged(), num_workers=1)))
+    said = as_one_sentence(caught.value)
+    assert isinstance(said, TrainingError)
+    assert str(said) == "p1.png cannot be read: mend it."
+    assert as_one_sentence(said) is said

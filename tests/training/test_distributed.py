@@ -39,8 +39,12 @@ CONFIG = {
 }  # fmt: skip
 
 
-def _train(folder: Path, name: str, *launcher: str) -> None:
-    command = [*launcher, "-m", "mambaseg.cli", "train", "config.yaml", "-o", f"{name}.safetensors"]
+TOGETHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+"""Two processes, which meet at a port that is free."""
+
+
+def _train(folder: Path, launcher: list[str], *arguments: str) -> None:
+    command = [*launcher, "-m", "mambaseg.cli", "train", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, *command, "--device", "cpu"],
@@ -52,10 +56,8 @@ def _train(folder: Path, name: str, *launcher: str) -> None:
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     layouts.decathlon(tmp_path / "balls", 6)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    _train(tmp_path, "one")
-    _train(
-        tmp_path, "two", "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29517"
-    )
+    _train(tmp_path, [], "config.yaml", "-o", "one.safetensors")
+    _train(tmp_path, TOGETHER, "config.yaml", "-o", "two.safetensors")
     one, two = (
         load_state(tmp_path / f"{n}.run" / "state.safetensors", TrainingState)
         for n in ("one", "two")
@@ -67,4 +69,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert isinstance(finished, Finished)
     events = Run(tmp_path / "two.run").training_events()[0]
     assert sum(event.event == "training started" for event in events) == 1
+    # Both end well, too, where they were killed while the first one wrote the model.
+    (tmp_path / "two.safetensors").unlink()
+    _train(tmp_path, TOGETHER, "--resume", "two.run")
     assert (tmp_path / "two.safetensors").exists()

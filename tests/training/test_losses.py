@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mambaseg.training.losses import SegmentationLoss, edge_loss, structure_loss
 from mambaseg.training.module import SegmentationModule
-from mambaseg.training.targets import IGNORED, agreeing, one_hot
+from mambaseg.training.targets import IGNORED, masked_target, one_hot
 from mambaseg.types.optimization import Loss, Optimization
 from mambaseg.types.recipe import Recipe
 
@@ -31,6 +31,10 @@ def volume_recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate({**VOLUMES, **changes})
 
 
+ALL = torch.ones(2, 1, 12, 16)
+"""All elements of a `pair` are annotated."""
+
+
 def pair(channels: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
     torch.manual_seed(seed)
     return torch.randn(2, channels, 12, 16), (torch.rand(2, channels, 12, 16) > 0.6).float()
@@ -47,9 +51,9 @@ def test_terms_are_what_they_are_called() -> None:
     }
     for name, value in expected.items():
         loss = SegmentationLoss(Loss(**{**ALONE, name: 2.0, "pooled": False}), sigmoid=True)
-        assert loss(logits, target) == pytest.approx(float(2 * value), rel=1e-4), name
+        assert loss(logits, target, ALL) == pytest.approx(float(2 * value), rel=1e-4), name
     every = Loss(cross_entropy=1, dice=1, iou=1, pooled=False)
-    assert SegmentationLoss(every, sigmoid=True)(logits, target) == pytest.approx(
+    assert SegmentationLoss(every, sigmoid=True)(logits, target, ALL) == pytest.approx(
         float(sum(expected.values())), rel=1e-4
     )
 
@@ -64,18 +68,19 @@ def test_pooled_and_smoothed_dice() -> None:
         loss = SegmentationLoss(
             Loss(cross_entropy=0, dice=1, pooled=pooled, smooth=1), sigmoid=True
         )
-        assert loss(logits, target) == pytest.approx(float(expected), rel=1e-5)
+        assert loss(logits, target, ALL) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_the_structure_loss_looks_at_outlines() -> None:
     target = torch.zeros(1, 1, 64, 64)
     target[..., 16:48, 16:48] = 1
     sure = 20 * (2 * target - 1)
-    assert structure_loss(sure, target) < 1e-3
+    known = torch.ones_like(target)
+    assert structure_loss(sure, target, known) < 1e-3
     inside, border = sure.clone(), sure.clone()
     inside[..., 30:34, 30:34] *= -1
     border[..., 30:34, 44:48] *= -1
-    assert structure_loss(border, target) > structure_loss(inside, target)
+    assert structure_loss(border, target, known) > structure_loss(inside, target, known)
 
 
 def test_the_edge_loss_wants_outlines() -> None:
@@ -95,21 +100,29 @@ def test_regions_overlap_in_the_target() -> None:
 
 
 @pytest.mark.parametrize("output", [{"form": "softmax"}, {"form": "sigmoid"}, REGIONS])
-@pytest.mark.parametrize(
-    "terms", [{"cross_entropy": 1, "dice": 1}, {**ALONE, "iou": 1}, {**ALONE, "structure": 1}]
-)
-def test_what_is_not_annotated_gives_no_gradient(
-    output: dict[str, Any], terms: dict[str, float]
-) -> None:
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize("term", ["cross_entropy", "dice", "iou", "structure"])
+def test_only_what_is_annotated_counts(output: dict[str, Any], pooled: bool, term: str) -> None:
+    """Loss and gradient are those of the annotated part by itself."""
     recipe = volume_recipe(output=output)
-    loss = SegmentationLoss(Loss(**terms), sigmoid=output["form"] != "softmax")
-    labels = torch.randint(0, 3, (2, 1, 4, 8, 8)).float()
-    labels[:, :, :, :3] = IGNORED
-    logits = torch.randn(2, recipe.out_channels, 4, 8, 8, requires_grad=True)
-    loss(*agreeing(logits, labels, recipe)).backward()
-    assert logits.grad is not None
-    assert not logits.grad[:, :, :, :3].any()
-    assert logits.grad[:, :, :, 3:].abs().sum() > 0
+    terms = Loss(**{**ALONE, term: 1.0}, pooled=pooled)
+    loss = SegmentationLoss(terms, sigmoid=output["form"] != "softmax")
+    torch.manual_seed(0)
+    labels = torch.randint(0, 3, (2, 1, 32, 80)).float()
+    part = (..., slice(32))  # no smaller than the neighbourhood of the structure loss
+    alone, few = torch.randn(2, recipe.out_channels, 32, 80), labels[part].clone()
+    whole = alone.clone().requires_grad_()
+    alone = alone[part].clone().requires_grad_()
+    labels[..., 32:] = IGNORED
+    values = [loss(one, *masked_target(of, recipe)) for one, of in ((whole, labels), (alone, few))]
+    for value in values:
+        value.backward()
+    torch.testing.assert_close(values[0], values[1])
+    assert whole.grad is not None
+    assert alone.grad is not None
+    assert alone.grad.abs().sum() > 0
+    assert not whole.grad[..., 32:].any()
+    torch.testing.assert_close(whole.grad[part], alone.grad)
 
 
 class _Fixed(nn.Module):
@@ -145,8 +158,10 @@ def test_a_batch_without_any_annotation_teaches_nothing() -> None:
     network = _Fixed(torch.randn(1, 3, 8, 8, 8))
     module = SegmentationModule(network, recipe, Optimization())
     labels = torch.full((1, 1, 8, 8, 8), IGNORED)
+    module.last_loss = 0.5  # of the batch before
     module.training_step((torch.zeros(1, 2, 8, 8, 8), labels), 0).backward()
     assert not network.logits[0].grad.any()
+    assert module.last_loss is None
 
 
 def test_the_middle_frame_alone() -> None:

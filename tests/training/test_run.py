@@ -35,6 +35,12 @@ def test_finished_is_what_ends_a_run(tmp_path: Path) -> None:
     assert isinstance(run.outcome, Finished)
 
 
+def test_a_validation_before_any_loss_is_read(tmp_path: Path) -> None:
+    said = Progress(step=1, loss=None, seconds=1, seconds_left=1, dice={"nodule": 0.5})
+    append_event(Run(tmp_path).events_file, said)
+    assert Run(tmp_path).events()[0] == [said]
+
+
 def test_to_follow_a_run_takes_no_torch() -> None:
     code = "import sys, mambaseg.training, mambaseg.corrections; print('torch' in sys.modules)"
     done = subprocess.run(  # noqa: S603

@@ -29,6 +29,29 @@ def test_proposals(verified: dict[str, list[int]], expected: dict[str, tuple[int
     assert propose_held_out(verified) == expected
 
 
+@pytest.mark.parametrize(
+    ("verified", "learnt", "expected"),
+    [
+        (  # fewer than a fifth, but unknown; A as a whole would be the smallest recording
+            {"a": [2, 8, 14, 20, 26], "b": range(0, 40, 4), "c": range(0, 40, 4)},
+            {"a": [2, 8, 14, 20]},
+            {"c": (20, 24, 28, 32, 36)},
+        ),
+        ({"a": [2, 8, 14, 20, 26, 32]}, {"a": [2, 8, 14, 20]}, {"a": (32,)}),
+        ({"a": range(0, 60, 6)}, {"a": range(6, 60, 6)}, {"a": (0,)}),
+        ({"a": [0, 9, 18], "b": [0, 9], "c": [0, 9, 18, 27, 36]}, {"b": [0, 9]}, {"a": (0, 9, 18)}),
+        ({"a": [0, 9, 18], "b": [0, 9]}, {"b": [1], "c": [5]}, {"b": (9,)}),  # 0 is next to 1
+        ({"a": [0, 9, 18, 27, 36]}, {"a": [0, 9, 18, 27, 36]}, {"a": (36,)}),  # there is no other
+    ],
+)
+def test_what_the_model_knows_is_not_held_out_where_there_is_other(
+    verified: dict[str, list[int]],
+    learnt: dict[str, list[int]],
+    expected: dict[str, tuple[int, ...]],
+) -> None:
+    assert propose_held_out(verified, learnt=learnt) == expected
+
+
 _VERIFIED = st.dictionaries(
     st.sampled_from("abc"), st.sets(st.integers(0, 60), min_size=1, max_size=20), max_size=3
 )

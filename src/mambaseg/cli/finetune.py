@@ -128,7 +128,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(event: RunEvent) -> None:
-    from mambaseg.training.events import dice_words
+    from mambaseg.training.events import dice_words, loss_words
 
     if event.event == "started":
         split = event.split
@@ -140,7 +140,7 @@ def _print(event: RunEvent) -> None:
             print(f"note: {note}")
     elif event.event == "progress" and event.dice:
         print(
-            f"{event.seconds:.0f} s: step {event.step}, loss {event.loss:.3f}, held-out Dice "
+            f"{event.seconds:.0f} s: step {event.step}, {loss_words(event.loss)}, held-out Dice "
             f"{dice_words(event.dice)}, {event.seconds_left:.0f} s left"
         )
     elif event.event == "finished":

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
+_OF_RECIPE = ("data", "small")
+_OF_NEW = ("output", "folder", "name", "seed", "write_config")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Define the command's arguments."""
@@ -57,15 +60,18 @@ def run(arguments: argparse.Namespace) -> None:
 
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)  # its hardware list and tips
+    if arguments.at_once is not None and arguments.at_once < 1:
+        raise InvalidOptionError("--at-once must be a positive number.")
     if arguments.resume is not None:
-        if arguments.config or arguments.recipe or arguments.output or arguments.folder:
+        if given := _given(arguments, "config", "recipe", *_OF_RECIPE, *_OF_NEW):
             raise InvalidOptionError(
-                "--resume goes on with a run as it was begun: give no configuration, recipe, "
-                "output or other run with it."
+                f"--resume goes on with a run as it was begun: give no {given} with it, but a new "
+                "budget, --at-once or --device if you like."
             )
         model = resume(
             arguments.resume,
             budget=_budget(arguments),
+            at_once=arguments.at_once,
             device=arguments.device,
             listen=_print,
         )
@@ -88,6 +94,15 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"wrote {model.path} ({model.path.stat().st_size / 1e6:.1f} MB, SHA-256 {model.sha256})")
 
 
+def _given(arguments: argparse.Namespace, *names: str) -> str:
+    """Name the first of some arguments that was given, as the shell writes it; "" if none was."""
+    values = [(name, getattr(arguments, name)) for name in names]
+    # A seed may be 0.
+    first = next((name for name, value in values if value is not None and value is not False), "")
+    shown = {"config": "configuration", "folder": "--run"}
+    return first and shown.get(first, "--" + first.replace("_", "-"))
+
+
 def _budget(arguments: argparse.Namespace) -> Budget | None:
     from mambaseg.types.errors import InvalidOptionError
     from mambaseg.types.optimization import Budget
@@ -99,7 +114,7 @@ def _budget(arguments: argparse.Namespace) -> Budget | None:
         return Budget.model_validate(given)
     except ValueError as error:
         raise InvalidOptionError(
-            "--steps, --epochs and --minutes must be positive numbers."
+            "--steps, --epochs and --minutes must be positive numbers, and no huge ones."
         ) from error
 
 
@@ -115,11 +130,18 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
             f"{', '.join(list_recipes())}."
         )
     if arguments.recipe is None:
+        if given := _given(arguments, *_OF_RECIPE):
+            raise InvalidOptionError(
+                f"{given} goes with --recipe; what {arguments.config} trains, and on which data, "
+                "stands in it: change it there."
+            )
         config = read_config(arguments.config)
     elif arguments.data is None:
         raise InvalidOptionError("Name the data set that the recipe is to learn from with --data.")
     else:
-        config = recipe_config(arguments.recipe, arguments.data, small=arguments.small)
+        config = recipe_config(
+            arguments.recipe, arguments.data, small=arguments.small, seed=arguments.seed or 0
+        )
     content = config.model_dump()
     for name, value in (
         ("name", arguments.name),
@@ -145,7 +167,7 @@ def _write(config: TrainingConfig, path: Path) -> None:
 
 
 def _print(event: TrainingEvent) -> None:
-    from mambaseg.training.events import dice_words
+    from mambaseg.training.events import dice_words, loss_words
 
     if event.event == "training started":
         recipe, batches = event.config.recipe, event.config.batches
@@ -158,13 +180,13 @@ def _print(event: TrainingEvent) -> None:
         )
     elif event.event == "progress" and event.dice:
         print(
-            f"{_time(event.seconds)}: step {event.step}, loss {event.loss:.3f}, held-out Dice "
+            f"{_time(event.seconds)}: step {event.step}, {loss_words(event.loss)}, held-out Dice "
             f"{dice_words(event.dice)}, {_time(event.seconds_left)} left",
             flush=True,
         )
     elif event.event == "progress":
         print(
-            f"{_time(event.seconds)}: step {event.step}, loss {event.loss:.3f}, "
+            f"{_time(event.seconds)}: step {event.step}, {loss_words(event.loss)}, "
             f"{_time(event.seconds_left)} left",
             end="\r",
             flush=True,

@@ -1,6 +1,7 @@
 """Work on masks that is never lost: journals of every change, and stores of verified masks."""
 
 from mambaseg.corrections.archive import export_store, import_store
+from mambaseg.corrections.dataset_file import content_digest
 from mambaseg.corrections.differences import Piece
 from mambaseg.corrections.history import Change, Event, History
 from mambaseg.corrections.image_key import image_key
@@ -37,6 +38,7 @@ __all__ = [
     "Planes",
     "Store",
     "as_planes",
+    "content_digest",
     "corrections_folder",
     "default_folder",
     "export_store",

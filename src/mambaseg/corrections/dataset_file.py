@@ -34,6 +34,11 @@ def label_name(case: str) -> str:
     return f"labelsTr/{case}.nrrd"
 
 
+def content_digest(case: str) -> str:
+    """Give the part of a case's name that stands for what its image shows, and names nobody."""
+    return case.rpartition("_")[2]
+
+
 class _Ours(BaseModel):
     model_config = ConfigDict(extra="ignore")
     format_version: Literal[1] = 1

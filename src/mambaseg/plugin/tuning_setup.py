@@ -17,6 +17,7 @@ from mambaseg.plugin.parts import Note, form
 from mambaseg.plugin.tuning_advanced import TuningAdvanced
 from mambaseg.session import LearningData, Session, choose_models, list_learning_data
 from mambaseg.training import FineTuningConfig, propose_held_out, split_frames, split_margin
+from mambaseg.training.learnt import flattery, learnt_frames
 
 if TYPE_CHECKING:
     from mambaseg.training import FrameSplit
@@ -164,8 +165,8 @@ class TuningSetup(QWidget):
 
     def _propose(self, index: int = 0) -> None:
         """Propose frames to hold out, in the background, unless the user has ticked some."""
-        data, margin = self.chosen, self._margin
-        self.advanced.show_model(self.model.choice.model if self.model.choice else None)
+        data, margin, choice = self.chosen, self._margin, self.model.choice
+        self.advanced.show_model(choice.model if choice else None)
         if data is None:
             self.about_frames.setText(_NOTHING if self._found is not None else "")
             self.changed.emit()
@@ -180,8 +181,9 @@ class TuningSetup(QWidget):
         if self._ticked:
             show({})
             return
+        learnt = learnt_frames(choice.model.card, data.verified) if choice is not None else {}
         self._session.files.submit(
-            lambda task: propose_held_out(data.verified, margin=margin),
+            lambda task: propose_held_out(data.verified, margin=margin, learnt=learnt),
             self._guarded(show),
             self._guarded(report),
         )
@@ -201,5 +203,9 @@ class TuningSetup(QWidget):
             text += f", {left_out} too near to held-out ones for either"
         if not split.held_out:
             text += ". Without a held-out frame there is no score: verify more frames for one"
-        self.about_frames.setText(f"{text}.")
+        text += "."
+        if (choice := self.model.choice) is not None:
+            model = choice.model
+            text += f" {flattery(split.held_out, model.name, model.card, self._margin)}"
+        self.about_frames.setText(text.rstrip())
         self.changed.emit()

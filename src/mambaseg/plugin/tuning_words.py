@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from mambaseg.session import Tuning, time_left
-from mambaseg.training.events import dice_words
+from mambaseg.training.events import dice_words, loss_words
 from mambaseg.training.score_changes import ScoreChange
 
 __all__ = ["result_of", "status_of"]
@@ -33,7 +33,7 @@ def status_of(tuning: Tuning) -> str:
         return "Paused; its budget waits with it."
     if last is None:
         return "Training…"
-    return f"Step {last.step} · loss {last.loss:.3f} · {time_left(last.seconds_left)}"
+    return f"Step {last.step} · {loss_words(last.loss)} · {time_left(last.seconds_left)}"
 
 
 def result_of(tuning: Tuning) -> str:

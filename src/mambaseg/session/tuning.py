@@ -173,7 +173,8 @@ class Tuning:
             self.started, self.message = event, ""
         elif isinstance(event, Progress):
             self.last = event
-            self.losses.append((event.seconds, event.loss))
+            if event.loss is not None:
+                self.losses.append((event.seconds, event.loss))
             if event.dice:
                 self.dices.append((event.seconds, event.dice))
         elif isinstance(event, Finished):

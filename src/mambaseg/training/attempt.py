@@ -21,7 +21,6 @@ def attempt(
     home: Run,
     tell: Callable[[Any], None],
     device: torch.device,
-    at_once: int,
     *,
     leads: bool = True,
 ) -> Iterator[None]:
@@ -33,8 +32,6 @@ def attempt(
     tell : callable
         Takes `Failed`.
     device : torch.device
-    at_once : int
-        Samples that the device sees at once, for the message if its memory does not suffice.
     leads : bool
         Whether this process is the one, of those that train together, that writes and speaks.
 
@@ -61,10 +58,12 @@ def attempt(
             if not _is_out_of_memory(error):
                 fail(f"Unexpected {type(error).__name__}: {error}. This is a fault in mambaseg.")
                 raise
+            # Data are read into the computer's own, wherever the network is.
+            whose = "this computer" if isinstance(error, MemoryError) else describe_device(device)
             message = (
-                f"The memory of {describe_device(device)} did not suffice to train with {at_once} "
-                "samples at once. Close other programs and start the same command again to go "
-                "on, take fewer at once or a smaller size, or use another device."
+                f"The memory of {whose} did not suffice. Close other programs and go on with the "
+                "run, take fewer samples at once, a smaller size or fewer cases, or use another "
+                "device."
             )
             fail(message)
             raise OutOfMemoryError(message) from error

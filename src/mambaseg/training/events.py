@@ -29,6 +29,7 @@ __all__ = [
     "TrainingStarted",
     "append_event",
     "dice_words",
+    "loss_words",
     "mean_dice",
     "read_any_events",
     "read_events",
@@ -52,6 +53,11 @@ def dice_words(dice: Dice) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in dice.items())
 
 
+def loss_words(loss: float | None) -> str:
+    """Say what a loss is, if there is one."""
+    return "no loss yet" if loss is None else f"loss {loss:.3f}"
+
+
 class _Event(BaseModel):
     # A newer mambaseg may say more; what is known is still read.
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -72,7 +78,7 @@ class Started(_Event):
     split : FrameSplit
         Frames that train and that are held out.
     unit : str
-        What they are: "frames", "slices", "images" or "volumes".
+        What they are: "frames", "slices", "images", "clips" or "volumes".
     new_weights : tuple of str
         Weights that start untrained, because the classes are not the parent's.
     before : dict of str to float, or None
@@ -129,8 +135,8 @@ class Progress(_Event):
     ----------
     step : int
         Updates so far.
-    loss : float
-        Mean since the last event.
+    loss : float or None
+        Mean since the last event; None where nothing that it saw was annotated.
     seconds, seconds_left : float
         Since the start, cut-off time left out, and until the budget is spent.
     dice : dict of str to float, or None
@@ -142,7 +148,7 @@ class Progress(_Event):
 
     event: Literal["progress"] = "progress"
     step: int
-    loss: float
+    loss: float | None
     seconds: float
     seconds_left: float
     dice: Dice | None = None

@@ -49,8 +49,9 @@ class Examination:
     def __init__(self, run: Run, state: RunState, data: OpenData, device: torch.device) -> None:
         self.rows: tuple[Row, ...] = ()
         self._run, self._recipe, self._data, self._device = run, state.recipe, data, device
-        # Of a volume one slice is looked at.
-        self._unit = "slice" if state.unit == "volumes" else state.unit.removesuffix("s")
+        # Of a whole clip or volume one plane is looked at.
+        planes = {"clips": "frame", "volumes": "slice"}
+        self._unit = planes.get(state.unit, state.unit.removesuffix("s"))
         held_out = [(case, f) for case, frames in state.split.held_out.items() for f in frames]
         chosen = np.linspace(0, len(held_out) - 1, min(len(held_out), _MOST)).round().astype(int)
         self._wanted = {held_out[index] for index in chosen}

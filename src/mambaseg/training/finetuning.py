@@ -89,7 +89,7 @@ def finetune(
             listen(event)
 
     where = resolve_device(device, ACCELERATORS)
-    with attempt(home, tell, where, config.batch_size):
+    with attempt(home, tell, where):
         return _finetune(config, home, where, tell, begun)
 
 
@@ -100,6 +100,7 @@ def _finetune(
     source = open_tuning_data(config.data)
     resumed = home.state_file.exists()
     if resumed:
+        home.forget_requests()  # of the process that was cut off
         saved = load_state(home.state_file)
         _check_same_run(home, saved.state.config, config)
         saved = saved._replace(state=saved.state.model_copy(update={"config": config}))
@@ -188,7 +189,7 @@ class _Watch(Supervision[RunState]):
 def _new_run(config: FineTuningConfig, source: TuningData) -> tuple[RunState, nn.Module]:
     parent = load_model(config.model)
     network, recipe, new_weights = warm_start(parent, source.label_set(parent.recipe))
-    split, unit = source.split(config, recipe)
+    split, unit = source.split(config, recipe, parent.card)
     state = RunState(
         config=config,
         recipe=recipe,

@@ -6,21 +6,24 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.supervision import Supervision
-from mambaseg.types.errors import TrainingError
+from mambaseg.types.errors import MambasegError, TrainingError
 from mambaseg.types.optimization import Batches
 
-__all__ = ["ACCELERATORS", "ENDLESS", "fit", "processes"]
+__all__ = ["ACCELERATORS", "ENDLESS", "as_one_sentence", "fit", "meet", "processes"]
 
 ACCELERATORS = ("cuda", "mps", "cpu")
 """Types of devices on which Lightning trains."""
@@ -31,13 +34,32 @@ ENDLESS = 2**31
 _MOST_WORKERS = 8
 
 
+_PATIENCE = timedelta(days=1)
+"""How long processes wait for the one that scores; Lightning's own limit is half an hour."""
+
+
+def _launcher() -> ClusterEnvironment | None:
+    kinds = (TorchElasticEnvironment, SLURMEnvironment)
+    return next((kind() for kind in kinds if kind.detect()), None)
+
+
 def processes() -> tuple[int, int]:
     """Rank of this process, and how many train together, as torchrun or SLURM says."""
-    for environment in (TorchElasticEnvironment, SLURMEnvironment):
-        if environment.detect():
-            here = environment()
-            return here.global_rank(), here.world_size()
-    return 0, 1
+    here = _launcher()
+    return (here.global_rank(), here.world_size()) if here is not None else (0, 1)
+
+
+def meet() -> None:
+    """Wait until all processes that train together have come here."""
+    here = _launcher()
+    if here is None or here.world_size() == 1:
+        return
+    if not torch.distributed.is_initialized():  # nothing was left to train
+        os.environ.setdefault("MASTER_ADDR", here.main_address)
+        os.environ.setdefault("MASTER_PORT", str(here.main_port))
+        rank, world = processes()
+        torch.distributed.init_process_group("gloo", rank=rank, world_size=world, timeout=_PATIENCE)
+    torch.distributed.barrier()
 
 
 class _EveryNth(Sampler[int]):
@@ -118,7 +140,9 @@ def fit(
         accelerator=device.type,
         devices=_devices(device, world),
         num_nodes=max(world // _local(world), 1),
-        strategy="auto" if world == 1 else "ddp_find_unused_parameters_true",
+        strategy="auto"
+        if world == 1
+        else DDPStrategy(find_unused_parameters=True, timeout=_PATIENCE),
         sync_batchnorm=world > 1 and device.type == "cuda",
         use_distributed_sampler=False,
         max_epochs=1,
@@ -138,8 +162,18 @@ def fit(
             warnings.filterwarnings("ignore", f".*{text}.*")
         try:
             trainer.fit(module, loader if workers else _Ahead(loader))
+        except MambasegError as error:
+            raise as_one_sentence(error) from error
         except SystemExit as error:  # what Lightning makes of Ctrl-C
             raise KeyboardInterrupt from error
+
+
+def as_one_sentence(error: MambasegError) -> MambasegError:
+    """Take away the traceback that a process of the loader puts around an error's message."""
+    text = str(error)
+    if "\nOriginal Traceback" not in text:
+        return error
+    return type(error)(text.rstrip().splitlines()[-1].partition(": ")[2])
 
 
 def _local(world: int) -> int:

@@ -18,6 +18,9 @@ _NEAR = 31
 class SegmentationLoss(nn.Module):
     """A weighted sum of terms over logits and targets of one channel per class.
 
+    Elements that are not annotated count in no mean and in no overlap: the loss of a volume with
+    a single annotated slice is that of the slice.
+
     Parameters
     ----------
     loss : Loss
@@ -30,8 +33,6 @@ class SegmentationLoss(nn.Module):
         self.weights, self.sigmoid = loss, sigmoid
         self.dice, self.iou = (
             DiceLoss(
-                sigmoid=sigmoid,
-                softmax=not sigmoid,
                 batch=loss.pooled,
                 jaccard=jaccard,
                 smooth_nr=loss.smooth,
@@ -40,27 +41,50 @@ class SegmentationLoss(nn.Module):
             for jaccard in (False, True)
         )
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give the loss of logits (B, K, ...), given the target (B, K, ...) of 0 and 1."""
-        w = self.weights
+    def forward(self, logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
+        """Give the loss.
+
+        Parameters
+        ----------
+        logits : Tensor, shape (B, K, ...)
+        target, known : Tensor, shapes (B, K, ...) and (B, 1, ...)
+            As `masked_target` gives them.
+        """
+        w, logits = self.weights, logits.float()
+        found = (logits.sigmoid() if self.sigmoid else logits.softmax(dim=1)) * known
         terms: list[Tensor] = []
         if w.cross_entropy:
-            terms.append(w.cross_entropy * self._cross_entropy(logits, target))
+            terms.append(w.cross_entropy * self._cross_entropy(logits, target, known))
         if w.dice:
-            terms.append(w.dice * self.dice(logits, target))
+            terms.append(w.dice * self.dice(found, target))
         if w.iou:
-            terms.append(w.iou * self.iou(logits, target))
+            terms.append(w.iou * self.iou(found, target))
         if w.structure:
-            terms.append(w.structure * structure_loss(logits, target))
+            terms.append(w.structure * structure_loss(logits, target, known))
         return torch.stack(terms).sum()
 
-    def _cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
+    def _cross_entropy(self, logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
         if self.sigmoid:
-            return F.binary_cross_entropy_with_logits(logits, target)
-        return F.cross_entropy(logits, target)
+            return _binary_cross_entropy(logits, target, known)
+        # A target that is 0 throughout adds nothing.
+        return _mean(F.cross_entropy(logits, target, reduction="none"), known)
 
 
-def structure_loss(logits: Tensor, target: Tensor) -> Tensor:
+def _binary_cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    each = F.binary_cross_entropy_with_logits(logits, target, known, reduction="none")
+    return _mean(each.mean(dim=1), known)
+
+
+def _mean(each: Tensor, known: Tensor) -> Tensor:
+    """Average over what is annotated of each sample, then over samples.
+
+    So a batch has the same loss in pieces, on one device or many, as in one.
+    """
+    sums, counts = (one.flatten(1).sum(dim=1) for one in (each, known))
+    return (sums / counts.clamp(min=1)).mean()
+
+
+def structure_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """Binary cross-entropy, and IoU that counts elements near outlines up to six times.
 
     As the authors' code of Vivim runs: it hands its cross-entropy a reduction that PyTorch
@@ -70,17 +94,19 @@ def structure_loss(logits: Tensor, target: Tensor) -> Tensor:
     Parameters
     ----------
     logits, target : Tensor, shape (B, K, y, x) or (B, K, z, y, x)
+    known : Tensor, shape (B, 1, y, x) or (B, 1, z, y, x)
+        What is not annotated is as what lies beyond the image's edge.
     """
     pool = F.avg_pool2d if target.ndim == 4 else F.avg_pool3d
     sides = [min(_NEAR, length - (length + 1) % 2) for length in target.shape[2:]]  # odd ones
     near = pool(target, sides, stride=1, padding=[side // 2 for side in sides])
-    weight = 1 + 5 * (near - target).abs()
+    weight = (1 + 5 * (near - target).abs()) * known
     probability = logits.sigmoid()
     dims = tuple(range(2, target.ndim))
     both = (probability * target * weight).sum(dims)
     either = ((probability + target) * weight).sum(dims)
     iou = (both + 1) / (either - both + 1)
-    return F.binary_cross_entropy_with_logits(logits, target) + (1 - iou).mean()
+    return _binary_cross_entropy(logits, target, known) + (1 - iou).mean()
 
 
 def edge_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor:

@@ -9,9 +9,8 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from mambaseg.training.losses import SegmentationLoss, edge_loss
 from mambaseg.training.outputs import network_outputs
-from mambaseg.training.targets import IGNORED, agreeing, at_size, one_hot
+from mambaseg.training.targets import IGNORED, at_size, masked_target, one_hot
 from mambaseg.training.weight_groups import weight_groups
-from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Loss, Optimization
 from mambaseg.types.recipe import Recipe
 
@@ -44,7 +43,7 @@ class SegmentationModule(lightning.LightningModule):
         self.recipe, self.optimization = recipe, optimization
         self.weights = loss or Loss()
         self.loss = SegmentationLoss(self.weights, sigmoid=recipe.output.form != "softmax")
-        self.last_loss = float("nan")
+        self.last_loss: float | None = None  # where nothing of the last batch is annotated
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Loss of a batch.
@@ -54,11 +53,6 @@ class SegmentationModule(lightning.LightningModule):
         batch : (Tensor, Tensor)
             Network input, and class values with one channel in the place of its channels;
             `IGNORED` where nothing is annotated.
-
-        Raises
-        ------
-        TrainingError
-            If the loss is not a finite number.
         """
         x, labels = batch
         outputs = network_outputs(self.network, x, self.recipe.kind)
@@ -66,6 +60,7 @@ class SegmentationModule(lightning.LightningModule):
             labels = self._teaching_frames(labels).flatten(0, 1)
         known = (labels != IGNORED).flatten(1).any(dim=1)
         if not known.any():
+            self.last_loss = None
             return outputs.logits[0].sum() * 0.0
         labels = labels[known]
         loss = self._deep(outputs.logits, labels, known)
@@ -75,11 +70,6 @@ class SegmentationModule(lightning.LightningModule):
             edge = edge_loss(outputs.edge[known].float(), target, ignored)
             loss = loss + self.weights.edge * edge
         self.last_loss = float(loss.detach())
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The loss is not a number at step {self.global_step}: the training diverged. "
-                "Try a lower learning rate; what was kept before that step is left."
-            )
         return loss
 
     def _teaching_frames(self, labels: Tensor) -> Tensor:
@@ -96,8 +86,8 @@ class SegmentationModule(lightning.LightningModule):
         total, weights = torch.zeros((), device=labels.device), 0.0
         for level, one in enumerate(logits):
             weight = 0.5**level
-            pair = agreeing(one[known], at_size(labels, one.shape[2:]), self.recipe)
-            total, weights = total + weight * self.loss(*pair), weights + weight
+            compared = masked_target(at_size(labels, one.shape[2:]), self.recipe)
+            total, weights = total + weight * self.loss(one[known], *compared), weights + weight
         return total / weights
 
     def configure_optimizers(self) -> Optimizer:

@@ -58,7 +58,7 @@ class RunState(Standing):
         The model that it started from.
     split : FrameSplit
     unit : str
-        What it counts: "frames", "slices", "images" or "volumes".
+        What it counts: "frames", "slices", "images", "clips" or "volumes".
     data_sha256 : dict of str to str
         SHA-256 of the cases' files, as they were when it was started last.
     new_weights : tuple of str
@@ -81,6 +81,11 @@ class RunState(Standing):
     before: Dice | None = None
     before_rows: tuple[Row, ...] = ()
     kept_rows: tuple[Row, ...] = ()
+
+    @property
+    def by_frame(self) -> bool:
+        """Whether it learns from single frames or slices of a store; else from whole cases."""
+        return self.unit in ("frames", "slices")
 
     @property
     def is_new(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 from mambaseg.training.events import Finished, Reason, Started, mean_dice
+from mambaseg.training.learnt import flattery
 from mambaseg.training.run import Run
 from mambaseg.training.run_state import RunState
 from mambaseg.training.score_changes import score_changes
+from mambaseg.training.split import split_margin
 from mambaseg.zoo import read_model
 
 __all__ = ["finished", "started"]
@@ -43,6 +45,12 @@ def started(state: RunState, resumed: bool, measurable: bool, lacks_replay: bool
             f"None of the classes {list(state.recipe.labels.values())} is drawn on the held-out "
             "frames, so there will be no score: hold out frames that show one."
         )
+    elif state.by_frame and (
+        known := flattery(
+            split.held_out, state.parent, state.parent_card, split_margin(state.recipe)
+        )
+    ):
+        notes.append(known)
     if lacks_replay:
         notes.append(
             "Nothing is replayed, for there is no unlabelled frame of which "

@@ -53,15 +53,15 @@ def score_changes(
     before, after : iterable of Row
         Of one measure, in the same places.
     unit : str
-        What a place is: "frames", "slices", "images" or "volumes".
+        What was held out: "frames", "slices", "images", "clips" or "volumes".
     """
     first, second = list(before), list(after)
     if not first or not second:
         return ()
     if len({row.case for row in first}) > 1:
-        of = "recordings" if unit in ("frames", "slices") else unit
+        of = "recordings" if unit in ("frames", "slices", "clips") else unit
     else:
-        of = "volumes" if first[0].frame is None else unit
+        of = "volumes" if first[0].frame is None else unit.replace("clips", "frames")
         first, second = _by_frame(first), _by_frame(second)
     means = [{one.class_name: one for one in summarize(rows)} for rows in (first, second)]
     return tuple(

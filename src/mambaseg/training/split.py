@@ -9,7 +9,14 @@ from mambaseg.types.network_input import VideoInput
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.schema import Schema
 
-__all__ = ["FrameSplit", "propose_held_out", "split_frames", "split_margin"]
+__all__ = [
+    "FrameSplit",
+    "Frames",
+    "near_frames",
+    "propose_held_out",
+    "split_frames",
+    "split_margin",
+]
 
 _MOST_RECORDINGS = 1 / 3
 """Part of the frames that may be held out where these are whole recordings."""
@@ -45,7 +52,11 @@ class FrameSplit(Schema):
 
 
 def propose_held_out(
-    verified: Mapping[str, Iterable[int]], *, fraction: float = 0.2, margin: int = 2
+    verified: Mapping[str, Iterable[int]],
+    *,
+    fraction: float = 0.2,
+    margin: int = 2,
+    learnt: Mapping[str, Iterable[int]] | None = None,
 ) -> Frames:
     """Choose frames to hold out, so that a score on them can be believed.
 
@@ -55,6 +66,9 @@ def propose_held_out(
     frames to train, once its neighbours are left out, and of these the last.
     One in the middle of a film would leave a gap there that nothing trains for.
 
+    Frames that the model has learnt from before, and their neighbours, are passed over while
+    there are others, be these fewer than a fifth: on what it knows every model looks good.
+
     Parameters
     ----------
     verified : mapping of str to iterable of int
@@ -63,6 +77,8 @@ def propose_held_out(
         Of the verified frames.
     margin : int
         Frames up to this far apart are neighbours.
+    learnt : mapping of str to iterable of int, optional
+        Frames that the model to start from has learnt from, by case.
 
     Returns
     -------
@@ -71,21 +87,30 @@ def propose_held_out(
     """
     ordered = [(case, frame) for case in sorted(verified) for frame in sorted(set(verified[case]))]
     count = max(1, round(len(ordered) * fraction))
-    if recordings := _whole_recordings(_by_case(ordered), count):
+    most = _MOST_RECORDINGS * len(ordered)  # before what is known is taken away
+    known = {case: near_frames(frames, margin) for case, frames in (learnt or {}).items()}
+    unseen = [(case, frame) for case, frame in ordered if frame not in known.get(case, ())]
+    ordered = unseen or ordered
+    count = min(count, len(ordered))
+    whole = {
+        case: frames
+        for case, frames in _by_case(ordered).items()
+        if len(frames) == len(set(verified[case]))
+    }
+    if recordings := _whole_recordings(whole, count, most):
         return recordings
-    most = 0
+    most_left = 0
     best: Frames = {}
     for start in range(len(ordered) - count + 1):
         run = _by_case(ordered[start : start + count])
         left = split_frames(verified, run, margin=margin).n_training
-        if left and left >= most:
-            most, best = left, run
+        if left and left >= most_left:
+            most_left, best = left, run
     return best
 
 
-def _whole_recordings(verified: Frames, count: int) -> Frames:
-    """Give the last recordings, or the one, that hold about `count` frames; none if too many."""
-    most = _MOST_RECORDINGS * sum(map(len, verified.values()))
+def _whole_recordings(verified: Frames, count: int, most: float) -> Frames:
+    """Give the last recordings, or the one, that hold `count` frames; none if above `most`."""
     chosen: Frames = {}
     for case in sorted(verified, key=lambda case: (-len(verified[case]), case), reverse=True):
         held = sum(map(len, chosen.values()))
@@ -128,13 +153,18 @@ def split_frames(
                 f"Frames {sorted(held - all_frames)} of {case!r} cannot be held out, because only "
                 f"{sorted(all_frames)} were verified: choose from these, or verify more."
             )
-        near = {other for frame in held for other in range(frame - margin, frame + margin + 1)}
+        near = near_frames(held, margin)
         for part, frames in zip(
             parts, (all_frames - near, held, (all_frames & near) - held), strict=True
         ):
             if frames:
                 part[case] = tuple(sorted(frames))
     return FrameSplit(training=parts[0], held_out=parts[1], left_out=parts[2])
+
+
+def near_frames(frames: Iterable[int], margin: int) -> set[int]:
+    """Give frames, and what lies up to `margin` from one of them."""
+    return {near for frame in frames for near in range(frame - margin, frame + margin + 1)}
 
 
 def _by_case(frames: Iterable[tuple[str, int]]) -> Frames:

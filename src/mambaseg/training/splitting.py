@@ -104,6 +104,6 @@ def _check_apart(dataset: DataSet, held_out: list[int]) -> None:
     if both := sorted(sides[0] & sides[1]):
         raise TrainingError(
             f"{both[0]} of {dataset.path} is on both sides of its split: a score would flatter. "
-            "Move all of a patient's or recording's images to one side; mambaseg data check "
-            "names them."
+            "Move all of a patient's or recording's images to one side, or give it another name "
+            "on one side if these are two; mambaseg data check names them."
         )

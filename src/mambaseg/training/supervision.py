@@ -139,6 +139,12 @@ class Supervision(lightning.Callback, Generic[S]):
         place = [self.seed, self.state.step, piece, trainer.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
+    def on_before_backward(
+        self, trainer: lightning.Trainer, module: Any, loss: torch.Tensor
+    ) -> None:
+        """Refuse a loss that is no number; raises as below."""
+        self._check_number("loss", loss)
+
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, module: Any, optimizer: torch.optim.Optimizer
     ) -> None:
@@ -150,9 +156,14 @@ class Supervision(lightning.Callback, Generic[S]):
             Naming the step.
         """
         gradients = [p.grad for p in module.parameters() if p.grad is not None]
-        if gradients and not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
+        if gradients:
+            self._check_number("gradient", torch.nn.utils.get_total_norm(gradients))
+
+    def _check_number(self, what: str, value: torch.Tensor) -> None:
+        # Lightning's own count of steps begins anew in a run that goes on.
+        if not torch.isfinite(value):
             raise TrainingError(
-                f"The gradient is not a number at step {self.state.step}: the training diverged. "
+                f"The {what} is not a number at step {self.state.step}: the training diverged. "
                 "Try a lower learning rate; what was kept before that step is left."
             )
 
@@ -160,7 +171,8 @@ class Supervision(lightning.Callback, Generic[S]):
         self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, index: int
     ) -> None:
         """Say how it is, validate and save when it is time, and see whether to stop."""
-        self._losses.append(module.last_loss)
+        if module.last_loss is not None:
+            self._losses.append(module.last_loss)
         if (index + 1) % trainer.accumulate_grad_batches:
             return
         self.state = self.state.model_copy(update={"step": self.state.step + 1})
@@ -221,7 +233,7 @@ class Supervision(lightning.Callback, Generic[S]):
         return max(min(left, default=0.0), 0.0)
 
     def _say(self, dice: Dice | None) -> None:
-        loss = sum(self._losses) / max(len(self._losses), 1)
+        loss = sum(self._losses) / len(self._losses) if self._losses else None
         self._losses.clear()
         self.tell(
             Progress(

@@ -9,13 +9,10 @@ from torch import Tensor
 from mambaseg.types.network_output import Regions
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["IGNORED", "agreeing", "at_size", "one_hot"]
+__all__ = ["IGNORED", "at_size", "masked_target", "one_hot"]
 
 IGNORED = -1.0
 """Label of an element that is not annotated, in training tensors."""
-
-_SURE = 30.0
-"""A logit whose probability is 0 or 1 in float32, but for 1e-13."""
 
 
 def one_hot(labels: Tensor, recipe: Recipe) -> Tensor:
@@ -30,15 +27,17 @@ def one_hot(labels: Tensor, recipe: Recipe) -> Tensor:
     return torch.cat([torch.isin(labels, chosen) for chosen in values], dim=1).float()
 
 
-def agreeing(logits: Tensor, labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Give logits and targets (B, K, ...) that agree wherever the labels are `IGNORED`.
+def masked_target(labels: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """Give the target (B, K, ...), all 0 where the labels are `IGNORED`, and 1 where they are not.
 
-    Such elements add nothing to the loss of any class, and no gradient.
+    Returns
+    -------
+    Tensor, shape (B, K, ...)
+    Tensor, shape (B, 1, ...)
+        Of 0 and 1: which elements are annotated, and so count in a loss.
     """
-    ignored = labels == IGNORED
-    target = one_hot(labels.masked_fill(ignored, 0), recipe)
-    sure = 2 * _SURE * target - _SURE
-    return torch.where(ignored, sure, logits.float()), target
+    known = (labels != IGNORED).float()
+    return one_hot(labels.masked_fill(known == 0, 0), recipe) * known, known
 
 
 def at_size(labels: Tensor, size: torch.Size) -> Tensor:

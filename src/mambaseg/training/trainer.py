@@ -23,7 +23,7 @@ from mambaseg.training.events import (
     append_event,
     mean_dice,
 )
-from mambaseg.training.fitting import ACCELERATORS, fit, processes
+from mambaseg.training.fitting import ACCELERATORS, fit, meet, processes
 from mambaseg.training.held_out import dice_rows, mean_dices, named_scores
 from mambaseg.training.memory import training_memory
 from mambaseg.training.module import SegmentationModule
@@ -43,6 +43,7 @@ _QUICK = 8
 """Held-out cases that are segmented while it trains; in the end, all are."""
 
 Listener = Callable[[TrainingEvent], None]
+_Beginning = tuple[Saved[TrainingState], Sources]
 
 
 def train(
@@ -98,21 +99,26 @@ def train(
             f"{home.path} holds a training already: go on with it (in the shell: mambaseg train "
             "--resume FOLDER), or choose another folder or output."
         )
-    sources = Sources(config, Path(folder))
-    state = TrainingState(
-        config=config,
-        folder=str(Path(folder).resolve()),
-        output=str(target.resolve()),
-        training=sources.training,
-        held_out=sources.held_out,
-    )
-    return _Training(home, Saved(state, {}, {}, {}), sources, device, listen).run()
+
+    def begin() -> _Beginning:
+        sources = Sources(config, Path(folder))
+        state = TrainingState(
+            config=config,
+            folder=str(Path(folder).resolve()),
+            output=str(target.resolve()),
+            training=sources.training,
+            held_out=sources.held_out,
+        )
+        return Saved(state, {}, {}, {}), sources
+
+    return _attempted(home, begin, device, listen)
 
 
 def resume(
     run: str | os.PathLike[str],
     *,
     budget: Budget | None = None,
+    at_once: int | None = None,
     device: str = "auto",
     listen: Listener | None = None,
 ) -> TrainedModel:
@@ -124,6 +130,8 @@ def resume(
         Its folder.
     budget : Budget, optional
         A new one, what was spent included.
+    at_once : int, optional
+        Samples that the device is to see at once from now on.
     device, listen
         As of `train`.
 
@@ -138,21 +146,43 @@ def resume(
             f"{home.path} holds no training to go on with (no {home.state_file.name}): check the "
             "folder, or start anew."
         )
-    saved = load_state(home.state_file, TrainingState)
-    config = saved.state.config
-    if budget is not None:
-        config = config.model_copy(update={"budget": budget})
+
+    def begin() -> _Beginning:
+        saved = load_state(home.state_file, TrainingState)
+        config = _changed(saved.state.config, budget, at_once)
         saved = saved._replace(state=saved.state.model_copy(update={"config": config}))
-    sources = Sources(config, Path(saved.state.folder))
-    if (sources.training, sources.held_out) != (saved.state.training, saved.state.held_out):
-        raise TrainingError(
-            f"The data of the training in {home.path} have other cases now than when it began: "
-            "bring them back, or start anew in another folder."
-        )
-    home.forget_requests()
-    if processes()[0] == 0:
-        clear_leftovers(saved.state.output)
-    return _Training(home, saved, sources, device, listen).run()
+        if processes()[0] == 0:
+            home.forget_requests()  # of the process that was cut off
+            clear_leftovers(saved.state.output)
+        sources = Sources(config, Path(saved.state.folder))
+        if (sources.training, sources.held_out) != (saved.state.training, saved.state.held_out):
+            raise TrainingError(
+                f"The data of the training in {home.path} have other cases now than when it "
+                "began: bring them back, or start anew in another folder."
+            )
+        return saved, sources
+
+    return _attempted(home, begin, device, listen)
+
+
+def _changed(config: TrainingConfig, budget: Budget | None, at_once: int | None) -> TrainingConfig:
+    batches = config.batches.model_copy(update={"at_once": at_once or config.batches.at_once})
+    return config.model_copy(update={"budget": budget or config.budget, "batches": batches})
+
+
+def _attempted(
+    home: Run, begin: Callable[[], _Beginning], device: str, listen: Listener | None
+) -> TrainedModel:
+    """Train in a folder that no other process trains in."""
+    begun, where = time.monotonic(), resolve_device(device, ACCELERATORS)
+
+    def tell(event: TrainingEvent) -> None:
+        append_event(home.events_file, event)
+        if listen is not None:
+            listen(event)
+
+    with attempt(home, tell, where, leads=processes()[0] == 0):
+        return _Training(home, *begin(), where, tell, begun).run()
 
 
 class _Training:
@@ -163,28 +193,16 @@ class _Training:
         home: Run,
         saved: Saved[TrainingState],
         sources: Sources,
-        device: str,
-        listen: Listener | None,
+        device: torch.device,
+        tell: Listener,
+        begun: float,
     ) -> None:
-        self.begun = time.monotonic()
         self.home, self.saved, self.sources = home, saved, sources
-        self.config, self.listen = saved.state.config, listen
-        self.device = resolve_device(device, ACCELERATORS)
+        self.config, self.device = saved.state.config, device
+        self.tell, self.begun = tell, begun
         self.rank, self.world = processes()
 
-    def tell(self, event: TrainingEvent) -> None:
-        append_event(self.home.events_file, event)
-        if self.listen is not None:
-            self.listen(event)
-
     def run(self) -> TrainedModel:
-        batches, leads = self.config.batches, self.rank == 0
-        with attempt(
-            self.home, self.tell, self.device, batches.at_once or batches.size, leads=leads
-        ):
-            return self._run()
-
-    def _run(self) -> TrainedModel:
         config, state = self.config, self.saved.state
         lightning.seed_everything(config.seed, verbose=False)
         network = build_network(config.recipe)
@@ -272,8 +290,7 @@ class _Training:
                     sha256=model.sha256,
                 )
             )
-        if self.world > 1:
-            torch.distributed.barrier()
+        meet()
         return read_model(target)
 
 

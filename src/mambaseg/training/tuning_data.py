@@ -17,6 +17,7 @@ from mambaseg.corrections import Store
 from mambaseg.corrections.dataset_file import image_names, label_name
 from mambaseg.data.datasets import open_dataset
 from mambaseg.training.labelled_set import OpenSet
+from mambaseg.training.learnt import learnt_frames
 from mambaseg.training.samples import random_samples
 from mambaseg.training.scored_frames import Scored
 from mambaseg.training.split import FrameSplit, propose_held_out, split_frames, split_margin
@@ -25,6 +26,7 @@ from mambaseg.types.errors import TrainingError, UnreadableImageError
 from mambaseg.types.finetuning_config import FineTuningConfig
 from mambaseg.types.labels import LabelSet
 from mambaseg.types.recipe import Recipe
+from mambaseg.types.trained_model import ModelCard
 from mambaseg.types.training_data import LabelledSet
 
 __all__ = ["OpenData", "TuningData", "open_tuning_data"]
@@ -70,13 +72,15 @@ class TuningData(ABC):
         """Give the classes to learn; raises TrainingError if there is nothing to learn from."""
 
     @abstractmethod
-    def split(self, config: FineTuningConfig, recipe: Recipe) -> tuple[FrameSplit, str]:
-        """Choose what trains and what is held out.
+    def split(
+        self, config: FineTuningConfig, recipe: Recipe, parent: ModelCard
+    ) -> tuple[FrameSplit, str]:
+        """Choose what trains and what is held out, if possible of what the parent never saw.
 
         Returns
         -------
         FrameSplit, str
-            And what is counted: "frames", "slices", "images" or "volumes".
+            And what is counted: "frames", "slices", "images", "clips" or "volumes".
 
         Raises
         ------
@@ -123,10 +127,13 @@ class _Stored(TuningData):
             )
         return classes
 
-    def split(self, config: FineTuningConfig, recipe: Recipe) -> tuple[FrameSplit, str]:
+    def split(
+        self, config: FineTuningConfig, recipe: Recipe, parent: ModelCard
+    ) -> tuple[FrameSplit, str]:
         margin, held_out = split_margin(recipe), config.held_out
         if held_out is None:
-            held_out = propose_held_out(self.verified, margin=margin)
+            learnt = learnt_frames(parent, self.verified)
+            held_out = propose_held_out(self.verified, margin=margin, learnt=learnt)
         split = split_frames(self.verified, held_out, margin=margin)
         if not split.training:
             raise TrainingError(
@@ -184,14 +191,16 @@ class _Listed(TuningData):
             return parent.label_set
         return LabelSet.from_names(dict(names))
 
-    def split(self, config: FineTuningConfig, recipe: Recipe) -> tuple[FrameSplit, str]:
+    def split(
+        self, config: FineTuningConfig, recipe: Recipe, parent: ModelCard
+    ) -> tuple[FrameSplit, str]:
         if config.held_out:
             raise TrainingError(
                 f"{self.dataset.path} is no store of corrections, so single frames of it cannot be "
                 "held out: leave that choice out, and whole cases are held out, or none."
             )
         opened = self._open(config, recipe)
-        return _split(opened), opened.unit
+        return _split(opened), "clips" if opened.unit == "frames" else opened.unit
 
     def open(self, split: FrameSplit, config: FineTuningConfig, recipe: Recipe) -> OpenData:
         opened = self._open(config, recipe)

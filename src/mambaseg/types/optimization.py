@@ -42,7 +42,7 @@ class Budget(Schema):
     """
 
     steps: int | None = Field(default=None, ge=1)
-    epochs: float | None = Field(default=None, gt=0)
+    epochs: float | None = Field(default=None, gt=0, le=10**6)
     minutes: float | None = Field(default=None, gt=0, le=365 * 24 * 60)
 
     @model_validator(mode="after")

@@ -35,13 +35,16 @@ class ModelCard(VersionedSchema):
         The parent's, on the same data and by the same names; empty where it had none.
     data_sha256 : dict of str to str
         Of what it was fine-tuned on, by case: SHA-256 of its files, images before labels.
+    trained_frames : dict of str to tuple of int
+        Verified frames, or slices, that it and those before it have learnt from, by the digest
+        of the clip's or volume's content.
     untrained : tuple of str
         Parts of the network that hold initial values; with any, it segments nothing yet.
     """
 
-    newest_version: ClassVar[int] = 2
+    newest_version: ClassVar[int] = 3
 
-    format_version: int = 2
+    format_version: int = 3
     description: str = ""
     intended_use: str = ""
     training_data: str = ""
@@ -51,13 +54,17 @@ class ModelCard(VersionedSchema):
     parent_sha256: str | None = None
     parent_scores: dict[str, float] = Field(default_factory=dict)
     data_sha256: dict[str, str] = Field(default_factory=dict)
+    trained_frames: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     untrained: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _migrate(cls, content: Any) -> Any:
-        """Take what format version 1 wrote, which knew neither parent's scores nor hashes."""
-        if isinstance(content, dict) and content.get("format_version") == 1:
+        """Take what older versions wrote.
+
+        Version 1 knew neither parent's scores nor hashes, version 2 no frames.
+        """
+        if isinstance(content, dict) and content.get("format_version") in (1, 2):
             return {**content, "format_version": cls.newest_version}
         return content
 
