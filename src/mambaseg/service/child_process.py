@@ -137,7 +137,7 @@ class ChildProcessService:
     def _interrupt(self, job: Job) -> None:
         child = self._child
         if child is not None:
-            child.interrupt()
+            child.interrupt(job)
 
     def _ask(
         self,
