@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from listening import Listener
 from models import random_clip, small_model
 
@@ -18,8 +21,8 @@ from mambaseg.service.channel import Channel, ChannelClosed
 from mambaseg.service.child_handle import ChildHandle
 from mambaseg.service.job import Job
 from mambaseg.service.job_queue import JobQueue
-from mambaseg.service.messages import Answer, Do, Ended, Hello, Question, Stop
-from mambaseg.types.errors import EngineLostError
+from mambaseg.service.messages import Answer, Do, Ended, Hello, Question, Stop, portable
+from mambaseg.types.errors import EngineLostError, NotFiniteError
 
 _PATIENCE_S = 60
 
@@ -129,3 +132,23 @@ def test_a_listener_that_stumbles_over_an_end_keeps_no_other_job_waiting() -> No
     queue.submit("second", second)  # type: ignore[arg-type]
     assert isinstance(second.wait()[-1], Failed)
     queue.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError),
+        (np._core._exceptions._ArrayMemoryError((2**40,), np.dtype(float)), MemoryError),
+        (ValueError(torch.float32), ValueError),
+        (zlib.error("incorrect header"), RuntimeError),
+        (FileNotFoundError(2, "No such file", "film.mp4"), FileNotFoundError),
+        (NotFiniteError("not numbers"), NotFiniteError),
+    ],
+)
+def test_an_error_brings_no_library_with_it(error: Exception, kind: type) -> None:
+    text = str(error)
+    passed = portable(error)
+    assert type(passed) is kind
+    assert text in str(passed)
+    assert {type(part) for part in passed.args} <= {str, int}
+    assert text in passed.__notes__[0]

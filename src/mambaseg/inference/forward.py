@@ -13,15 +13,10 @@ from torch import Tensor, nn
 
 from mambaseg.inference.logits import segmentation_logits
 from mambaseg.inference.settings import Precision
-from mambaseg.types.errors import MambasegError
+from mambaseg.types.errors import NotFiniteError
 from mambaseg.types.image import Kind
 
-__all__ = ["Forward", "NotFiniteError", "mirrorings"]
-
-
-class NotFiniteError(MambasegError):
-    """The network gave values that are not numbers."""
-
+__all__ = ["Forward", "mirrorings"]
 
 Result = TypeVar("Result")
 

@@ -15,14 +15,19 @@ from mambaseg.inference.estimating import estimate, is_plenty
 from mambaseg.inference.events import Adapted, CancelToken, Chunk, Event, Progress
 from mambaseg.inference.faults import is_device_lost, is_out_of_memory
 from mambaseg.inference.finishing import Finisher
-from mambaseg.inference.forward import Forward, NotFiniteError
+from mambaseg.inference.forward import Forward
 from mambaseg.inference.free_memory import free_bytes
 from mambaseg.inference.hosting import Hosting
 from mambaseg.inference.ladder import Ladder, Shortage
 from mambaseg.inference.plans import Plan, Step
 from mambaseg.inference.remembered import recall, remember
 from mambaseg.inference.settings import Stage
-from mambaseg.types.errors import DeviceLostError, OutOfMemoryError, UnsupportedImageError
+from mambaseg.types.errors import (
+    DeviceLostError,
+    NotFiniteError,
+    OutOfMemoryError,
+    UnsupportedImageError,
+)
 from mambaseg.types.trained_model import TrainedModel
 
 __all__ = ["Run"]
