@@ -102,6 +102,16 @@ def test_whoever_waits_is_told_when_the_listener_cannot_go_on(far: Far) -> None:
     assert not handle.alive
 
 
+def test_a_process_that_ends_before_it_is_ready_says_so(far: Far) -> None:
+    told = SimpleQueue[Ready]()
+    ChildHandle(None, told.put)
+    far.channel.close()
+    ready = told.get(timeout=_PATIENCE_S)
+    assert ready.backends == {}
+    assert "was ended by the system" in ready.problem
+    assert "Press Run" in ready.problem
+
+
 def test_cancelling_a_job_that_has_ended_stops_no_other(far: Far, tmp_path: Path) -> None:
     handle = ChildHandle(None, lambda ready: None)
     ended, other = job_of(tmp_path, "ended"), job_of(tmp_path, "other")

@@ -191,6 +191,9 @@ class SegmentPanel(Panel):
         ready = self.session.ready
         if ready is None:
             return
+        if ready.problem:
+            self.engine.setText(ready.problem)
+            return
         wanted = preferences.get("computing", "device")
         for name in ready.backends:
             if self.device.findData(name) < 0:
@@ -203,7 +206,7 @@ class SegmentPanel(Panel):
 
     def _show_engine(self) -> None:
         ready, name = self.session.ready, self.device.currentData()
-        if ready is not None:
+        if ready is not None and not ready.problem:
             device = next(iter(ready.backends)) if name == "auto" else name
             backend = ready.backends[device]
             self.engine.setText(f"Will run on {device}, scan backend {backend}.")

@@ -35,7 +35,7 @@ class ChildHandle:
     limit : int or None
         Bytes of memory that it may hold; None for most of what is free.
     says_ready : callable
-        Is told, in another thread, what can compute.
+        Is told, in another thread, what can compute, or why the process ended before it knew.
 
     Attributes
     ----------
@@ -155,6 +155,8 @@ class ChildHandle:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._inbox.put(self._lost())
         self._forget()
+        if self.ready is None:
+            self._says_ready(Ready({}, str(self._lost())))
 
     def _forget(self) -> None:
         with self._lock:
