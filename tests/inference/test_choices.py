@@ -215,11 +215,11 @@ def test_a_run_that_gave_way_is_replayed_as_it_went(
     image, model = random_clip(23), models["video"]
     calls, once = Forward.__call__, []
 
-    def fails_once(self: Forward, x: Any, mirror_axes: Any = ()) -> Any:
+    def fails_once(self: Forward, x: Any) -> Any:
         once.append(1)
         if len(once) == call:
             raise MemoryError("cannot allocate memory")
-        return calls(self, x, mirror_axes)
+        return calls(self, x)
 
     with monkeypatch.context() as patched:
         patched.setattr(Forward, "__call__", fails_once)
@@ -242,7 +242,7 @@ def test_a_replay_that_does_not_fit_any_more_gives_way(
 ) -> None:
     from mambaseg.inference.forward import Forward
 
-    def fails(self: Forward, x: Any, mirror_axes: Any = ()) -> Any:
+    def fails(self: Forward, x: Any) -> Any:
         raise MemoryError("cannot allocate memory")
 
     monkeypatch.setattr(Forward, "__call__", fails)

@@ -133,6 +133,27 @@ def test_mirrored_windows_are_averaged(engine: Engine, volumes: TrainedModel) ->
     assert (engine.segment(volume, volumes, EXACT).labels != expected).any()
 
 
+@pytest.mark.parametrize("kind", ["pictures", "tiles", "clips"])
+def test_films_are_mirrored_left_to_right_and_upside_down(
+    engine: Engine, tmp_path: Path, kind: str
+) -> None:
+    """So that a film turned by half gives its mask turned by half."""
+    taken = {"kind": "image", "size": (32, 40), "tiled": kind == "tiles"}
+    model = (
+        small_model(tmp_path)
+        if kind == "clips"
+        else model_of(tmp_path, "m", {**PICTURES, "input": taken})
+    )
+    clip = random_clip(4, (48, 60))
+    plain = engine.segment(clip, model, EXACT).labels
+    found = engine.segment(clip, model, replace(EXACT, mirror=True))
+    assert found.provenance.options["mirrorings"] == 4
+    assert (found.labels != plain).any()
+    turned = replace(clip, array=np.ascontiguousarray(clip.array[:, :, ::-1, ::-1]))
+    again = engine.segment(turned, model, replace(EXACT, mirror=True)).labels
+    assert (np.asarray(again)[:, ::-1, ::-1] == found.labels).mean() > 0.999
+
+
 def test_cancel_between_windows_leaves_a_usable_engine(
     engine: Engine, volumes: TrainedModel
 ) -> None:

@@ -30,6 +30,7 @@ class ClipPlan:
     overlap: int
     skip: frozenset[int] = frozenset()
     meter: DoubtMeter | None = None
+    mirror_axes: tuple[int, ...] = ()
     unit: Unit = "frames"
     stitches: bool = False
 

@@ -32,6 +32,7 @@ class PicturePlan:
     unit: Unit
     skip: frozenset[int] = frozenset()
     meter: DoubtMeter | None = None
+    mirror_axes: tuple[int, ...] = ()
 
     @property
     def _input(self) -> ImageInput:

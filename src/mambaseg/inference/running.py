@@ -15,7 +15,7 @@ from mambaseg.inference.estimating import estimate, is_plenty
 from mambaseg.inference.events import Adapted, CancelToken, Chunk, Event, Progress
 from mambaseg.inference.faults import is_device_lost, is_out_of_memory
 from mambaseg.inference.finishing import Finisher
-from mambaseg.inference.forward import Forward
+from mambaseg.inference.forward import Forward, mirrorings
 from mambaseg.inference.free_memory import free_bytes
 from mambaseg.inference.hosting import Hosting
 from mambaseg.inference.ladder import Ladder, Shortage
@@ -140,7 +140,7 @@ class Run:
         network = self.hosting.network(self.model, device)
         self._took("load", tick)
         kind, seconds = self.model.recipe.kind, self.stage_seconds
-        forward = Forward(network, device, kind, settings.precision, seconds)
+        forward = Forward(network, device, kind, settings.precision, seconds, self.plan.mirror_axes)
         for step in self.plan.steps(forward, settings, self.cancel, start):
             final = [] if step.final is None else self._kept(self.finisher.push(step.final))
             self.seconds += time.perf_counter() - tick
@@ -198,7 +198,8 @@ class Run:
     def choices(self) -> dict[str, Any]:
         """Give what was chosen at last, for the record."""
         settings = self.ladder.settings
-        chosen = {"batch": settings.batch, **self.plan.choices(settings)}
+        passes = len(mirrorings(self.plan.mirror_axes))
+        chosen = {"batch": settings.batch, "mirrorings": passes, **self.plan.choices(settings)}
         return chosen | ({"windows": self.last.total} if self.plan.unit == "windows" else {})
 
 

@@ -79,7 +79,7 @@ class SegmentPanel(Panel):
         self.by_slice.toggled.connect(self._models_changed)
         self.mirror = QCheckBox("Average with mirror images")
         self.mirror.toggled.connect(self._choice_changed)
-        self.mirror.setToolTip("Steadier borders, for eight times the time along three axes")
+        self.mirror.setToolTip("Steadier borders, for four times the time, or eight of a volume")
         self.engine = Note("Loading the engine…")
         self.device = QComboBox()
         self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -158,9 +158,8 @@ class SegmentPanel(Panel):
         else:
             self.about_model.setText(self.model.reason or "There is no model yet; add one.")
         taken = choice.model.recipe.input if choice is not None else None
-        self.mirror.setVisible(isinstance(taken, VolumeInput))
-        if isinstance(taken, VolumeInput):
-            self.mirror.setChecked(bool(taken.mirror_axes))
+        self.mirror.setVisible(taken is not None)
+        self.mirror.setChecked(isinstance(taken, VolumeInput) and bool(taken.mirror_axes))
         combines = choice is not None and choice.combines
         wanted = choice.model.recipe.channels if choice is not None and combines else ()
         self.channels.show_channels(wanted, self.layer.layer)
