@@ -16,7 +16,7 @@ from monai.inferers.utils import sliding_window_inference
 
 from mambaseg.data import read_image
 from mambaseg.data.network_grid import NetworkGrid, nonzero_box
-from mambaseg.inference import CancelToken, Chunk, Engine, Finished, Options, Progress
+from mambaseg.inference import Adapted, CancelToken, Chunk, Engine, Finished, Options, Progress
 from mambaseg.inference.classes import labels_from_probabilities
 from mambaseg.inference.logits import segmentation_logits
 from mambaseg.types import Geometry, MedicalImage
@@ -257,6 +257,35 @@ def test_what_a_volume_model_does_not_take(
 ) -> None:
     with pytest.raises(UnsupportedImageError, match=message):
         engine.segment(image, volumes)
+
+
+def test_models_that_would_fit_are_named(
+    engine: Engine, volumes: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [volumes, model_of(tmp_path, "slices", PICTURES), small_model(tmp_path, "clips")]
+    monkeypatch.setattr("mambaseg.inference.alternatives.list_models", lambda: known)
+    with pytest.raises(
+        UnsupportedImageError, match=r"Models that take this image: slices, clips\."
+    ):
+        engine.stream(random_clip(3), volumes)
+    with pytest.raises(UnsupportedImageError, match=r"Models that take this image: volumes\."):
+        engine.stream(random_volume(), known[1])
+
+
+def test_a_volume_that_does_not_say_how_large_its_voxels_are(
+    engine: Engine, tmp_path: Path
+) -> None:
+    taken = {**VOLUMES["input"], "spacing_mm": (1.0, 1.0, 1.5), "orientation": "SPL"}
+    model = model_of(tmp_path, "m", {**VOLUMES, "input": taken})
+    volume = random_volume((32, 32, 32))
+    bare = replace(volume, geometry=Geometry())
+    first, *_, last = engine.stream(bare, model, EXACT)
+    assert isinstance(first, Adapted)
+    assert "blobs.nii does not say how large its voxels are" in first.text
+    assert "learnt from 1 x 1 x 1.5 mm) nor how it lies in the patient" in first.text
+    assert isinstance(last, Finished)
+    assert last.record.adapted == ("as_stored",)
+    assert not any(isinstance(event, Adapted) for event in engine.stream(volume, model, EXACT))
 
 
 def test_a_video_model_takes_no_volume(engine: Engine, tmp_path: Path) -> None:

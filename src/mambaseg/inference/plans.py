@@ -57,6 +57,10 @@ class Plan(Protocol):
     """A segmentation that is ready to run."""
 
     @property
+    def image(self) -> MedicalImage:
+        """What is segmented, its channels in the network's order."""
+
+    @property
     def recipe(self) -> Recipe:
         """As it is followed, with the post-processing that was asked for."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from mambaseg.data.fitting import unknown_place
 from mambaseg.inference.devices import describe_device
 from mambaseg.inference.estimating import estimate, is_plenty
 from mambaseg.inference.events import Adapted, CancelToken, Chunk, Event, Progress
@@ -83,6 +84,9 @@ class Run:
         DeviceLostError
             If the device failed.
         """
+        if unknown := unknown_place(self.plan.image, self.plan.recipe):
+            self.ladder.rungs.append("as_stored")
+            yield Adapted("as_stored", unknown)
         begun = free_bytes(torch.device(self.ladder.settings.device))
         if not self.replay:
             yield from self._settle(begun)
@@ -113,7 +117,8 @@ class Run:
                 again = []  # the run cannot be done as it was
             gc.collect()  # the failed pass holds tensors until its frames are gone
             yield adapted
-        helped = tuple(rung for rung in self.ladder.rungs if rung != "float32")
+        others = ("float32", "as_stored")
+        helped = tuple(rung for rung in self.ladder.rungs if rung not in others)
         if len(self.ladder.rungs) > planned and helped:
             remember(self.model.sha256, str(self.ladder.first_device), begun, helped)
 
