@@ -22,7 +22,7 @@ def test_a_volume_of_unknown_spacing_is_warned_of_before_it_runs(
     desk.viewer.add_image(head, name="head", axis_labels=("z", "y", "x"))
     panel = desk.segment("spaced")
     assert panel.model.currentText() == "spaced"
-    assert "head does not say how large its voxels are" in panel.about_model.text()
+    assert "core, edge. head does not say how large its voxels are" in panel.about_model.text()
     placed = {"scale": (2.0, 1.0, 1.0), "units": ("mm",) * 3, "axis_labels": ("z", "y", "x")}
     desk.viewer.add_image(head, name="placed", **placed)
     panel.layer.setCurrentText("placed")

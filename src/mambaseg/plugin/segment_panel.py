@@ -149,7 +149,7 @@ class SegmentPanel(Panel):
         choice = self.model.choice
         if choice is not None:
             card, recipe = choice.model.card, choice.model.recipe
-            finds = f"{recipe.network}: {', '.join(recipe.labels.values())}"
+            finds = f"{recipe.network}: {', '.join(recipe.labels.values())}."
             about = (card.description or finds, card.intended_use, choice.note, choice.warning)
             self.about_model.setText(" ".join(filter(None, about)))
             self.model.setToolTip(choice.model.name)
