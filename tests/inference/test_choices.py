@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +250,24 @@ def test_a_replay_that_does_not_fit_any_more_gives_way(
     stages = (Stage(0, Settings("cpu", window=(5,))), Stage(4, Settings("cpu", window=(2,))))
     with pytest.raises(OutOfMemoryError):
         list(engine.stream(random_clip(9), models["video"], stages=stages))
+
+
+@pytest.mark.parametrize("kind", ["pictures", "tiles", "clips"])
+def test_films_are_mirrored_left_to_right_and_upside_down(
+    engine: Engine, tmp_path: Path, kind: str
+) -> None:
+    """So that a film turned by half gives its mask turned by half."""
+    taken = {"kind": "image", "size": (32, 40), "tiled": kind == "tiles"}
+    model = (
+        small_model(tmp_path)
+        if kind == "clips"
+        else model_of(tmp_path, "m", {**PICTURES, "input": taken})
+    )
+    clip = random_clip(4, (48, 60))
+    plain = engine.segment(clip, model, Options(precision="float32")).labels
+    found = engine.segment(clip, model, Options(precision="float32", mirror=True))
+    assert found.provenance.options["mirrorings"] == 4
+    assert (found.labels != plain).any()
+    turned = replace(clip, array=np.ascontiguousarray(clip.array[:, :, ::-1, ::-1]))
+    again = engine.segment(turned, model, Options(precision="float32", mirror=True)).labels
+    assert (np.asarray(again)[:, ::-1, ::-1] == found.labels).mean() > 0.999

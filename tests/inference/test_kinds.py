@@ -16,7 +16,7 @@ from monai.inferers.utils import sliding_window_inference
 
 from mambaseg.data import read_image
 from mambaseg.data.network_grid import NetworkGrid, nonzero_box
-from mambaseg.inference import Adapted, CancelToken, Chunk, Engine, Finished, Options, Progress
+from mambaseg.inference import CancelToken, Chunk, Engine, Finished, Options, Progress
 from mambaseg.inference.classes import labels_from_probabilities
 from mambaseg.inference.logits import segmentation_logits
 from mambaseg.types import Geometry, MedicalImage
@@ -133,27 +133,6 @@ def test_mirrored_windows_are_averaged(engine: Engine, volumes: TrainedModel) ->
     assert (engine.segment(volume, volumes, EXACT).labels != expected).any()
 
 
-@pytest.mark.parametrize("kind", ["pictures", "tiles", "clips"])
-def test_films_are_mirrored_left_to_right_and_upside_down(
-    engine: Engine, tmp_path: Path, kind: str
-) -> None:
-    """So that a film turned by half gives its mask turned by half."""
-    taken = {"kind": "image", "size": (32, 40), "tiled": kind == "tiles"}
-    model = (
-        small_model(tmp_path)
-        if kind == "clips"
-        else model_of(tmp_path, "m", {**PICTURES, "input": taken})
-    )
-    clip = random_clip(4, (48, 60))
-    plain = engine.segment(clip, model, EXACT).labels
-    found = engine.segment(clip, model, replace(EXACT, mirror=True))
-    assert found.provenance.options["mirrorings"] == 4
-    assert (found.labels != plain).any()
-    turned = replace(clip, array=np.ascontiguousarray(clip.array[:, :, ::-1, ::-1]))
-    again = engine.segment(turned, model, replace(EXACT, mirror=True)).labels
-    assert (np.asarray(again)[:, ::-1, ::-1] == found.labels).mean() > 0.999
-
-
 def test_cancel_between_windows_leaves_a_usable_engine(
     engine: Engine, volumes: TrainedModel
 ) -> None:
@@ -257,35 +236,6 @@ def test_what_a_volume_model_does_not_take(
 ) -> None:
     with pytest.raises(UnsupportedImageError, match=message):
         engine.segment(image, volumes)
-
-
-def test_models_that_would_fit_are_named(
-    engine: Engine, volumes: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = [volumes, model_of(tmp_path, "slices", PICTURES), small_model(tmp_path, "clips")]
-    monkeypatch.setattr("mambaseg.inference.alternatives.list_models", lambda: known)
-    with pytest.raises(
-        UnsupportedImageError, match=r"Models that take this image: slices, clips\."
-    ):
-        engine.stream(random_clip(3), volumes)
-    with pytest.raises(UnsupportedImageError, match=r"Models that take this image: volumes\."):
-        engine.stream(random_volume(), known[1])
-
-
-def test_a_volume_that_does_not_say_how_large_its_voxels_are(
-    engine: Engine, tmp_path: Path
-) -> None:
-    taken = {**VOLUMES["input"], "spacing_mm": (1.0, 1.0, 1.5), "orientation": "SPL"}
-    model = model_of(tmp_path, "m", {**VOLUMES, "input": taken})
-    volume = random_volume((32, 32, 32))
-    bare = replace(volume, geometry=Geometry())
-    first, *_, last = engine.stream(bare, model, EXACT)
-    assert isinstance(first, Adapted)
-    assert "blobs.nii does not say how large its voxels are" in first.text
-    assert "learnt from 1 x 1 x 1.5 mm) nor how it lies in the patient" in first.text
-    assert isinstance(last, Finished)
-    assert last.record.adapted == ("as_stored",)
-    assert not any(isinstance(event, Adapted) for event in engine.stream(volume, model, EXACT))
 
 
 def test_a_video_model_takes_no_volume(engine: Engine, tmp_path: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from models import PICTURES, VOLUMES, model_of, random_clip, random_volume, small_model
+from shortages import adapted, check_same, once, starve, whole
 from torch import Tensor, nn
 
-from mambaseg.inference import Adapted, Chunk, Engine, Event, Finished, Options, remembered
+from mambaseg.inference import Adapted, Chunk, Engine, Options, remembered
 from mambaseg.inference import ladder as ladder_module
 from mambaseg.inference.forward import Forward
 from mambaseg.inference.free_memory import free_bytes
@@ -30,47 +29,6 @@ from mambaseg.types.trained_model import TrainedModel
 
 EXACT = Options(precision="float32")
 TILES = {**PICTURES, "input": {"kind": "image", "size": (96, 96), "tiled": True}}
-
-
-def starve(*_: object) -> None:
-    torch.empty(2**50, dtype=torch.uint8)  # the allocator's own error
-
-
-def once(
-    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, fails: Callable[..., object], at: int
-) -> None:
-    """Have the call number `at` of a function fail, and no other."""
-    function, calls = getattr(owner, name), []
-
-    def failing(*args: Any, **kwargs: Any) -> Any:
-        calls.append(None)
-        if len(calls) == at:
-            fails()
-        return function(*args, **kwargs)
-
-    monkeypatch.setattr(owner, name, failing)
-
-
-def adapted(events: list[Event]) -> list[str]:
-    return [event.rung for event in events if isinstance(event, Adapted)]
-
-
-def whole(events: list[Event]) -> np.ndarray:
-    """The labels of the chunks, each frame or slice once."""
-    chunks = [event for event in events if isinstance(event, Chunk)]
-    for before, after in pairwise(chunks):
-        assert before.stop == after.start
-    return np.concatenate([chunk.labels for chunk in chunks])
-
-
-def check_same(events: list[Event]) -> np.ndarray:
-    """Streamed equals whole; gives it."""
-    assert isinstance(events[-1], Finished)
-    labels = np.asarray(events[-1].segmentation.labels)
-    streamed = whole(events)
-    np.testing.assert_array_equal(streamed, labels if labels.ndim == 3 else labels[None])
-    assert list(events[-1].record.adapted) == adapted(events)
-    return labels
 
 
 @pytest.fixture(scope="module")
@@ -206,66 +164,6 @@ def test_every_rung_of_an_accelerator(volumes: TrainedModel) -> None:
     while ladder.down("host"):
         pass
     assert (ladder.settings.stitching, ladder.settings.batch) == ("disk", 1)
-
-
-@pytest.fixture
-def card(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A device that counts as an accelerator, though the processor computes."""
-    monkeypatch.setattr("mambaseg.inference.devices.available_devices", lambda: ["cpu:0", "cpu"])
-    return "cpu:0"
-
-
-def starve_card(*_: object) -> None:
-    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
-
-
-def test_sums_of_an_accelerator_in_the_machines_memory_give_the_same(
-    card: str, volumes: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image, options = random_volume((64, 48, 48)), replace(EXACT, batch=1)
-    expected = Engine("cpu").segment(image, volumes, options).labels
-    once(monkeypatch, Stitcher, "add", starve_card, at=2)
-    events = list(Engine(card).stream(image, volumes, options))
-    assert adapted(events) == ["stitch_on_cpu"]
-    np.testing.assert_array_equal(check_same(events), expected)
-    assert events[-1].record.stages[-1].settings.stitching == "memory"
-
-
-def test_the_network_on_the_processor_gives_the_same(
-    card: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After the accelerator's memory has sufficed for two frames; these stay."""
-    model, image = model_of(tmp_path, "m", PICTURES), random_clip(6)
-    options = replace(EXACT, batch=1)
-    expected = Engine("cpu").segment(image, model, options).labels
-    run, calls = Forward._run, []
-
-    def full(self: Forward, x: Tensor) -> Tensor:
-        calls.append(str(self.device))
-        if len(calls) > 2 and str(self.device) == card:
-            starve_card()
-        return run(self, x)
-
-    monkeypatch.setattr(Forward, "_run", full)
-    events = list(Engine(card).stream(image, model, options))
-    assert adapted(events) == ["network_on_cpu"]
-    np.testing.assert_array_equal(check_same(events), expected)
-    assert [stage.start for stage in events[-1].record.stages] == [0, 2]
-    assert calls == [card] * 3 + ["cpu"] * 4
-
-
-def test_numbers_of_half_the_size_give_what_they_give_from_the_start(
-    videos: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = random_clip(8)
-    expected = Engine("cpu").segment(image, videos, Options(precision="bfloat16")).labels
-    monkeypatch.setattr(ladder_module, "computes_bfloat16", lambda device: True)
-    monkeypatch.setattr("mambaseg.inference.engine.precision_for", lambda *_: "float32")
-    once(monkeypatch, Forward, "_run", starve, at=1)
-    events = list(Engine("cpu").stream(image, videos))
-    assert adapted(events) == ["bfloat16"]
-    np.testing.assert_array_equal(check_same(events), expected)
-    assert events[-1].record.precision == "bfloat16"
 
 
 def test_memory_that_never_suffices_is_a_sentence(
