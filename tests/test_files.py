@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from mambaseg.files import check_writable, clear_leftovers, write_folder_whole, write_whole
+from mambaseg.files import (
+    check_writable,
+    clear_leftovers,
+    reserve,
+    write_folder_whole,
+    write_whole,
+)
 from mambaseg.types.errors import OutputError
 
 
@@ -31,6 +39,17 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
         raise KeyError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS promises no room")
+def test_room_that_is_reserved_is_there(tmp_path: Path) -> None:
+    with (tmp_path / "sums").open("w+b") as file:
+        reserve(file.fileno(), 2**22)
+        held = os.fstat(file.fileno())
+    assert held.st_size == 2**22
+    assert held.st_blocks * 512 >= 2**22
+    with (tmp_path / "sums").open("w+b") as file, pytest.raises(OSError, match="too large|space"):
+        reserve(file.fileno(), 2**60)
 
 
 def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mambaseg.types.errors import OutputError
 
-__all__ = ["check_writable", "clear_leftovers", "write_folder_whole", "write_whole"]
+__all__ = ["check_writable", "clear_leftovers", "reserve", "write_folder_whole", "write_whole"]
 
 
 _TOLD = 48
@@ -76,6 +76,23 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
             f"Cannot write into the output folder {folder}: {error.strerror or error}. "
             "Choose a folder that you may write to."
         ) from error
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Give an open file its size, with room for all of it, before it is mapped into memory.
+
+    A file that is made larger alone takes room only as it is written to; through a
+    mapping, a disk that is full by then ends the process by a signal.
+
+    Raises
+    ------
+    OSError
+        If there is no room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:  # Windows takes the room at once; macOS does not, and knows no other way
+        os.ftruncate(descriptor, size)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -215,11 +216,11 @@ def test_a_run_that_gave_way_is_replayed_as_it_went(
     image, model = random_clip(23), models["video"]
     calls, once = Forward.__call__, []
 
-    def fails_once(self: Forward, x: Any, mirror_axes: Any = ()) -> Any:
+    def fails_once(self: Forward, x: Any) -> Any:
         once.append(1)
         if len(once) == call:
             raise MemoryError("cannot allocate memory")
-        return calls(self, x, mirror_axes)
+        return calls(self, x)
 
     with monkeypatch.context() as patched:
         patched.setattr(Forward, "__call__", fails_once)
@@ -242,10 +243,31 @@ def test_a_replay_that_does_not_fit_any_more_gives_way(
 ) -> None:
     from mambaseg.inference.forward import Forward
 
-    def fails(self: Forward, x: Any, mirror_axes: Any = ()) -> Any:
+    def fails(self: Forward, x: Any) -> Any:
         raise MemoryError("cannot allocate memory")
 
     monkeypatch.setattr(Forward, "__call__", fails)
     stages = (Stage(0, Settings("cpu", window=(5,))), Stage(4, Settings("cpu", window=(2,))))
     with pytest.raises(OutOfMemoryError):
         list(engine.stream(random_clip(9), models["video"], stages=stages))
+
+
+@pytest.mark.parametrize("kind", ["pictures", "tiles", "clips"])
+def test_films_are_mirrored_left_to_right_and_upside_down(
+    engine: Engine, tmp_path: Path, kind: str
+) -> None:
+    """So that a film turned by half gives its mask turned by half."""
+    taken = {"kind": "image", "size": (32, 40), "tiled": kind == "tiles"}
+    model = (
+        small_model(tmp_path)
+        if kind == "clips"
+        else model_of(tmp_path, "m", {**PICTURES, "input": taken})
+    )
+    clip = random_clip(4, (48, 60))
+    plain = engine.segment(clip, model, Options(precision="float32")).labels
+    found = engine.segment(clip, model, Options(precision="float32", mirror=True))
+    assert found.provenance.options["mirrorings"] == 4
+    assert (found.labels != plain).any()
+    turned = replace(clip, array=np.ascontiguousarray(clip.array[:, :, ::-1, ::-1]))
+    again = engine.segment(turned, model, Options(precision="float32", mirror=True)).labels
+    assert (np.asarray(again)[:, ::-1, ::-1] == found.labels).mean() > 0.999

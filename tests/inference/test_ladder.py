@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from models import PICTURES, VOLUMES, model_of, random_clip, random_volume, small_model
+from shortages import adapted, check_same, once, starve, whole
 from torch import Tensor, nn
 
-from mambaseg.inference import Adapted, Chunk, Engine, Event, Finished, Options, remembered
+from mambaseg.inference import Adapted, Chunk, Engine, Options, remembered
 from mambaseg.inference import ladder as ladder_module
 from mambaseg.inference.forward import Forward
 from mambaseg.inference.free_memory import free_bytes
@@ -30,47 +29,6 @@ from mambaseg.types.trained_model import TrainedModel
 
 EXACT = Options(precision="float32")
 TILES = {**PICTURES, "input": {"kind": "image", "size": (96, 96), "tiled": True}}
-
-
-def starve(*_: object) -> None:
-    torch.empty(2**50, dtype=torch.uint8)  # the allocator's own error
-
-
-def once(
-    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, fails: Callable[..., object], at: int
-) -> None:
-    """Have the call number `at` of a function fail, and no other."""
-    function, calls = getattr(owner, name), []
-
-    def failing(*args: Any, **kwargs: Any) -> Any:
-        calls.append(None)
-        if len(calls) == at:
-            fails()
-        return function(*args, **kwargs)
-
-    monkeypatch.setattr(owner, name, failing)
-
-
-def adapted(events: list[Event]) -> list[str]:
-    return [event.rung for event in events if isinstance(event, Adapted)]
-
-
-def whole(events: list[Event]) -> np.ndarray:
-    """The labels of the chunks, each frame or slice once."""
-    chunks = [event for event in events if isinstance(event, Chunk)]
-    for before, after in pairwise(chunks):
-        assert before.stop == after.start
-    return np.concatenate([chunk.labels for chunk in chunks])
-
-
-def check_same(events: list[Event]) -> np.ndarray:
-    """Streamed equals whole; gives it."""
-    assert isinstance(events[-1], Finished)
-    labels = np.asarray(events[-1].segmentation.labels)
-    streamed = whole(events)
-    np.testing.assert_array_equal(streamed, labels if labels.ndim == 3 else labels[None])
-    assert list(events[-1].record.adapted) == adapted(events)
-    return labels
 
 
 @pytest.fixture(scope="module")

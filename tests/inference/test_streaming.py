@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +23,7 @@ from mambaseg.inference.homing import Homing
 from mambaseg.inference.stitching import Stitcher
 from mambaseg.inference.windows import window_places, window_weights
 from mambaseg.types import Geometry, MedicalImage
-from mambaseg.types.errors import Cancelled
+from mambaseg.types.errors import Cancelled, OutputError
 from mambaseg.types.recipe import Recipe
 from mambaseg.types.trained_model import TrainedModel
 
@@ -212,3 +214,14 @@ def test_a_resampled_volume_is_as_good_in_slabs(engine: Engine, tmp_path: Path) 
     whole = {**VOLUMES, "input": {**taken, "patch_size": (80, 80, 80)}}
     at_once = engine.segment(volume, model_of(tmp_path, "w", whole), EXACT).labels
     assert (labels == at_once).mean() > 0.5  # another window, and norms over it
+
+
+def test_a_full_temporary_folder_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the room is taken, and not once the sums come, which ends the process by a signal."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OutputError, match=r"the temporary folder .*No space left.*Make room"):
+        Stitcher(3, (8, 8), torch.ones(4, 4, 4), on_disk=True)

@@ -118,7 +118,8 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--mirror",
         action=argparse.BooleanOptionalAction,
-        help="average each window of a volume with its mirror images (default: the model's)",
+        help="average what the network sees with its mirror images, in four passes, or eight for a "
+        "volume (default: the model's)",
     )
     what.add_argument(
         "--by-slice",

@@ -9,9 +9,10 @@ import numpy as np
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import Kind, MedicalImage
+from mambaseg.types.network_input import VolumeInput
 from mambaseg.types.recipe import Recipe
 
-__all__ = ["as_clip", "as_slices", "check_fits", "check_kind"]
+__all__ = ["as_clip", "as_slices", "check_fits", "check_kind", "unknown_place"]
 
 _TAKEN: dict[Kind, tuple[Kind, ...]] = {
     "image": ("image", "video"),  # a film, one frame after another
@@ -87,4 +88,23 @@ def check_fits(image: MedicalImage, recipe: Recipe) -> None:
             if channels < taken
             else "choose another model or image."
         )
+    )
+
+
+def unknown_place(image: MedicalImage, recipe: Recipe) -> str:
+    """Say what a volume does not tell that its network goes by; "" if nothing."""
+    seen, place = recipe.input, image.geometry
+    if not isinstance(seen, VolumeInput):
+        return ""
+    lacks = []
+    if seen.spacing_mm is not None and place.spacing_mm is None:
+        learnt = " x ".join(f"{side:g}" for side in seen.spacing_mm)
+        lacks.append(f"how large its voxels are (this model has learnt from {learnt} mm)")
+    if seen.orientation is not None and place.direction is None:
+        lacks.append(f"how it lies in the patient (this model has learnt from {seen.orientation})")
+    if not lacks:
+        return ""
+    return (
+        f"{image.source or 'The image'} does not say {' nor '.join(lacks)}: the model sees it as "
+        "it is stored, and the mask may be wrong. Read it from a file that says so."
     )

@@ -24,12 +24,13 @@ __all__ = ["ClipPlan"]
 class ClipPlan:
     """Overlapping clips of a video (CTYX); its window is (frames,)."""
 
-    clip: MedicalImage
+    image: MedicalImage
     recipe: Recipe
     finals: range
     overlap: int
     skip: frozenset[int] = frozenset()
     meter: DoubtMeter | None = None
+    mirror_axes: tuple[int, ...] = ()
     unit: Unit = "frames"
     stitches: bool = False
 
@@ -53,7 +54,7 @@ class ClipPlan:
         size, frames = self.recipe.video.size, settings.window[0]
         channels = len(self.recipe.channels)
         frame = 4 * math.prod(size)
-        read = 4 * channels * math.prod(self.clip.spatial_shape) * frames
+        read = 4 * channels * math.prod(self.image.spatial_shape) * frames
         ahead = 3 * settings.batch * frames * channels * frame
         kept = settings.batch * frames * self.recipe.out_channels * frame
         return Needs((settings.batch, frames, channels, *size), kept, read + ahead)
@@ -73,7 +74,7 @@ class ClipPlan:
         total = wanted(self.finals, self.skip)
         done = wanted(range(self.finals.start, start), self.skip)
         for frames, labels in predict_video(
-            self.clip,
+            self.image,
             forward,
             self.recipe,
             frames=self.finals,

@@ -35,9 +35,9 @@ class Doubt:
         From 0 (sure) to 1.
     entropy, disagreement, jump : ndarray, shape (N,), float32, or None
         What the scores are made of, each from 0 to 1: entropy of the probabilities
-        at borders and relative to area; difference of overlapping or mirrored
-        passes; and change of the mask against its neighbours. None where a run
-        has none of that kind.
+        at borders and relative to area; difference between the overlapping clips
+        that hold a frame; and change of the mask against its neighbours. None where
+        a run has none of that kind.
     """
 
     unit: Literal["frames", "slices"]

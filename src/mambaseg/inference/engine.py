@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mambaseg.inference.account import Account
+from mambaseg.inference.alternatives import check_suits
 from mambaseg.inference.checks import check_shows_something
 from mambaseg.inference.devices import resolve_device, scan_backend
 from mambaseg.inference.estimating import estimate
@@ -154,6 +155,8 @@ class Engine:
             suffice for a long film's labels. The chunks until then hold.
         """
         model, options = _checked(model), options or Options()
+        if not options.by_slice:
+            check_suits(image, model)
         hashed = HashedImage(image, options.frames)
         plan = plan_for(hashed.image, model.recipe, options, with_doubt=True)
         finisher = finisher_for(image, plan, options)

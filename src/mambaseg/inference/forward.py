@@ -13,15 +13,10 @@ from torch import Tensor, nn
 
 from mambaseg.inference.logits import segmentation_logits
 from mambaseg.inference.settings import Precision
-from mambaseg.types.errors import MambasegError
+from mambaseg.types.errors import NotFiniteError
 from mambaseg.types.image import Kind
 
-__all__ = ["Forward", "NotFiniteError", "mirrorings"]
-
-
-class NotFiniteError(MambasegError):
-    """The network gave values that are not numbers."""
-
+__all__ = ["Forward", "mirrorings"]
 
 Result = TypeVar("Result")
 
@@ -40,6 +35,8 @@ class Forward:
     precision : {"float32", "bfloat16"}
     seconds : dict of str to float
         What the network took, and what is timed beside it, is added here.
+    mirror_axes : sequence of int
+        Spatial axes, from 0, along which the input is mirrored too; in every combination.
     """
 
     network: nn.Module
@@ -47,16 +44,15 @@ class Forward:
     kind: Kind
     precision: Precision = "float32"
     seconds: dict[str, float] = field(default_factory=dict)
+    mirror_axes: Sequence[int] = ()
 
     @torch.inference_mode()
-    def __call__(self, x: Tensor, mirror_axes: Sequence[int] = ()) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
         """Give mean logits over an input and its mirror images.
 
         Parameters
         ----------
         x : Tensor, shape (B, C, ...) or (B, T, C, y, x)
-        mirror_axes : sequence of int
-            Spatial axes, from 0; each in every combination.
 
         Returns
         -------
@@ -70,7 +66,7 @@ class Forward:
         UnsupportedImageError
             If the network does not take input of this length or size.
         """
-        return self.timed("network", lambda: self._mean(x, mirror_axes))
+        return self.timed("network", lambda: self._mean(x))
 
     def timed(self, stage: str, function: Callable[[], Result]) -> Result:
         """Call a function, and add what it took to a stage's seconds."""
@@ -81,10 +77,10 @@ class Forward:
             took = time.perf_counter() - begun
             self.seconds[stage] = self.seconds.get(stage, 0.0) + took
 
-    def _mean(self, x: Tensor, mirror_axes: Sequence[int]) -> Tensor:
+    def _mean(self, x: Tensor) -> Tensor:
         x = x.to(self.device)
         lead = x.ndim - (3 if self.kind == "volume" else 2)
-        ways = mirrorings([axis + lead for axis in mirror_axes])
+        ways = mirrorings([axis + lead for axis in self.mirror_axes])
         total = self._once(x)
         for way in ways[1:]:
             total += self._once(x.flip(way)).flip(way)

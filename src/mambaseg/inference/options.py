@@ -30,8 +30,9 @@ class Options:
     clip_overlap : int or None
         Frames that successive clips of a video model share.
     mirror : bool or None
-        Whether a volume's windows are mirrored too, along the Recipe's axes,
-        or along all three where it names none.
+        Whether what the network sees is mirrored too: a volume's windows along the
+        Recipe's axes, or along all three where it names none; frames and pictures
+        left to right and upside down.
     by_slice : bool
         Have a model for pictures segment a volume, one slice after another.
     postprocessing : PostProcessing or None

@@ -26,12 +26,13 @@ __all__ = ["PicturePlan"]
 class PicturePlan:
     """Frames (CTYX), each by itself; its window is a tile, or empty where they are resized."""
 
-    clip: MedicalImage
+    image: MedicalImage
     recipe: Recipe
     finals: range
     unit: Unit
     skip: frozenset[int] = frozenset()
     meter: DoubtMeter | None = None
+    mirror_axes: tuple[int, ...] = ()
 
     @property
     def _input(self) -> ImageInput:
@@ -48,7 +49,7 @@ class PicturePlan:
         """See `Plan.window`."""
         if not self._input.tiled:
             return ()
-        return tuple(map(min, self._input.size, self.clip.spatial_shape))
+        return tuple(map(min, self._input.size, self.image.spatial_shape))
 
     def smaller_window(self, window: tuple[int, ...]) -> tuple[int, ...] | None:
         """See `Plan.smaller_window`."""
@@ -63,7 +64,7 @@ class PicturePlan:
     def needs(self, settings: Settings) -> Needs:
         """See `Plan.needs`."""
         channels, classes = len(self.recipe.channels), self.recipe.out_channels
-        y, x = self.clip.spatial_shape
+        y, x = self.image.spatial_shape
         rows = settings.window[0] if settings.window else 0
         shape = (settings.batch, channels, *(settings.window or self._input.size))
         ahead = 3 * 4 * (y * x * channels if settings.window else math.prod(shape))
@@ -84,7 +85,7 @@ class PicturePlan:
         frames = range(start, self.finals.stop)
         if settings.window:
             found = predict_tiled(
-                self.clip,
+                self.image,
                 forward,
                 self.recipe,
                 frames=frames,
@@ -97,7 +98,7 @@ class PicturePlan:
             )
         else:
             found = predict_pictures(
-                self.clip,
+                self.image,
                 forward,
                 self.recipe,
                 frames=frames,

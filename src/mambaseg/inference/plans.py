@@ -15,7 +15,7 @@ from mambaseg.inference.postprocessing import recipe_with
 from mambaseg.inference.settings import Settings
 from mambaseg.types.errors import InvalidOptionError
 from mambaseg.types.image import MedicalImage
-from mambaseg.types.network_input import ImageInput, VideoInput, VolumeInput
+from mambaseg.types.network_input import ImageInput, NetworkInput, VideoInput, VolumeInput
 from mambaseg.types.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -57,12 +57,20 @@ class Plan(Protocol):
     """A segmentation that is ready to run."""
 
     @property
+    def image(self) -> MedicalImage:
+        """What is segmented, its channels in the network's order."""
+
+    @property
     def recipe(self) -> Recipe:
         """As it is followed, with the post-processing that was asked for."""
 
     @property
     def meter(self) -> DoubtMeter | None:
         """What measures doubt while it runs."""
+
+    @property
+    def mirror_axes(self) -> tuple[int, ...]:
+        """Along which of them what the network sees is mirrored too; (z, y, x) or (y, x)."""
 
     @property
     def unit(self) -> Unit:
@@ -135,6 +143,7 @@ def plan_for(
         image, unit = as_slices(image), "slices"
     check_fits(image, recipe)
     check_box(image, options.box)
+    axes = _mirror_axes(recipe.input, options)
     if isinstance(recipe.input, VolumeInput):
         if options.skip:
             raise InvalidOptionError(
@@ -144,7 +153,6 @@ def plan_for(
         if with_doubt and image.kind == "volume":
             rows = options.box[0] if options.box else slice(0, image.array.shape[1])
             meter = DoubtMeter(recipe.output, "slices", range(rows.start, rows.stop))
-        axes = _mirror_axes(recipe.input, options)
         return VolumePlan(image, recipe, axes, options.box, meter)
     clip = as_clip(image)
     frames = _frames(clip, options)
@@ -153,8 +161,9 @@ def plan_for(
     if with_doubt:
         meter = DoubtMeter(recipe.output, unit, frames, part_of(clip, options.box))
     if isinstance(recipe.input, ImageInput):
-        return PicturePlan(clip, recipe, frames, unit, skip, meter)
-    return ClipPlan(clip, recipe, frames, _overlap(recipe.input, options), skip, meter)
+        return PicturePlan(clip, recipe, frames, unit, skip, meter, axes)
+    overlap = _overlap(recipe.input, options)
+    return ClipPlan(clip, recipe, frames, overlap, skip, meter, mirror_axes=axes)
 
 
 def _overlap(video: VideoInput, options: Options) -> int:
@@ -192,7 +201,9 @@ def _skipped(image: MedicalImage, frames: range, options: Options) -> frozenset[
     return options.skip
 
 
-def _mirror_axes(volume: VolumeInput, options: Options) -> tuple[int, ...]:
+def _mirror_axes(seen: NetworkInput, options: Options) -> tuple[int, ...]:
+    own = seen.mirror_axes if isinstance(seen, VolumeInput) else ()
     if options.mirror is None:
-        return volume.mirror_axes
-    return (volume.mirror_axes or (0, 1, 2)) if options.mirror else ()
+        return own
+    every = (0, 1, 2) if isinstance(seen, VolumeInput) else (0, 1)
+    return (own or every) if options.mirror else ()

@@ -14,5 +14,7 @@ Rung = Literal[
     "smaller_window",
     "network_on_cpu",
     "float32",
+    "as_stored",
 ]
-"""The last one follows values that are not finite; the others follow a lack of memory."""
+"""The last but one follows values that are not finite, and the last one a volume that does not say
+how large its voxels are or how they lie; the others follow a lack of memory."""

@@ -10,19 +10,25 @@ from typing import Any
 
 import torch
 
+from mambaseg.data.fitting import unknown_place
 from mambaseg.inference.devices import describe_device
 from mambaseg.inference.estimating import estimate, is_plenty
 from mambaseg.inference.events import Adapted, CancelToken, Chunk, Event, Progress
 from mambaseg.inference.faults import is_device_lost, is_out_of_memory
 from mambaseg.inference.finishing import Finisher
-from mambaseg.inference.forward import Forward, NotFiniteError
+from mambaseg.inference.forward import Forward, mirrorings
 from mambaseg.inference.free_memory import free_bytes
 from mambaseg.inference.hosting import Hosting
 from mambaseg.inference.ladder import Ladder, Shortage
 from mambaseg.inference.plans import Plan, Step
 from mambaseg.inference.remembered import recall, remember
 from mambaseg.inference.settings import Stage
-from mambaseg.types.errors import DeviceLostError, OutOfMemoryError, UnsupportedImageError
+from mambaseg.types.errors import (
+    DeviceLostError,
+    NotFiniteError,
+    OutOfMemoryError,
+    UnsupportedImageError,
+)
 from mambaseg.types.trained_model import TrainedModel
 
 __all__ = ["Run"]
@@ -78,6 +84,9 @@ class Run:
         DeviceLostError
             If the device failed.
         """
+        if unknown := unknown_place(self.plan.image, self.plan.recipe):
+            self.ladder.rungs.append("as_stored")
+            yield Adapted("as_stored", unknown)
         begun = free_bytes(torch.device(self.ladder.settings.device))
         if not self.replay:
             yield from self._settle(begun)
@@ -108,7 +117,8 @@ class Run:
                 again = []  # the run cannot be done as it was
             gc.collect()  # the failed pass holds tensors until its frames are gone
             yield adapted
-        helped = tuple(rung for rung in self.ladder.rungs if rung != "float32")
+        others = ("float32", "as_stored")
+        helped = tuple(rung for rung in self.ladder.rungs if rung not in others)
         if len(self.ladder.rungs) > planned and helped:
             remember(self.model.sha256, str(self.ladder.first_device), begun, helped)
 
@@ -135,7 +145,7 @@ class Run:
         network = self.hosting.network(self.model, device)
         self._took("load", tick)
         kind, seconds = self.model.recipe.kind, self.stage_seconds
-        forward = Forward(network, device, kind, settings.precision, seconds)
+        forward = Forward(network, device, kind, settings.precision, seconds, self.plan.mirror_axes)
         for step in self.plan.steps(forward, settings, self.cancel, start):
             final = [] if step.final is None else self._kept(self.finisher.push(step.final))
             self.seconds += time.perf_counter() - tick
@@ -193,7 +203,8 @@ class Run:
     def choices(self) -> dict[str, Any]:
         """Give what was chosen at last, for the record."""
         settings = self.ladder.settings
-        chosen = {"batch": settings.batch, **self.plan.choices(settings)}
+        passes = len(mirrorings(self.plan.mirror_axes))
+        chosen = {"batch": settings.batch, "mirrorings": passes, **self.plan.choices(settings)}
         return chosen | ({"windows": self.last.total} if self.plan.unit == "windows" else {})
 
 

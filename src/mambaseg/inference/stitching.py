@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mambaseg.files import reserve
 from mambaseg.types.errors import OutputError
 
 __all__ = ["Stitcher"]
@@ -111,7 +112,7 @@ def _on_disk(shape: tuple[int, ...]) -> Tensor:
     """Make zeros in a file that goes when they do."""
     try:
         with tempfile.TemporaryFile(prefix="mambaseg-sums-") as file:
-            file.truncate(math.prod(shape) * 4)
+            reserve(file.fileno(), math.prod(shape) * 4)
             return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
     except OSError as error:
         if error.errno == errno.ENOMEM:  # the mapping found no room, not the file

@@ -58,7 +58,6 @@ def predict_volume(
     recipe: Recipe,
     *,
     window: Sequence[int],
-    mirror_axes: Sequence[int],
     cancel: CancelToken,
     batch: int = 1,
     stitching: Stitching = "device",
@@ -114,7 +113,7 @@ def predict_volume(
             cancel.check()
             group = layer[first : first + batch]
             x = torch.stack([volume.window(place) for place in group])
-            logits = forward(x, mirror_axes)
+            logits = forward(x)
             for place, one in zip(group, logits, strict=True):
                 sums.add(grid.stored(place), grid.turned_back(one))
             del x, logits, one  # not to be held while the next windows are in the network

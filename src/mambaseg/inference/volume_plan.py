@@ -12,7 +12,7 @@ import numpy as np
 from mambaseg.data.network_grid import NetworkGrid
 from mambaseg.inference.doubt_meter import DoubtMeter
 from mambaseg.inference.events import CancelToken, Chunk, Unit
-from mambaseg.inference.forward import Forward, mirrorings
+from mambaseg.inference.forward import Forward
 from mambaseg.inference.network_volume import NetworkVolume, box_with_context
 from mambaseg.inference.plans import Needs, Step
 from mambaseg.inference.settings import Settings
@@ -88,7 +88,6 @@ class VolumePlan:
             "window": list(settings.window),
             "overlap": self._input.overlap,
             "blending": self._input.blending,
-            "mirrorings": len(mirrorings(self.mirror_axes)),
         }
 
     def steps(
@@ -129,7 +128,6 @@ class VolumePlan:
             forward,
             self.recipe,
             window=settings.window,
-            mirror_axes=self.mirror_axes,
             batch=settings.batch,
             stitching=settings.stitching,
             cancel=cancel,

@@ -42,8 +42,8 @@ class EstimateLine(Note):
         self._rest.start()
 
     def _ask(self) -> None:
-        request, number = self._request(), self._number
-        if request is None or self._session.ready is None:
+        request, number, ready = self._request(), self._number, self._session.ready
+        if request is None or ready is None or ready.problem:
             self.setText("")
             return
 

@@ -79,7 +79,7 @@ class SegmentPanel(Panel):
         self.by_slice.toggled.connect(self._models_changed)
         self.mirror = QCheckBox("Average with mirror images")
         self.mirror.toggled.connect(self._choice_changed)
-        self.mirror.setToolTip("Steadier borders, for eight times the time along three axes")
+        self.mirror.setToolTip("Steadier borders, for four times the time, or eight of a volume")
         self.engine = Note("Loading the engine…")
         self.device = QComboBox()
         self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -151,8 +151,8 @@ class SegmentPanel(Panel):
         choice = self.model.choice
         if choice is not None:
             card, recipe = choice.model.card, choice.model.recipe
-            finds = f"{recipe.network}: {', '.join(recipe.labels.values())}"
-            about = (card.description or finds, card.intended_use, choice.note)
+            finds = f"{recipe.network}: {', '.join(recipe.labels.values())}."
+            about = (card.description or finds, card.intended_use, choice.note, choice.warning)
             self.about_model.setText(" ".join(filter(None, about)))
             self.model.setToolTip(choice.model.name)
         elif self.session.models is None:
@@ -160,9 +160,8 @@ class SegmentPanel(Panel):
         else:
             self.about_model.setText(self.model.reason or "There is no model yet; add one.")
         taken = choice.model.recipe.input if choice is not None else None
-        self.mirror.setVisible(isinstance(taken, VolumeInput))
-        if isinstance(taken, VolumeInput):
-            self.mirror.setChecked(bool(taken.mirror_axes))
+        self.mirror.setVisible(taken is not None)
+        self.mirror.setChecked(isinstance(taken, VolumeInput) and bool(taken.mirror_axes))
         combines = choice is not None and choice.combines
         wanted = choice.model.recipe.channels if choice is not None and combines else ()
         self.channels.show_channels(wanted, self.layer.layer)
@@ -193,6 +192,9 @@ class SegmentPanel(Panel):
         ready = self.session.ready
         if ready is None:
             return
+        if ready.problem:
+            self.engine.setText(ready.problem)
+            return
         wanted = preferences.get("computing", "device")
         for name in ready.backends:
             if self.device.findData(name) < 0:
@@ -205,7 +207,7 @@ class SegmentPanel(Panel):
 
     def _show_engine(self) -> None:
         ready, name = self.session.ready, self.device.currentData()
-        if ready is not None:
+        if ready is not None and not ready.problem:
             device = next(iter(ready.backends)) if name == "auto" else name
             backend = ready.backends[device]
             self.engine.setText(f"Will run on {device}, scan backend {backend}.")

@@ -35,7 +35,7 @@ class ChildHandle:
     limit : int or None
         Bytes of memory that it may hold; None for most of what is free.
     says_ready : callable
-        Is told, in another thread, what can compute.
+        Is told, in another thread, what can compute, or why the process ended before it knew.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class ChildHandle:
         self._numbers = count()
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self._asked: dict[int, tuple[Told, Told]] = {}
-        self._job: int | None = None
+        self._running: tuple[Job, int] | None = None
         self._lock = threading.Lock()
         self.alive = True
         threading.Thread(target=self._listen, name="mambaseg-hears", daemon=True).start()
@@ -80,21 +80,22 @@ class ChildHandle:
         """Run a job to its end; its error is raised."""
         number = next(self._numbers)
         parent_job = ParentJob(number, job, self._channel)
-        self._job = number
+        self._running = job, number
         try:
             parent_job.run(self._inbox)
         except ChannelClosed:
             raise self._lost() from None
         finally:
-            self._job = None
+            self._running = None
             if not parent_job.ended:  # it would go on, and be taken for the next job
                 self.kill()
 
-    def interrupt(self) -> None:
-        """Ask the job that runs to stop."""
-        if self._job is not None:
+    def interrupt(self, job: Job) -> None:
+        """Ask a job to stop, if it runs."""
+        running = self._running
+        if running is not None and running[0] is job:
             with suppress(ChannelClosed):
-                self._channel.send(Stop(self._job))
+                self._channel.send(Stop(running[1]))
 
     def ask(self, what: Any, arguments: tuple[Any, ...], told: Told, failed: Told) -> None:
         """Ask something; one of the two is told, in another thread."""
@@ -104,7 +105,11 @@ class ChildHandle:
         try:
             self._channel.send(Question(number, what, arguments))
         except ChannelClosed:
-            self._forget()
+            # Of the others an answer may have come, and still be unread.
+            with self._lock:
+                unheard = self._asked.pop(number, None)
+            if unheard is not None:
+                failed(self._lost())
 
     def close(self) -> None:
         """Have the process end and clear up, or else be killed, without waiting for it."""
@@ -129,7 +134,9 @@ class ChildHandle:
                     self._says_ready(message.ready)
                 elif isinstance(message, Answer):
                     with self._lock:
-                        told, failed = self._asked.pop(message.number)
+                        told, failed = self._asked.pop(message.number, (None, None))
+                    if told is None or failed is None:
+                        continue  # who asked was told otherwise
                     if message.error is None:
                         told(message.answer)
                     else:
@@ -137,6 +144,8 @@ class ChildHandle:
                 else:
                     self._inbox.put(message)
         except ChannelClosed:
+            pass
+        finally:  # whatever else went wrong, nobody would hear of it any more
             self._bury()
 
     def _bury(self) -> None:
@@ -146,6 +155,8 @@ class ChildHandle:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._inbox.put(self._lost())
         self._forget()
+        if self.ready is None:
+            self._says_ready(Ready({}, str(self._lost())))
 
     def _forget(self) -> None:
         with self._lock:

@@ -58,6 +58,8 @@ class ChildJob:
         """Take a message that is for this job, in the thread that receives."""
         if isinstance(message, Stop):
             self._token.cancel()
+            if self._array is not None:
+                self._array.close()  # wakes who waits for a plane
         elif isinstance(message, PieceTaken):
             self._free.put(message.slot)
         elif isinstance(message, PlaneRead) and self._array is not None:
@@ -90,6 +92,7 @@ class ChildJob:
         for slot in range(len(slots)):
             self._free.put(slot)
         self._array = RemoteArray(do.image.array, block.array(do.planes), self._want)  # type: ignore[arg-type]
+        self._token.check()  # a stop that came before there was an array to close
         # A network reads a film piece by piece, the rest as a whole and more than once.
         film = do.image.kind == "video"
         image = replace(do.image, array=self._array if film else np.asarray(self._array[:]))

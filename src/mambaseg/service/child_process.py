@@ -66,16 +66,17 @@ class ChildProcessService:
         return child.pid if child is not None and child.alive else None
 
     def prepare(self, ready: Callable[[Ready], None]) -> None:
-        """Start the process, and tell what can compute."""
+        """Start the process, and tell what can compute; where it is lost, that, and again later."""
 
         def ask() -> None:
-            child = self._living()
             with self._starting:
-                known = child.ready
-                if known is None:
-                    self._waiting.append(ready)
+                self._waiting.append(ready)
+            try:
+                known = self._living().ready
+            except Exception as error:
+                known = Ready({}, str(error))
             if known is not None:
-                self._deliver(partial(ready, known))
+                self._tell(known)
 
         self._asks.submit(ask)
 
@@ -120,14 +121,16 @@ class ChildProcessService:
             child = self._child
             if child is None or not child.alive:
                 limit = self._limit if self._limit is not None else chosen_limit()
-                child = self._child = ChildHandle(limit, self._ready)
+                child = self._child = ChildHandle(limit, self._tell)
                 if self._closed:  # meanwhile
                     child.close()
             return child
 
-    def _ready(self, ready: Ready) -> None:
+    def _tell(self, ready: Ready) -> None:
         with self._starting:
-            waiting, self._waiting = self._waiting, []
+            waiting = [] if self._closed else self._waiting
+            if not ready.problem:
+                self._waiting = []
         for told in waiting:
             self._deliver(partial(told, ready))
 
@@ -137,7 +140,7 @@ class ChildProcessService:
     def _interrupt(self, job: Job) -> None:
         child = self._child
         if child is not None:
-            child.interrupt()
+            child.interrupt(job)
 
     def _ask(
         self,

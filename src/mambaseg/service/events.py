@@ -34,9 +34,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Ready:
-    """What can compute here: the selective scan's backend of each device, the fastest first."""
+    """What can compute here, or why nothing can.
+
+    Parameters
+    ----------
+    backends : dict of str to str
+        The selective scan's backend of each device, the fastest first.
+    problem : str
+        Why there is none, and what to do; "" where there is.
+    """
 
     backends: dict[str, str]
+    problem: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class InProcessService:
 
     def prepare(self, ready: Callable[[Ready], None]) -> None:
         """Load torch in a thread, and tell what can compute."""
-        self._ask(get_ready, ready)
+        self._ask(get_ready, ready, lambda error: ready(Ready({}, str(error))))
 
     def submit(self, request: Request, listener: Listener) -> Job:
         """Queue a job; the listener is told its events."""

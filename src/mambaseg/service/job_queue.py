@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from functools import partial
 
@@ -109,6 +110,14 @@ class JobQueue:
                 job.token.check()
                 self._run(job)
             except Cancelled:
-                job.tell(Stopped())
+                _end(job, Stopped())
             except Exception as error:
-                job.tell(Failed(error))
+                _end(job, Failed(error))
+
+
+def _end(job: Job, event: JobEvent) -> None:
+    """Tell the end of a job; a listener that stumbles over it keeps no other job waiting."""
+    try:
+        job.tell(event)
+    except Exception:
+        traceback.print_exc()

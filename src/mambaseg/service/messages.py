@@ -5,6 +5,7 @@ Elements of arrays never go this way: they lie in the slots of a `SharedBlock`.
 
 from __future__ import annotations
 
+import sys
 import traceback
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,7 @@ import numpy as np
 from mambaseg.inference.options import Options
 from mambaseg.service.events import JobEvent, Ready
 from mambaseg.service.slots import Slots
-from mambaseg.types import MedicalImage
+from mambaseg.types import MedicalImage, errors
 from mambaseg.types.trained_model import TrainedModel
 
 __all__ = [
@@ -192,14 +193,31 @@ class Answer:
 
 
 def portable(error: Exception) -> Exception:
-    """Give an error that passes to another process, with its traceback as a note."""
+    """Give an error that passes to another process, with its traceback as a note.
+
+    Reading it there loads nothing: where its class is not Python's own or one of ours, it
+    becomes one of the nearest class that is. Torch's would bring torch with them.
+    """
     import pickle
 
     text = "".join(traceback.format_exception(error))
+    kind = next(one for one in type(error).__mro__ if _is_light(one))
+    plain = all(isinstance(part, str | int | float | None) for part in error.args)
     try:
+        if kind is not type(error) or not plain:
+            error = kind(str(error)) if kind is not Exception else _named(error)
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     except Exception:
-        error = RuntimeError(f"{type(error).__name__}: {error}")
+        error = _named(error)
     error.add_note(text)
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def _is_light(kind: type) -> bool:
+    """Whether a class lies where importing it imports no library."""
+    return kind.__module__ == errors.__name__ or kind.__module__ in sys.builtin_module_names
+
+
+def _named(error: Exception) -> RuntimeError:
+    return RuntimeError(f"{type(error).__name__}: {error}")

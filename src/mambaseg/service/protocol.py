@@ -30,7 +30,10 @@ class SegmentationService(Protocol):
         """Emitted when a job came, began or ended."""
 
     def prepare(self, ready: Callable[[Ready], None]) -> None:
-        """Load what every job needs, and tell what can compute."""
+        """Load what every job needs, and tell what can compute.
+
+        Where nothing can, the reason is told, and once a later job has begun, what can.
+        """
 
     def submit(self, request: Request, listener: Listener) -> Job:
         """Queue a job; the listener is told its events."""

@@ -111,16 +111,16 @@ class RemoteArray:
     def _plane(self, plane: int, stop: int) -> NDArray[Any]:
         """Wait for a plane, which stays in its slot until another one is asked for."""
         with self._news:
-            self._ask(plane, stop)
-            self._news.wait_for(
-                lambda: plane in self._there or plane in self._failed or self._slots is None
-            )
-            if plane in self._failed:
-                raise self._failed.pop(plane)
-            if self._slots is None:
-                raise Cancelled("The run has ended.")
-            self._there.move_to_end(plane)
-            return np.asarray(self._slots[self._there[plane]])
+            while True:
+                if plane in self._failed:
+                    raise self._failed.pop(plane)
+                if self._slots is None:
+                    raise Cancelled("The run has ended.")
+                self._ask(plane, stop)
+                if plane in self._there:
+                    self._there.move_to_end(plane)
+                    return np.asarray(self._slots[self._there[plane]])
+                self._news.wait()
 
     def _ask(self, plane: int, stop: int) -> None:
         """Have planes read from this one on, as far as there are slots."""
@@ -130,6 +130,8 @@ class RemoteArray:
                 continue
             if not self._free:
                 old = next((known for known in self._there if known not in wanted), None)
+                if old is None and one == plane:  # the others are needed later than this one
+                    old = max(self._there, default=None)
                 if old is None:
                     return
                 self._free.append(self._there.pop(old))

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mambaseg.files import reserve
 from mambaseg.types.errors import OutOfMemoryError
 
 __all__ = ["SharedBlock", "Slots", "lay_out"]
@@ -108,13 +109,21 @@ class SharedBlock:
 
 def _make(size: int) -> SharedMemory:
     folder = Path("/dev/shm")  # noqa: S108 - Linux's shared memory
-    # Memory that is promised there, but lacking once it is written to, ends the process.
     if folder.is_dir() and (free := shutil.disk_usage(folder).free) < size:
         raise _no_room(size, f"{free / 2**20:.0f} MB are free in {folder}")
     try:
         # At most 31 characters, which is all that macOS takes.
         name = f"mambaseg-{os.getpid()}-{secrets.token_hex(4)}"
-        return SharedMemory(name, create=True, size=size)
+        memory = SharedMemory(name, create=True, size=size)
+        if folder.is_dir():
+            try:
+                with (folder / name).open("r+b") as file:
+                    reserve(file.fileno(), size)
+            except OSError:
+                memory.close()
+                memory.unlink()
+                raise
+        return memory
     except OSError as error:
         raise _no_room(size, error.strerror or str(error)) from error
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mambaseg.data.channel_names import arranged
-from mambaseg.data.fitting import as_slices, check_fits, check_kind
+from mambaseg.data.fitting import as_slices, check_fits, check_kind, unknown_place
 from mambaseg.types import MedicalImage
 from mambaseg.types.errors import IncompatibleWeightsError, UnsupportedImageError
 from mambaseg.types.trained_model import TrainedModel
@@ -27,6 +27,8 @@ class ModelChoice:
         Why it cannot segment the image; "" where it can.
     note : str
         What is done to the image first; "" if nothing is.
+    warning : str
+        Why the result may be wrong, which the run says, too; "" if nothing is known against it.
     untrained : bool
         Whether the reason is that it is not trained yet.
     combines : bool
@@ -36,6 +38,7 @@ class ModelChoice:
     model: TrainedModel
     reason: str = ""
     note: str = ""
+    warning: str = ""
     untrained: bool = False
     combines: bool = False
 
@@ -78,7 +81,7 @@ def choose_models(
         recipe = choice.model.recipe
         lacks = not wanted <= set(recipe.labels.values())
         other = image is not None and recipe.kind != image.kind
-        return (not choice.fits, lacks, other, bool(choice.note))
+        return (not choice.fits, lacks, other, bool(choice.note or choice.warning))
 
     return sorted((_choice(model, image, to_train, by_slice) for model in models), key=rank)
 
@@ -93,7 +96,8 @@ def _choice(
             return ModelChoice(model)
         if _combines(image, model) and not to_train:
             check_kind(image, model.recipe)
-            return ModelChoice(model, combines=True)
+            warning = unknown_place(image, model.recipe)
+            return ModelChoice(model, warning=warning, combines=True)
         given = arranged(image, model.recipe.channels)
         sliced = by_slice or (to_train and given.kind == "volume")
         if sliced and model.recipe.kind == "image":
@@ -109,7 +113,7 @@ def _choice(
             "are turned into grey for the model. If that is not wanted, choose a model for colour."
         )
         return ModelChoice(model, note=note)
-    return ModelChoice(model)
+    return ModelChoice(model, warning=unknown_place(given, model.recipe))
 
 
 def _combines(image: MedicalImage, model: TrainedModel) -> bool:

@@ -47,7 +47,7 @@ def dice_rows(
     Parameters
     ----------
     mirror : bool or None
-        Whether a volume's windows are mirrored too, which takes up to eight times as long; None:
+        Whether what the network sees is mirrored too, which takes up to eight times as long; None:
         as the Recipe says.
     look : callable, optional
         Is shown each of them.
@@ -121,7 +121,7 @@ def _segment(
 ) -> NDArray[Any]:
     """Segment as in use; gives class values, TYX or ZYX."""
     plan = plan_for(scored.image, recipe, Options(frames=scored.frames, mirror=mirror))
-    forward = Forward(network, device, recipe.kind)
+    forward = Forward(network, device, recipe.kind, mirror_axes=plan.mirror_axes)
     settings = Settings(str(device), window=plan.window)
     steps = plan.steps(forward, settings, CancelToken(), plan.finals.start)
     return np.concatenate([step.final.labels for step in steps if step.final is not None])

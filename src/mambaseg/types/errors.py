@@ -60,6 +60,10 @@ class DeviceLostError(MambasegError):
     """A device that computed has failed."""
 
 
+class NotFiniteError(MambasegError):
+    """The network gave values that are not numbers."""
+
+
 class StoreError(MambasegError):
     """A store of corrections is damaged, or does not take or hold what was asked for."""
 
