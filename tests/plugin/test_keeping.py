@@ -9,24 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kept_masks import CLASSES, N_FRAMES, add_mask, kept, on_disk, watched
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 
-from mambaseg.corrections import (
-    KeepingSettings,
-    Kept,
-    journals_folder,
-    list_kept_work,
-    read_journal,
-)
+from mambaseg.corrections import KeepingSettings, journals_folder, list_kept_work
 from mambaseg.plugin.keeping import hand_over, keeping_of
 from mambaseg.plugin.shown_plane import ShownPlane
-from mambaseg.types import LabelSet
 
 pytestmark = pytest.mark.usefixtures("display")
-
-N_FRAMES = 6
-CLASSES = LabelSet.from_names({1: "nodule", 2: "vessel"})
 
 
 @pytest.fixture(autouse=True)
@@ -34,42 +25,11 @@ def home(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
-def add_mask(desk: Any, data: Any = None, **options: Any) -> Any:
-    """A mask of a clip, as a model's run or a file would add it."""
-    if not any(layer.name == "blobs" for layer in desk.viewer.layers):
-        desk.add_clip(N_FRAMES)
-    data = np.zeros((N_FRAMES, 48, 60), np.uint8) if data is None else data
-    mask = desk.viewer.add_labels(data, metadata={"label_set": CLASSES}, **options)
-    desk.viewer.layers.selection.active = mask
-    desk.viewer.dims.set_current_step(0, 2)
-    return mask
-
-
 def correct(desk: Any) -> Any:
     desk.menu("Layers", "Annotate", "Correct (mambaseg)")
     panel = desk.panel("Correct")
     desk.wait(lambda: panel.verify.isEnabled())
     return panel
-
-
-def watched(desk: Any, mask: Any) -> Any:
-    """The recorder of a mask, once its journal is on disk."""
-    recorder = keeping_of(desk.viewer).watch(mask)
-    desk.wait(lambda: bool(recorder.journal.status.path))
-    return recorder
-
-
-def kept(recorder: Any) -> Kept:
-    return read_journal(Path(recorder.journal.status.path))
-
-
-def on_disk(desk: Any, recorder: Any, mask: Any, seconds: float = 5) -> None:
-    """Wait until the file holds what the layer does; a busy machine gets some seconds more."""
-
-    def same() -> bool:
-        return np.array_equal(kept(recorder).history.planes.array(), np.asarray(mask.data))
-
-    desk.wait(same, seconds)
 
 
 def kinds(recorder: Any) -> list[str]:

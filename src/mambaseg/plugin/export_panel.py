@@ -213,7 +213,6 @@ class ExportPanel(Panel):
             show_warning(str(error))
             self.note.setText(str(error))
             return
-        self.end_with_window()
         self.export.setEnabled(False)
         self.cancel.setEnabled(True)
         self.bar.show_progress(0, 0)

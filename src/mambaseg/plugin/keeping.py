@@ -40,7 +40,7 @@ _known: weakref.WeakKeyDictionary[Any, Keeping] = weakref.WeakKeyDictionary()
 
 def keeping_of(viewer: napari.Viewer) -> Keeping:
     """Give what keeps the masks of a viewer; it begins with the first call."""
-    key = getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
+    key = _key(viewer)
     if key not in _known:
         _known[key] = Keeping(viewer)
     return _known[key]
@@ -55,6 +55,10 @@ def hand_over(viewer: napari.Viewer, old: Labels, new: Labels | None) -> None:
     """Have a mask that replaces another go on with its journal: undo leads back to the old one."""
     if new is not None:
         keeping_of(viewer).hand_over(old, new)
+
+
+def _key(viewer: napari.Viewer) -> Any:
+    return getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
 
 
 class Keeping:
@@ -79,6 +83,8 @@ class Keeping:
         self.offers: weakref.WeakKeyDictionary[Image, Findings] = weakref.WeakKeyDictionary()
         self._recorders: weakref.WeakKeyDictionary[Labels, Recorder] = weakref.WeakKeyDictionary()
         self._looked: weakref.WeakSet[Image] = weakref.WeakSet()
+        self._leaving: set[MaskJournal] = set()  # of masks that went a moment ago
+        self.session.closing.connect(self._end)
         viewer.layers.events.inserted.connect(self._inserted)
         viewer.layers.events.removed.connect(self._removed)
         for layer in list(viewer.layers):
@@ -125,17 +131,29 @@ class Keeping:
             return
         recorder.stop()
         journal = recorder.journal
+        self._leaving.add(journal)
 
         def gone() -> None:
-            if not self.session.closed:  # else it went with its window, and is offered again
+            if journal in self._leaving:  # else it went with its window, and is offered again
+                self._leaving.remove(journal)
                 journal.note(event_now("removed"))
                 journal.close()
 
-        if self.session.closed:
-            journal.close()
-        else:
-            QTimer.singleShot(_GONE_MS, gone)
+        QTimer.singleShot(_GONE_MS, gone)
         self.changed.emit()
+
+    def _end(self) -> None:
+        """Write down what is left, and let others open it: the window has closed."""
+        events = self._viewer.layers.events
+        events.inserted.disconnect(self._inserted)
+        events.removed.disconnect(self._removed)
+        for recorder in self._recorders.values():
+            recorder.stop()
+            self._leaving.add(recorder.journal)
+        for journal in self._leaving:
+            journal.close()
+        self._leaving.clear()
+        _known.pop(_key(self._viewer), None)  # it would hold the viewer for good
 
     def hand_over(self, old: Labels, new: Labels) -> None:
         """See the function of this name."""

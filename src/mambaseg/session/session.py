@@ -63,6 +63,7 @@ class Session:
         Whether it has ended; nothing is told any more then.
     """
 
+    closing = Signal()
     models_changed = Signal()
     default_changed = Signal(object)
     ready_changed = Signal()
@@ -185,7 +186,9 @@ class Session:
         return add
 
     def close(self) -> None:
-        """Cancel all work and end the threads, without waiting for them."""
+        """Cancel all work and end the threads, without waiting for them; tells `closing` first."""
+        if not self.closed:
+            self.closing.emit()
         self.closed = True
         self.service.close()
         self.files.close()
