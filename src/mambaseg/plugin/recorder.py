@@ -54,16 +54,13 @@ class Recorder:
     def __init__(self, viewer: napari.Viewer, layer: Labels, journal: MaskJournal) -> None:
         self.journal = journal
         self._viewer, self._layer = viewer, weakref.ref(layer)
-        self._shape, self._dtype = layer.data.shape, layer.data.dtype
-        self._parts: list[Part] = []
-        self._touched: set[int] = set()  # planes drawn on since the last look at all of them
         self._looking = False  # whether such a look is on its way
         self._atoms: list[Any] = []  # what napari tells of the stroke
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
         self._ending = False
         self._moving = 0  # undo and redo that are on their way
         self._point = tuple(viewer.dims.point)
-        self._shown = ShownPlane(viewer, layer)
+        self._take_form(layer)
         self._label_set = layer.metadata.get("label_set")
         self._soon = _timer(_STROKE_MS, self.capture)
         self._sweep_soon = _timer(_SWEEP_MS, self._sweep)
@@ -77,6 +74,13 @@ class Recorder:
             KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ, lambda _: self.redo(), overwrite=True
         )
         self._idle.start()
+
+    def _take_form(self, layer: Labels) -> None:
+        self._form = layer.data.shape, layer.data.dtype
+        self._shape = layer.data.shape
+        self._shown = ShownPlane(self._viewer, layer)
+        self._parts: list[Part] = []
+        self._touched: set[int] = set()  # planes drawn on since the last look at all of them
 
     @property
     def layer(self) -> Labels | None:
@@ -154,19 +158,21 @@ class Recorder:
 
     def _replaced(self, event: object = None) -> None:
         layer = self.layer
-        if layer is not None and (layer.data.shape, layer.data.dtype) == (self._shape, self._dtype):
-            # Else napari would undo an older mask's strokes in this one.
-            QTimer.singleShot(0, lambda: forget_history(layer))
+        if layer is None:
+            return
+        # Else napari would undo an older mask's strokes in this one.
+        QTimer.singleShot(0, lambda: forget_history(layer))
+        if self._fits():
             self._sweep_soon.start()
+        else:  # as when its type was converted
+            self._take_form(layer)
+            self.journal.renew(layer.data)
 
     # What goes to the journal
 
     def _fits(self) -> bool:
         layer = self.layer
-        return layer is not None and (layer.data.shape, layer.data.dtype) == (
-            self._shape,
-            self._dtype,
-        )
+        return layer is not None and (layer.data.shape, layer.data.dtype) == self._form
 
     def capture(self) -> None:
         """Tell the journal now what was drawn."""
@@ -234,7 +240,9 @@ class Recorder:
 
     def _move(self, ask: Any, napari_has: str) -> None:
         layer = self.layer
-        if layer is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return
+        if layer is None or not self._fits():
             return
         if not self.journal.begun or self.journal.behind_s > _STALLED_S:
             if napari_has:  # the drive does not answer: napari knows the last strokes too
@@ -244,7 +252,8 @@ class Recorder:
             self._sweep()
         self.capture()
         self._moving += 1
-        ask(self._put)
+        form = self._form
+        ask(lambda pieces: self._put(pieces if form == self._form else []))
 
     def _put(self, pieces: list[Piece]) -> None:
         self._moving -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Container, Hashable
 from concurrent.futures import Future
 from pathlib import Path
@@ -92,6 +93,25 @@ class MaskJournal:
     def resume(self, folder: Path, path: Path, kept: Kept) -> None:
         """Go on with a journal that was read from a file."""
         self._open(lambda: Journal.resume(folder, path, kept))
+
+    def renew(self, data: Any) -> None:
+        """Keep a mask whose labels are of another shape or type now; what was kept stays closed."""
+        self.read(data)
+        if self._waiting is not None:  # nothing was kept yet
+            self._waiting = []
+            return
+
+        def act(journal: Journal) -> Callable[[], None]:
+            assert self._base is not None  # noqa: S101 - it was read just now
+            base, self._base = self._base, None
+            journal.close()
+            form = {"shape": data.shape, "dtype": data.dtype.name, "created": time.time()}
+            head = journal.head.model_copy(update=form)
+            self._journal = Journal.begin(journal.path.parents[1], head, base)
+            self._steps.clear()
+            return self._told()
+
+        self._do(act)
 
     def _open(self, make: Callable[[], Journal]) -> None:
         def work() -> Callable[[], None]:
