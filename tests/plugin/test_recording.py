@@ -1,4 +1,4 @@
-"""What changes a mask's labels, type or place among the layers does not part it from its journal."""
+"""Whatever happens to a mask or its image, the mask does not part from its journal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kept_masks import add_mask, on_disk, watched
+from kept_masks import N_FRAMES, add_mask, on_disk, watched
 
-from mambaseg.corrections import read_journal
+from mambaseg.corrections import KeepingSettings, read_journal
+from mambaseg.plugin.keeping import keeping_of
+from mambaseg.types.errors import UnreadableImageError
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -31,3 +33,44 @@ def test_a_mask_of_another_type_goes_on_in_a_new_journal(bare_desk: Any) -> None
     before = read_journal(Path(first)).history
     np.testing.assert_array_equal(before.planes.array(), converted)
     assert before.position == 1
+
+
+def test_settings_that_are_damaged_keep_no_work_from_being_kept(
+    bare_desk: Any, notices: list[str]
+) -> None:
+    KeepingSettings.file().parent.mkdir(parents=True)
+    KeepingSettings.file().write_text("{")
+    desk, mask = bare_desk, add_mask(bare_desk)
+    recorder = watched(desk, mask)
+    assert any("mend it" in text for text in notices)
+    mask.paint((2, 20, 20), 1)
+    on_disk(desk, recorder, mask)
+
+
+def test_a_search_that_failed_is_made_again(
+    bare_desk: Any, notices: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(image: object) -> str:
+        raise UnreadableImageError("The drive is gone.")
+
+    desk = bare_desk
+    keeping = keeping_of(desk.viewer)
+    with monkeypatch.context() as patch:
+        patch.setattr("mambaseg.session.kept_work.image_key", unreadable)
+        mask = add_mask(desk)
+        desk.wait(lambda: any("The drive is gone" in text for text in notices))
+    mask.paint((2, 20, 20), 1)
+    keeping.move_to(tmp_path / "other")
+    on_disk(desk, watched(desk, mask), mask)
+
+
+def test_an_image_that_was_removed_and_added_again_is_known(bare_desk: Any) -> None:
+    desk = bare_desk
+    keeping = keeping_of(desk.viewer)
+    image = desk.add_clip(N_FRAMES)
+    desk.wait(lambda: image in keeping.offers)
+    desk.viewer.layers.remove(image)
+    desk.viewer.layers.append(image)
+    mask = add_mask(desk)
+    mask.paint((2, 20, 20), 1)
+    on_disk(desk, watched(desk, mask), mask)

@@ -10,8 +10,8 @@ from pathlib import Path
 from mambaseg.corrections.journal import is_open
 from mambaseg.corrections.journal_file import read_journal
 from mambaseg.corrections.journal_head import JournalHead
-from mambaseg.corrections.settings import corrections_folder
-from mambaseg.types.errors import MambasegError
+from mambaseg.corrections.settings import corrections_folder, default_folder
+from mambaseg.types.errors import InvalidConfigError, MambasegError
 
 __all__ = [
     "KeptWork",
@@ -26,8 +26,15 @@ _DAY_S = 86_400
 
 
 def journals_folder() -> Path:
-    """Folder in which a user's journals lie, one folder per image."""
-    return corrections_folder() / "journals"
+    """Folder in which a user's journals lie, one folder per image.
+
+    It is in the standard place where the settings cannot be read: what is drawn is kept anyway.
+    """
+    try:
+        root = corrections_folder()
+    except InvalidConfigError:
+        root = default_folder()
+    return root / "journals"
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ class Keeping:
         recorder = self._recorders.pop(event.value, None)
         if recorder is None:
             self.offers.pop(event.value, None)
+            self._looked.discard(event.value)
             self.changed.emit()
             return
         recorder.stop()
@@ -182,7 +183,13 @@ class Keeping:
             if image_layer is not None and image_layer in self._viewer.layers:
                 self._found(image_layer, findings)
 
-        find_kept_work(self.session.files, image, found, self._told)
+        def failed(error: Exception) -> None:
+            image_layer = key()
+            if image_layer is not None:
+                self._looked.discard(image_layer)  # it may go well another time
+            report(error)
+
+        find_kept_work(self.session.files, image, found, failed)
 
     def _found(self, image: Image, findings: Findings) -> None:
         self.offers[image] = findings
@@ -225,7 +232,7 @@ class Keeping:
                 self._restored(image, work, kept)
 
         self.forget(image, work)
-        read_kept(self.session.files, work, read, self._told)
+        read_kept(self.session.files, work, read, report)
 
     def forget(self, image: Image, work: KeptWork) -> None:
         """Offer it no more in this viewer."""
@@ -246,20 +253,21 @@ class Keeping:
             self._failed(kept.damage)
         self.changed.emit()
 
-    def _told(self, error: Exception) -> None:
-        report(error)
-
     # Where it lies
 
     def move_to(self, folder: Path) -> None:
         """Keep the journals of all masks that are open in another folder from now on."""
-        for recorder in self._recorders.values():
-            recorder.journal.move_to(folder / journals_folder().name)
+        for layer, recorder in list(self._recorders.items()):
+            image = clip_of(self._viewer, layer)
+            if recorder.journal.begun:
+                recorder.journal.move_to(folder / journals_folder().name)
+            elif image is not None:
+                self._search(image)
 
     def purge(self, image: Image) -> None:
         """Remove all that is kept of an image, but for the journals of masks that are open."""
         self.offers[image] = Findings(self.offers[image].key, [], [], [])
-        purge_image(self.session.corrections, image_of(image), show_info, self._told)
+        purge_image(self.session.corrections, image_of(image), show_info, report)
         self.changed.emit()
 
     def _failed(self, text: str) -> None:

@@ -19,6 +19,7 @@ from mambaseg.corrections import (
 )
 from mambaseg.session.worker import Task, Worker
 from mambaseg.types import MedicalImage
+from mambaseg.types.errors import MambasegError
 
 __all__ = ["Findings", "find_kept_work", "purge_image", "read_kept"]
 
@@ -56,8 +57,12 @@ def find_kept_work(
     def work(task: Task) -> Findings:
         key = image_key(image)
         task.check()
-        remove_old_journals(KeepingSettings.read().keep_days)
-        kept, problems = list_kept_work(key)
+        kept: list[KeptWork] = []
+        try:
+            remove_old_journals(KeepingSettings.read().keep_days)
+            kept, problems = list_kept_work(key)
+        except (MambasegError, OSError) as error:  # new work can be kept all the same
+            problems = [str(error)]
         return Findings(
             key,
             [one for one in kept if one.n_steps and not one.open and not one.removed],
