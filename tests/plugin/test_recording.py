@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kept_masks import N_FRAMES, add_mask, on_disk, watched
+from kept_masks import CLASSES, N_FRAMES, add_mask, on_disk, watched
 
 from mambaseg.corrections import KeepingSettings, read_journal
 from mambaseg.plugin.keeping import keeping_of
@@ -73,4 +73,17 @@ def test_an_image_that_was_removed_and_added_again_is_known(bare_desk: Any) -> N
     desk.viewer.layers.append(image)
     mask = add_mask(desk)
     mask.paint((2, 20, 20), 1)
+    on_disk(desk, watched(desk, mask), mask)
+
+
+def test_a_mask_that_was_opened_before_its_image_is_kept(bare_desk: Any) -> None:
+    desk = bare_desk
+    keeping = keeping_of(desk.viewer)
+    mask = desk.viewer.add_labels(
+        np.zeros((N_FRAMES, 48, 60), np.uint8), metadata={"label_set": CLASSES}
+    )
+    assert keeping.recorder(mask) is None
+    desk.add_clip(N_FRAMES)
+    mask.paint((2, 20, 20), 1)
+    assert keeping.recorder(mask) is not None
     on_disk(desk, watched(desk, mask), mask)

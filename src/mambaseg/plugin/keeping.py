@@ -120,6 +120,9 @@ class Keeping:
     def _look_at(self, layer: Any) -> None:
         if isinstance(layer, Image):
             self._search(layer)
+            for other in self._viewer.layers:  # it may be what masks have waited for
+                if isinstance(other, Labels):
+                    self._look_at(other)
         elif isinstance(layer, Labels) and isinstance(layer.metadata.get("label_set"), LabelSet):
             self.watch(layer)
 
