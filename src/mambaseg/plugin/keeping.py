@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeping", "hand_over", "keep_masks", "keeping_of"]
 
-_GONE_MS = 1500  # a layer that went longer ago than this, in a window still open, was removed
-
 _known: weakref.WeakKeyDictionary[Any, Keeping] = weakref.WeakKeyDictionary()
 
 
@@ -134,16 +132,18 @@ class Keeping:
             self.changed.emit()
             return
         recorder.stop()
-        journal = recorder.journal
+        journal, image = recorder.journal, clip_of(self._viewer, event.value)
         self._leaving.add(journal)
 
         def gone() -> None:
-            if journal in self._leaving:  # else it went with its window, and is offered again
-                self._leaving.remove(journal)
+            if journal not in self._leaving:
+                return
+            self._leaving.remove(journal)
+            if image in self._viewer.layers:  # else all layers went, to open others or to end
                 journal.note(event_now("removed"))
-                journal.close()
+            journal.close()
 
-        QTimer.singleShot(_GONE_MS, gone)
+        QTimer.singleShot(0, gone)  # once all are gone that go together
         self.changed.emit()
 
     def _end(self) -> None:
@@ -214,7 +214,7 @@ class Keeping:
                 f"process {head.process} on {head.machine or 'this machine'}). What you draw here "
                 "is kept apart from it, as a branch of its own."
             )
-        if findings.work:
+        if any(not work.removed for work in findings.work):
             from mambaseg.plugin.correct_panel import show_correct_panel
 
             show_correct_panel(self._viewer)
@@ -250,6 +250,8 @@ class Keeping:
         journal.failed.connect(self._failed)
         self._recorders[layer] = Recorder(self._viewer, layer, journal)
         journal.resume(journals_folder(), work.path, kept)
+        if work.removed:
+            journal.note(event_now("restored"))
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = layer
         if kept.damage:

@@ -33,7 +33,7 @@ class Findings:
     key : str
         `image_key` of the image.
     work : list of KeptWork
-        What can be restored, the newest first; none that was removed on purpose.
+        What can be restored, the newest first; masks that were removed by hand come last.
     elsewhere : list of KeptWork
         What other viewers have open now.
     problems : list of str
@@ -63,9 +63,10 @@ def find_kept_work(
             kept, problems = list_kept_work(key)
         except (MambasegError, OSError) as error:  # new work can be kept all the same
             problems = [str(error)]
+        free = [one for one in kept if one.n_steps and not one.open]
         return Findings(
             key,
-            [one for one in kept if one.n_steps and not one.open and not one.removed],
+            sorted(free, key=lambda one: one.removed),
             [one for one in kept if one.open],
             problems,
         )

@@ -25,6 +25,7 @@ _WORDS = {
     "unverified": "Taken back",
     "classes": "Classes changed",
     "removed": "Layer removed",
+    "restored": "Restored",
 }
 
 
