@@ -75,7 +75,7 @@ class Journal:
         self.problem = ""
         self.closed = False
         self._tried = 0.0
-        self._since_snapshot = self._most_bytes = 0
+        self._since_snapshot = self._most_bytes = self._most_changes = 0
         self._step = max((change.step for change in history.changes), default=0)
         self._lock: FileLock | None = None
         self._place(folder)
@@ -179,6 +179,7 @@ class Journal:
         else:
             self.problem, self._since_snapshot = "", 0
             self._most_bytes = 3 * self._file.n_bytes + _ROOM
+            self._most_changes = max(MOST_STEPS, len(self.history.changes)) * 11 // 10
 
     def retry(self) -> None:
         """Try again what has failed, if that is some seconds ago."""
@@ -213,7 +214,7 @@ class Journal:
             position = self.history.position
             records.append((Kind.SNAPSHOT, snapshot_payload(position, planes.packed)))
             self._since_snapshot = 0
-        if self.n_bytes > self._most_bytes or len(self.history.changes) > 1.1 * MOST_STEPS:
+        if self.n_bytes > self._most_bytes or len(self.history.changes) > self._most_changes:
             self.save()
             return
         try:
