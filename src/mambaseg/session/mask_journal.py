@@ -226,11 +226,10 @@ class MaskJournal:
         self, move: Callable[[Journal], list[Piece]], done: Callable[[list[Piece]], None]
     ) -> None:
         def act(journal: Journal) -> Callable[[], None]:
-            pieces: list[Piece] = []
             try:
                 pieces = move(journal)
-            except MambasegError as error:
-                return self._failing(str(error), lambda: done([]))
+            except Exception as error:  # `done` is waited for, whatever it is
+                return self._failing(error, lambda: done([]))
             told = self._told()
 
             def tell() -> None:
@@ -248,7 +247,7 @@ class MaskJournal:
             try:
                 answer = question(journal.history)
             except MambasegError as error:
-                return self._failing(str(error), lambda: None)
+                return self._failing(error, lambda: None)
             return lambda: done(answer)
 
         self._do(act)
@@ -333,9 +332,11 @@ class MaskJournal:
 
         return tell
 
-    def _failing(self, text: str, after: Callable[[], None]) -> Callable[[], None]:
+    def _failing(self, error: Exception, after: Callable[[], None]) -> Callable[[], None]:
         def tell() -> None:
             after()
-            self.failed.emit(text)
+            if not isinstance(error, MambasegError):
+                raise error
+            self.failed.emit(str(error))
 
         return tell

@@ -1,0 +1,73 @@
+"""The journal of a mask as the panels see it: what fails, and what comes after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mambaseg.corrections import Event, Journal, JournalHead, Piece, read_journal
+from mambaseg.session import MaskJournal, Session
+
+SHAPE = (4, 20, 30)
+
+
+class Desk:
+    """A journal, and the news of it that have not been told yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._news: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.session = Session(self._news.put)
+        self.journal = MaskJournal(self.session.journals)
+        self.folder = folder
+
+    def begin(self) -> None:
+        self.journal.read(np.zeros(SHAPE, np.uint8))
+        words = {"image": "0" * 32, "image_name": "film", "name": "mask", "created": 1.7e9}
+        self.journal.begin(self.folder, JournalHead(**words, shape=SHAPE, dtype="uint8"))
+        self.hear()
+
+    def hear(self) -> None:
+        """Let the thread do all, and hear of it."""
+        done: list[bool] = []
+        self.session.journals.submit(lambda: lambda: done.append(True))
+        while not done:
+            self._news.get(timeout=60)()
+
+    def draw(self, row: int) -> None:
+        piece = Piece(1, row, 0, np.ones((1, 10), np.uint8))
+        self.journal.record([piece], Event("stroke", time.time()))
+
+    def on_disk(self) -> int:
+        history = read_journal(Path(self.journal.status.path)).history
+        return int(history.planes.array().sum())
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path / "journals")
+    yield made
+    made.session.close()
+
+
+def test_a_fault_in_undo_is_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(journal: Journal) -> list[Piece]:
+        raise MemoryError("no room")
+
+    desk.begin()
+    desk.draw(1)
+    told: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "undo", fail)
+        desk.journal.undo(told.append)
+        with pytest.raises(MemoryError):
+            desk.hear()
+    assert told == [[]]
+    desk.draw(2)
+    desk.hear()
+    assert desk.on_disk() == 20
