@@ -71,3 +71,21 @@ def test_a_fault_in_undo_is_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch
     desk.draw(2)
     desk.hear()
     assert desk.on_disk() == 20
+
+
+def test_it_is_told_that_a_disk_is_back_though_nothing_is_new(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mambaseg.corrections.journal._RETRY_S", 0)
+    desk.begin()
+    folder, away = desk.folder, desk.folder.with_name("away")
+    folder.rename(away)
+    folder.touch()  # where a file stands no folder can be made
+    desk.draw(1)
+    desk.hear()
+    assert "not on disk" in desk.journal.status.problem
+    folder.unlink()
+    desk.draw(1)
+    desk.hear()
+    assert desk.journal.status.problem == ""
+    assert desk.on_disk() == 10

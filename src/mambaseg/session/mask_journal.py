@@ -307,7 +307,11 @@ class MaskJournal:
 
         def work() -> Callable[[], None] | None:
             journal = self._journal
-            return None if journal is None or journal.closed else act(journal)
+            if journal is None or journal.closed:
+                return None
+            problem = journal.problem
+            tell = act(journal)
+            return tell or (self._told() if journal.problem != problem else None)
 
         self._thread.submit(work)
 
