@@ -56,7 +56,9 @@ class KeptWork:
     open : bool
         Whether a viewer has it open.
     removed : bool
-        Whether the mask's layer was removed on purpose.
+        Whether the mask's layer was removed by hand.
+    damage : str
+        What of it was lost, in a sentence; empty if nothing was.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class KeptWork:
     n_bytes: int
     open: bool
     removed: bool
+    damage: str = ""
 
 
 def list_journals(image: str | None = None, folder: Path | None = None) -> list[Path]:
@@ -100,7 +103,7 @@ def list_kept_work(
         size = path.stat().st_size if path.exists() else 0
         work = KeptWork(
             *(path, content.head, len(steps), _changed(path), size),
-            *(is_open(path), last == "removed"),
+            *(is_open(path), last == "removed", content.damage),
         )
         kept.append(work)
     return kept, problems

@@ -63,7 +63,7 @@ def find_kept_work(
             kept, problems = list_kept_work(key)
         except (MambasegError, OSError) as error:  # new work can be kept all the same
             problems = [str(error)]
-        free = [one for one in kept if one.n_steps and not one.open]
+        free = [one for one in kept if (one.n_steps or one.damage) and not one.open]
         return Findings(
             key,
             sorted(free, key=lambda one: one.removed),
