@@ -419,6 +419,24 @@ def test_purge_and_retention_spare_what_is_open(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_kill_left_of_a_write_is_no_journal_and_goes(tmp_path: Path) -> None:
+    journal = begin(tmp_path)
+    folder = journal.path.parent
+    of_open = folder / f".partial-{16 * '0'}-{journal.path.name}"
+    of_none = folder / f".partial-{16 * '1'}-20260101-000000-{8 * '2'}.journal"
+    for leftover in (of_open, of_none):
+        leftover.write_bytes(journal.path.read_bytes()[:30])
+    kept, problems = list_kept_work(IMAGE, tmp_path)
+    assert [work.path for work in kept] == [journal.path]
+    assert problems == []
+    remove_old_journals(0, tmp_path)
+    assert of_open.exists(), "it is being written"
+    assert not of_none.exists()
+    journal.close()
+    purge_journals(IMAGE, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

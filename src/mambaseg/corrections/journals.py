@@ -11,6 +11,7 @@ from mambaseg.corrections.journal import is_open
 from mambaseg.corrections.journal_file import read_journal
 from mambaseg.corrections.journal_head import JournalHead
 from mambaseg.corrections.settings import corrections_folder, default_folder
+from mambaseg.files import clear_leftovers
 from mambaseg.types.errors import InvalidConfigError, MambasegError
 
 __all__ = [
@@ -74,7 +75,7 @@ class KeptWork:
 def list_journals(image: str | None = None, folder: Path | None = None) -> list[Path]:
     """Files of the journals of an image, or of all, those changed last first."""
     root = journals_folder() if folder is None else folder
-    found = root.glob(f"{image or '*'}/*.journal")
+    found = root.glob(f"{image or '*'}/[!.]*.journal")  # not what a kill has left of others
     return sorted(found, key=_changed, reverse=True)
 
 
@@ -111,14 +112,24 @@ def list_kept_work(
 
 def purge_journals(image: str, folder: Path | None = None) -> int:
     """Remove all journals of an image that no viewer has open; gives how many went."""
+    _clear_leftovers(image, folder)
     return sum(map(_remove, list_journals(image, folder)))
 
 
 def remove_old_journals(keep_days: int, folder: Path | None = None) -> int:
     """Remove journals that were not changed for some days, 0 for none; gives how many went."""
+    _clear_leftovers("*", folder)
     limit = time.time() - keep_days * _DAY_S
     old = (path for path in list_journals(folder=folder) if keep_days and _changed(path) < limit)
     return sum(map(_remove, old))
+
+
+def _clear_leftovers(image: str, folder: Path | None) -> None:
+    root = journals_folder() if folder is None else folder
+    for leftover in root.glob(f"{image}/.partial-*.journal"):
+        journal = leftover.with_name(leftover.name.split("-", 2)[2])
+        if not is_open(journal):
+            clear_leftovers(journal)
 
 
 def _remove(path: Path) -> bool:
