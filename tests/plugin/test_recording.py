@@ -87,3 +87,11 @@ def test_a_mask_that_was_opened_before_its_image_is_kept(bare_desk: Any) -> None
     mask.paint((2, 20, 20), 1)
     assert keeping.recorder(mask) is not None
     on_disk(desk, watched(desk, mask), mask)
+
+
+def test_what_was_written_just_before_closing_is_kept(bare_desk: Any) -> None:
+    desk, mask = bare_desk, add_mask(bare_desk)
+    recorder = watched(desk, mask)
+    mask.data[4, 3:9] = 2  # as a script may, and nothing tells of it
+    keeping_of(desk.viewer).session.close()  # as its window does
+    on_disk(desk, recorder, mask)

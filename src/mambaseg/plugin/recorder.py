@@ -94,6 +94,7 @@ class Recorder:
             timer.stop()
         layer = self.layer
         if layer is not None:
+            self._compare(layer, [])
             for emitter, slot in (
                 (layer.events.paint, self._painted),
                 (layer.events.labels_update, self._being_painted),
@@ -207,9 +208,12 @@ class Recorder:
         self._sweep_soon.stop()
         self.capture()
         # What is shown may be drawn on while the journal reads.
-        shown = copy_parts(layer, [Part(self._shown.look()[0], 0, 0, *self._shape[-2:])])
+        self._compare(layer, [Part(self._shown.look()[0], 0, 0, *self._shape[-2:])])
+
+    def _compare(self, layer: Labels, first: list[Part]) -> None:
         self._touched, self._looking = set(), True
-        self.journal.compare(layer.data, shown, event_now("program"), self._touched, self._end_look)
+        copied, event = copy_parts(layer, first), event_now("program")
+        self.journal.compare(layer.data, copied, event, self._touched, self._end_look)
         self._look_at_classes(layer)
 
     def _end_look(self) -> None:
