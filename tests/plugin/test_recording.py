@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kept_masks import CLASSES, N_FRAMES, add_mask, on_disk, watched
+from kept_masks import CLASSES, N_FRAMES, add_mask, kept, on_disk, watched
 
 from mambaseg.corrections import KeepingSettings, read_journal
 from mambaseg.plugin.keeping import keeping_of
@@ -95,3 +95,15 @@ def test_what_was_written_just_before_closing_is_kept(bare_desk: Any) -> None:
     mask.data[4, 3:9] = 2  # as a script may, and nothing tells of it
     keeping_of(desk.viewer).session.close()  # as its window does
     on_disk(desk, recorder, mask)
+
+
+def test_what_a_run_says_once_it_has_ended_is_restored(bare_desk: Any) -> None:
+    desk, mask = bare_desk, add_mask(bare_desk)
+    recorder = watched(desk, mask)
+    mask.metadata["provenance"] = {"model": "colour", "options": {"device": "cpu"}}
+    mask.name = "final"
+    keeping_of(desk.viewer).session.close()
+    desk.wait(lambda: kept(recorder).head.name == "final")
+    head = kept(recorder).head
+    assert head.provenance == {"model": "colour", "options": {"device": "cpu"}}
+    assert head.label_set == CLASSES

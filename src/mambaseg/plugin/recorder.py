@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from app_model.types import KeyCode, KeyMod
@@ -13,6 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from mambaseg.corrections import Event, Piece, as_planes
+from mambaseg.plugin.kept_layer import words_of
 from mambaseg.plugin.napari_history import forget_history
 from mambaseg.plugin.shown_plane import ShownPlane
 from mambaseg.plugin.stroke_parts import Part, copy_parts, parts_of
@@ -61,7 +63,7 @@ class Recorder:
         self._moving = 0  # undo and redo that are on their way
         self._point = tuple(viewer.dims.point)
         self._take_form(layer)
-        self._label_set = layer.metadata.get("label_set")
+        self._said = _said(layer)
         self._soon = _timer(_STROKE_MS, self.capture)
         self._sweep_soon = _timer(_SWEEP_MS, self._sweep)
         self._idle = _timer(_IDLE_MS, self._sweep, single=False)
@@ -182,7 +184,7 @@ class Recorder:
             return
         parts, self._parts = dict.fromkeys(self._parts), []
         self.journal.record(copy_parts(layer, parts), event_now("stroke"), self._stroke)
-        self._look_at_classes(layer)
+        self._look_at_words(layer)
 
     def written(self, frames: Iterable[int], event: Event, step: Hashable) -> None:
         """Tell the journal that a program of ours has written frames (or slices).
@@ -214,19 +216,21 @@ class Recorder:
         self._touched, self._looking = set(), True
         copied, event = copy_parts(layer, first), event_now("program")
         self.journal.compare(layer.data, copied, event, self._touched, self._end_look)
-        self._look_at_classes(layer)
+        self._look_at_words(layer)
 
     def _end_look(self) -> None:
         self._looking = False
 
-    def _look_at_classes(self, layer: Labels) -> None:
-        label_set = layer.metadata.get("label_set")
-        if label_set is not self._label_set:
-            self._label_set = label_set
-            classes = label_set.classes if label_set is not None else ()
-            self.journal.describe(classes=classes)
-            words = ", ".join(one.name for one in classes)
-            self.journal.note(event_now("classes", text=words))
+    def _look_at_words(self, layer: Labels) -> None:
+        """Keep what the layer says of itself, such as how a run that has ended made it."""
+        before, self._said = self._said, _said(layer)
+        if all(map(is_, before, self._said)):
+            return
+        words = words_of(layer)
+        self.journal.describe(**words)
+        if before[0] is not self._said[0]:
+            names = ", ".join(one.name for one in words["classes"])
+            self.journal.note(event_now("classes", text=names))
 
     # The way back
 
@@ -273,6 +277,11 @@ class Recorder:
             layer.refresh()
             self.moved.emit({plane for plane, *_ in pieces})
         self.capture()  # what was drawn meanwhile
+
+
+def _said(layer: Labels) -> tuple[object, ...]:
+    """Give what tells, by being another object, that a layer's words have changed."""
+    return layer.metadata.get("label_set"), layer.metadata.get("provenance"), layer.name
 
 
 def _timer(milliseconds: int, act: Any, *, single: bool = True) -> QTimer:
