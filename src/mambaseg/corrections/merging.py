@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from mambaseg.corrections.channels import write_channels
-from mambaseg.corrections.dataset_file import DatasetFile, image_names, label_name
+from mambaseg.corrections.dataset_file import DatasetFile, case_digest, image_names, label_name
 from mambaseg.corrections.provenance import Line, append_line, read_lines
 from mambaseg.corrections.store import Store
 from mambaseg.corrections.store_checks import check_same
@@ -106,7 +106,8 @@ def _take(
                 result.added[known] = sorted(taken)
             case = known
         origin = str(other.path.name)
-        lines = [line for line in read_lines(other.path) if line.case.endswith(_digest(case))]
+        digest = case_digest(case)
+        lines = [line for line in read_lines(other.path) if line.case.endswith(digest)]
         told = [_ours(line, case, origin) for line in lines]
         merged = tuple(result.added.get(case, ()))
         if merged:
@@ -119,12 +120,9 @@ def _ours(line: Line, case: str, origin: str) -> Line:
     return line.model_copy(update={"case": case, "origin": line.origin or origin})
 
 
-def _digest(case: str) -> str:
-    return case.rpartition("_")[2]
-
-
 def _same_clip(store: Store, case: str) -> str | None:
-    return next((one for one in store.cases() if _digest(one) == _digest(case)), None)
+    digest = case_digest(case)
+    return next((one for one in store.cases() if case_digest(one) == digest), None)
 
 
 def _add(store: Store, case: str, image: MedicalImage, masks: Segmentation) -> None:

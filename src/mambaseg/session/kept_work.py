@@ -9,17 +9,19 @@ from mambaseg.corrections import (
     KeepingSettings,
     Kept,
     KeptWork,
-    find_store_cases,
     image_key,
     journals_folder,
     list_kept_work,
     purge_journals,
+    purge_stores,
     read_journal,
     remove_old_journals,
 )
+from mambaseg.corrections.journal import is_open
+from mambaseg.corrections.journals import list_journals
 from mambaseg.session.worker import Task, Worker
 from mambaseg.types import MedicalImage
-from mambaseg.types.errors import MambasegError
+from mambaseg.types.errors import MambasegError, OutputError
 
 __all__ = ["Findings", "find_kept_work", "purge_image", "read_kept"]
 
@@ -90,16 +92,21 @@ def purge_image(
     done: Callable[[str], None],
     failed: Callable[[Exception], None],
 ) -> None:
-    """Remove all that is kept of an image: journals that are not open, and its cases in stores."""
+    """Remove all that is kept of an image: journals that are not open, and its cases in stores.
+
+    `failed` is told where something could not be removed.
+    """
 
     def work(task: Task) -> str:
-        n_journals = purge_journals(image_key(image), journals_folder())
-        cases = find_store_cases(image)
-        for store, case in cases:
-            store.remove(case)
+        key, name = image_key(image), image.source or "this image"
+        n_journals = purge_journals(key, journals_folder())
+        n_stores, problems = purge_stores(image)
+        problems += [f"Not removed: {path}." for path in list_journals(key) if not is_open(path)]
+        if problems:
+            raise OutputError(f"Something of {name} is still kept. {' '.join(problems)}")
         return (
-            f"Removed {n_journals} journal{'s' * (n_journals != 1)} and {len(cases)} verified "
-            f"clip{'s' * (len(cases) != 1)} of {image.source or 'this image'}."
+            f"Removed {n_journals} journal{'s' * (n_journals != 1)} and {n_stores} verified "
+            f"clip{'s' * (n_stores != 1)} of {name}."
         )
 
     worker.submit(work, done, failed)
