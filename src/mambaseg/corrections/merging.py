@@ -84,8 +84,9 @@ def _take(
             _add(store, case, image, masks)
             result.added[case] = frames
         else:
-            labels = np.array(store.read(known)[1].labels)
-            if labels.shape != masks.labels.shape:
+            own_image, own = store.read(known)
+            labels = np.array(own.labels)
+            if not _same_pictures(own_image, image):  # a name alone says nothing
                 raise StoreError(
                     f"{other.path} and {store.path} name different clips {case!r}: "
                     "one of them was changed by another program."
@@ -123,6 +124,15 @@ def _ours(line: Line, case: str, origin: str) -> Line:
 def _same_clip(store: Store, case: str) -> str | None:
     digest = case_digest(case)
     return next((one for one in store.cases() if case_digest(one) == digest), None)
+
+
+def _same_pictures(one: MedicalImage, other: MedicalImage) -> bool:
+    if (one.axes, one.array.shape) != (other.axes, other.array.shape):
+        return False
+    return all(
+        np.array_equal(one.array[:, index], other.array[:, index])
+        for index in range(one.array.shape[1])
+    )
 
 
 def _add(store: Store, case: str, image: MedicalImage, masks: Segmentation) -> None:
