@@ -7,6 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 # How many test processes; each computes on one thread, so that two do not fight for a core.
+# numba, with which napari colours masks, would else set torch's threads to all cores.
 WORKERS ?= 2
 
 ifneq ($(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),)
@@ -21,7 +22,7 @@ export MAMBASEG_TEST_DATA := $(shell cd ../shared && pwd)
 endif
 endif
 
-PYTEST = OMP_NUM_THREADS=1 scripts/with_display.sh \
+PYTEST = OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 scripts/with_display.sh \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 help: ## say what each target does

@@ -180,7 +180,7 @@ def expected_labels(tmp_path_factory: pytest.TempPathFactory) -> NDArray[Any]:
 def test_info_tells_that_neither_package_is_there(tmp_path: Path) -> None:
     printed = shell(tmp_path, "info").stdout
     assert "mamba_ssm: does not run here (mamba-ssm is not installed" in printed
-    assert "pip install 'mambaseg[cuda]' adds it" in printed
+    assert "pip install --no-build-isolation 'mambaseg[cuda]' adds it" in printed
 
 
 @pytest.mark.slow

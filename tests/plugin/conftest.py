@@ -120,6 +120,14 @@ class Desk:
         assert widget.isEnabled(), f"{widget.text()} is greyed"
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
+    def copied_diagnostics(self) -> str:
+        """Click "Copy diagnostics" on the notification that came last; gives what it copies."""
+        from qtpy.QtWidgets import QApplication, QPushButton
+
+        buttons = self.viewer.window._qt_window.findChildren(QPushButton)
+        self.click([one for one in buttons if one.text() == "Copy diagnostics"][-1])
+        return str(QApplication.clipboard().text())
+
     def type(self, line: Any, text: str) -> None:
         """Replace what stands in a line, and press return."""
         from qtpy.QtCore import Qt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMessageBox
 
 from mambaseg.corrections import Store, corrections_folder
+from mambaseg.types import LabelSet
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -161,6 +163,52 @@ def test_segmenting_again_never_overwrites_verified_frames(desk: Any) -> None:
     desk.wait(lambda: panel.map.states == ["unverified"] * 4 + ["verified", "unverified"])
 
 
+def test_what_is_verified_after_run_was_pressed_is_never_overwritten(desk: Any) -> None:
+    mask = desk.segmented(6)
+    at_first = np.asarray(mask.data).copy()
+    panel = correct(desk)
+    for frame in range(6):
+        draw(mask, frame)
+    drawn = np.asarray(mask.data).copy()
+    # Another clip is ahead in the queue, until it is stopped.
+    desk.add_clip(1000, name="long")
+    segment = desk.panel("Segment")
+    desk.raise_tab("Segment")
+    desk.click(segment.view.run_button)
+    desk.wait(lambda: segment.bar.value() >= 1)
+    segment.layer.setCurrentText("blobs")
+    desk.click(segment.view.next_button)
+    answer(desk, segment, "Replace")
+    desk.wait(lambda: len(segment.session.service.queue) == 2)
+    desk.raise_tab("Correct")
+    panel.labels.choose(mask)
+    verify(desk, panel, mask, [1])
+    draw(mask, 2)
+    again = np.asarray(mask.data[2]).copy()
+    assert len(segment.session.service.queue) == 2, "the first run was over too soon"
+
+    def verify_another(done: int) -> None:
+        """Verify a frame as soon as the first frames of the second run have come."""
+        if segment.view.run.name.startswith("blobs") and 0 < done < 5 and not pressed:
+            desk.viewer.layers.selection.active = desk.viewer.layers[-1]
+            desk.viewer.dims.set_current_step(0, 5)
+            press(desk, "V")
+            pressed.append(done)
+
+    pressed: list[int] = []
+    segment.bar.valueChanged.connect(verify_another)
+    desk.click(segment.cancel_button)
+    desk.wait(lambda: mask not in desk.viewer.layers)
+    assert pressed
+    new = desk.viewer.layers[-1]
+    np.testing.assert_array_equal(new.data[[1, 5]], drawn[[1, 5]])
+    np.testing.assert_array_equal(new.data[2], again)
+    np.testing.assert_array_equal(new.data[[0, 3, 4]], at_first[[0, 3, 4]])
+    told = new.metadata["provenance"]["options"]
+    assert told["frames_kept_as_verified"] == [1, 5]
+    assert told["frames_kept_as_drawn"] == [2]
+
+
 def test_a_clip_opened_later_knows_its_verified_frames(
     desk: Any, make_napari_viewer: Any, qtbot: Any
 ) -> None:
@@ -182,6 +230,25 @@ def test_a_clip_opened_later_knows_its_verified_frames(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_closing_the_viewer_loses_no_verified_frame(desk: Any) -> None:
+    desk.segmented(6)
+    panel = correct(desk)
+    session, drive, ended = panel.session, threading.Event(), threading.Event()
+    session.corrections.submit(lambda task: drive.wait(60), print, print)
+    for frame in (4, 1, 3):
+        desk.viewer.dims.set_current_step(0, frame)
+        desk.wait(lambda frame=frame: f"frame {frame}" in panel.verify.text())
+        desk.click(panel.verify)
+    session.corrections.submit(lambda task: ended.set(), print, print, lasting=True)
+    desk.viewer.close()
+    desk.wait(lambda: session.closed)
+    assert not stores()
+    drive.set()
+    assert ended.wait(60)
+    (store,) = stores()
+    assert store.verified_frames(store.cases()[0]) == [1, 3, 4]
+
+
 def test_a_full_disk_is_told_and_the_store_stays_whole(desk: Any, notices: list[str]) -> None:
     import resource
 
@@ -219,7 +286,25 @@ def test_what_cannot_be_verified_says_why(desk: Any, notices: list[str]) -> None
     desk.wait(lambda: panel.verify.isEnabled() and "frame 0" in panel.verify.text())
     desk.click(panel.verify)
     assert any("holds the labels [7]" in text for text in notices)
+    assert desk.copied_diagnostics().startswith("Frame 0 was not verified")
     assert not stores()
+
+
+def test_v_on_a_mask_without_its_clip_says_what_to_do(desk: Any, notices: list[str]) -> None:
+    names = {"label_set": LabelSet.from_names({1: "nodule"})}
+    mask = desk.viewer.add_labels(np.zeros((6, 48, 60), np.uint8), name="mine", metadata=names)
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    panel = desk.panel("Correct")
+    assert "The clip of the mask 'mine' is not open" in panel.note.text()
+    press(desk, "V")
+    assert "The clip of the mask 'mine' is not open: open it first" in notices[-1]
+    assert mask.visible
+    desk.add_clip(6)
+    desk.wait(lambda: panel.verify.isEnabled())
+    desk.viewer.layers.selection.active = mask
+    desk.viewer.dims.set_current_step(0, 2)
+    press(desk, "V")
+    desk.wait(lambda: panel.map.states[2] == "verified")
 
 
 def test_verified_masks_are_in_the_users_folder(desk: Any, tmp_path: Path) -> None:

@@ -250,6 +250,7 @@ def test_without_layers_or_a_path_it_says_what_to_do(desk: Any, notices: list[st
     desk.wait(panel.picture.isVisible)
     desk.click(panel.export)
     assert any("Say where to write" in text for text in notices)
+    assert desk.copied_diagnostics().startswith("Say where to write")
 
 
 def test_a_mask_is_saved_from_the_save_dialog(desk: Any, tmp_path: Path) -> None:

@@ -44,6 +44,34 @@ def test_held_out_frames_are_chosen_by_ticks(desk: Any, learner: Path, notices: 
     assert open_runs() == []
 
 
+def settle(desk: Any, panel: Any) -> None:
+    """Wait until all is shown that was asked for in the background."""
+    shown: list[object] = []
+    panel.session.files.submit(lambda task: None, shown.append, shown.append)
+    desk.wait(lambda: bool(shown))
+
+
+def test_ticks_stay_whatever_model_is_chosen_and_when_a_start_is_refused(
+    desk: Any, learner: Path, notices: list[str]
+) -> None:
+    verify([2, 10, 18, 26])
+    panel = set_up(desk)
+    tree, ((case, (proposed,)),) = panel.setup.frames, panel.setup.frames.held_out.items()
+    tree.item(case, proposed).setCheckState(0, Qt.CheckState.Unchecked)
+    tree.item(case, 10).setCheckState(0, Qt.CheckState.Checked)
+    assert proposed != 10
+    panel.setup.model.setCurrentText("colour")
+    settle(desk, panel)
+    assert tree.held_out == {case: (10,)}
+    panel.setup.model.setCurrentText("parent")
+    learner.unlink()
+    desk.click(panel.start)
+    desk.wait(lambda: "parent" not in [model.name for model in panel.session.models])
+    settle(desk, panel)
+    assert tree.held_out == {case: (10,)}
+    assert "3 train, 1 held out" in panel.setup.about_frames.text()
+
+
 def test_one_verified_frame_has_no_score(desk: Any, learner: Path) -> None:
     verify([5])
     panel = set_up(desk)

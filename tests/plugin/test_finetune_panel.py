@@ -11,7 +11,8 @@ import layouts
 import numpy as np
 import pytest
 from models import small_model
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMessageBox
 from tuning_desk import (
     PATIENCE_S,
     finetune,
@@ -21,6 +22,7 @@ from tuning_desk import (
     started,
     verify,
     verify_by_clicks,
+    verify_more,
 )
 from verified import disc_film
 
@@ -114,6 +116,28 @@ def test_the_default_is_offered_first_and_given_back_at_a_click(
     assert {"p", "q"} <= {model.name for model in list_models()}
 
 
+def test_frames_that_are_verified_meanwhile_are_listed_and_ticks_stay(
+    desk: Any, learner: Path
+) -> None:
+    verify_by_clicks(desk, [2, 9])
+    panel = set_up(desk)
+    dock = next(
+        one
+        for one in desk.viewer.window._qt_window.findChildren(QDockWidget)
+        if one.isAncestorOf(panel)
+    )
+    dock.setFloating(True)
+    desk.wait(desk.panel("Correct").isVisible)
+    assert panel.isVisible()
+    (case,) = panel.setup.chosen.verified
+    panel.setup.frames.item(case, 2).setCheckState(0, Qt.CheckState.Checked)
+    ticked = panel.setup.frames.held_out
+    verify_more(desk, [16])
+    desk.wait(lambda: panel.setup.data.currentText() == "nodule: 3 frames in 1 clip")
+    assert panel.setup.frames.held_out == ticked
+    assert panel.setup.frames.item(case, 16).text(1) == "trains"
+
+
 @pytest.mark.slow
 def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
     desk: Any, learner: Path
@@ -122,15 +146,23 @@ def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
     film, masks = disc_film()
     add_layers(desk.viewer, film, masks)
     panel = started(desk, 10)
+    run = panel.tuning.run
     desk.click(panel.view.pause)
-    desk.wait(lambda: panel.view.pause.text() == "Continue")
+    desk.wait(lambda: run.pause_requested and panel.view.pause.text() == "Continue")
     assert "Paused" in panel.view.status.text()
-    desk.qtbot.wait(1500)  # a step may have been under way
-    steps = len(panel.tuning.losses)
     desk.viewer.layers.clear()  # the clip is closed; the run has a copy of its own
-    desk.qtbot.wait(1500)
-    assert len(panel.tuning.losses) == steps
+
+    def rests() -> bool:
+        """Whether no news come for as long as else brings some: a step may be under way yet."""
+        steps = len(panel.tuning.losses)
+        desk.qtbot.wait(3000)
+        return len(panel.tuning.losses) == steps
+
+    desk.wait(rests, PATIENCE_S)
+    steps = len(panel.tuning.losses)
+    desk.wait(lambda: panel.view.pause.text() == "Continue")
     desk.click(panel.view.pause)
+    desk.wait(lambda: not run.pause_requested)
     desk.wait(lambda: len(panel.tuning.losses) > steps, PATIENCE_S)
     desk.click(panel.view.stop)
     desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)

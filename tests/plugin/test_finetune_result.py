@@ -138,6 +138,7 @@ def test_a_run_that_failed_is_told_by_a_notification_once(desk: Any, notices: li
     assert panel.view.status.text() == "The disk is full: make room."
     panel.tuning.changed.emit()
     assert notices.count("The disk is full: make room.") == 1
+    assert desk.copied_diagnostics().startswith("The disk is full: make room.")
     assert panel.view.go_on.isVisible()
 
 

@@ -15,6 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from mambaseg.corrections import KeepingSettings, journals_folder, list_kept_work
 from mambaseg.plugin.keeping import hand_over, keeping_of
+from mambaseg.plugin.recorder import _STALLED_S
 from mambaseg.plugin.shown_plane import ShownPlane
 
 pytestmark = pytest.mark.usefixtures("display")
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.usefixtures("display")
 @pytest.fixture(autouse=True)
 def home(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    # What is to be found at once must not be found by the look of every few seconds.
+    monkeypatch.setattr("mambaseg.plugin.recorder._IDLE_MS", 3_600_000)
 
 
 def correct(desk: Any) -> Any:
@@ -87,12 +90,12 @@ def test_strokes_fills_polygons_and_erasing_with_the_mouse_and_the_way_back(desk
     mask.mode = "paint"
     for state in reversed(states[:-1]):
         press(desk, Qt.Key.Key_Z)
-        desk.wait(lambda state=state: np.array_equal(mask.data, state), 10)
+        desk.wait(lambda state=state: np.array_equal(mask.data, state))
     assert mask.mode == "paint"
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     for state in states[1:]:
         press(desk, Qt.Key.Key_Z, both)
-        desk.wait(lambda state=state: np.array_equal(mask.data, state), 10)
+        desk.wait(lambda state=state: np.array_equal(mask.data, state))
     on_disk(desk, recorder, mask)
 
 
@@ -147,7 +150,7 @@ def test_what_tells_nothing_is_found_while_the_journal_is_busy(desk: Any) -> Non
     journals.submit(work)
     try:
         mask.undo()
-        on_disk(desk, recorder, mask, 20)
+        on_disk(desk, recorder, mask)
     finally:
         calm.set()
 
@@ -186,8 +189,16 @@ def test_data_that_is_assigned_or_written_to_is_found(desk: Any) -> None:
     mask.data[4, 3:9] = 2
     mask.refresh()
     on_disk(desk, recorder, mask)
-    mask.data[5, 3:9] = 2  # and nothing tells of it at all
-    on_disk(desk, recorder, mask, 15)
+
+
+def test_what_nothing_tells_of_is_found_by_looking_again_and_again(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mambaseg.plugin.recorder._IDLE_MS", 100)
+    mask = add_mask(desk)
+    recorder = watched(desk, mask)
+    mask.data[5, 3:9] = 2
+    on_disk(desk, recorder, mask)
 
 
 def test_a_run_is_one_step_and_verifying_is_noted_with_its_history(desk: Any) -> None:
@@ -291,7 +302,7 @@ def test_work_is_offered_when_the_image_is_opened_again_and_undo_goes_on(
     again.wait(lambda: panel.history.undo.isEnabled())
     for state in states[2::-1]:
         again.click(panel.history.undo)
-        again.wait(lambda state=state: np.array_equal(new.data, state), 10)
+        again.wait(lambda state=state: np.array_equal(new.data, state))
     again.wait(lambda: not panel.history.undo.isEnabled())
     again.wait(lambda: len(panel.history.timeline.moments) == 3)
     # Jump to the newest step, by a click on its line.
@@ -338,10 +349,11 @@ def test_a_full_disk_is_said_at_once_and_another_folder_takes_it(
     resource.setrlimit(resource.RLIMIT_FSIZE, (recorder.journal.status.n_bytes, limits[1]))
     try:
         mask.paint((2, 20, 20), 1)
-        desk.wait(lambda: any("not on disk" in text for text in notices), 5)
+        desk.wait(lambda: any("not on disk" in text for text in notices))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     desk.wait(lambda: "Your work goes on in memory" in panel.history.note.text())
+    assert "not on disk" in desk.copied_diagnostics()
     mask.paint((3, 20, 20), 1)
     keeping_of(desk.viewer).move_to(tmp_path / "other")
     desk.wait(lambda: str(tmp_path / "other") in recorder.journal.status.path)
@@ -365,11 +377,11 @@ def test_a_drive_that_stalls_never_stalls_the_viewer(desk: Any) -> None:
     assert recorder.journal.behind_s > 0, "all was drawn before the drive answered"
     desk.wait(lambda: "has not answered" in panel.history.note.text())
     drawn = np.array(mask.data)
-    desk.qtbot.wait(5000)
+    desk.wait(lambda: recorder.journal.behind_s > _STALLED_S)
     recorder.undo()  # napari's own takes its place
     assert not np.array_equal(mask.data, drawn)
     drive.set()
-    on_disk(desk, recorder, mask, 10)
+    on_disk(desk, recorder, mask)
     desk.wait(lambda: "within a second" in panel.history.note.text())
 
 
@@ -404,5 +416,5 @@ def test_a_layer_that_was_removed_on_purpose_is_not_offered(desk: Any) -> None:
     mask.paint((2, 20, 20), 1)
     on_disk(desk, recorder, mask)
     desk.viewer.layers.remove(mask)
-    desk.wait(lambda: list_kept_work()[0][0].removed, 10)
-    desk.wait(lambda: not list_kept_work()[0][0].open, 10)
+    desk.wait(lambda: list_kept_work()[0][0].removed)
+    desk.wait(lambda: not list_kept_work()[0][0].open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from qtpy.QtCore import Qt
 from mambaseg.plugin.correction import correction_of
 from mambaseg.plugin.keys import all_keys, key_text
 from mambaseg.plugin.mask_keys import KEYS
+from mambaseg.plugin.sessions import session_of
 from mambaseg.types import LabelSet
 
 pytestmark = pytest.mark.usefixtures("display")
@@ -140,6 +142,53 @@ def test_i_blends_shapes_between_corrected_frames_as_one_step(
     press(desk, "Z", ctrl=True)
     same(desk, mask, before)
     desk.wait(lambda: panel.map.states.count("edited") == 2)
+
+
+def test_what_was_verified_is_carried_and_blended_whatever_the_mask_shows_now(desk: Any) -> None:
+    mask, panel = opened(desk)
+    for frame in (1, 5):
+        draw(mask, frame, np.s_[10:30, 30:40], 1)
+        show(desk, frame)
+        press(desk, "V")
+    desk.wait(lambda: panel.map.states.count("verified") == 2)
+    for frame in (1, 5):
+        draw(mask, frame, np.s_[0:48, 0:60], 0)
+    desk.wait(lambda: panel.map.states.count("changed") == 2)
+    before = np.array(mask.data)
+    show(desk, 3)
+    press(desk, "I")
+    wanted = before.copy()
+    wanted[2:5, 10:30, 30:40] = 1
+    same(desk, mask, wanted)
+    press(desk, "Z", ctrl=True)
+    same(desk, mask, before)
+    press(desk, "C", shift=True)
+    open_ones = [0, 2, 3, 4, 6, 7]
+    desk.wait(lambda: all((mask.data[n] == 1).sum() > 500 for n in open_ones))
+    assert not mask.data[[1, 5]].any()
+
+
+def test_carrying_says_that_it_waits_and_why_it_ends(desk: Any, notices: list[str]) -> None:
+    mask, panel = opened(desk)
+    draw(mask, 2, np.s_[10:30, 30:40], 1)
+    desk.wait(lambda: panel.map.states[2] == "edited")
+    editing, gate = session_of(desk.viewer).editing, threading.Event()
+    editing.submit(lambda task: gate.wait(), lambda _: None, lambda _: None)
+    press(desk, "C", shift=True)
+    assert "This waits for other masks" in notices[-1]
+    assert panel.carrying.carry.text() == "Stop"
+    press(desk, "C", shift=True)
+    assert panel.carrying.carry.text() == "Carry to open frames"
+    press(desk, "C", shift=True)
+    mask.data = np.zeros((N_FRAMES, 20, 20), np.uint8)
+    gate.set()
+    desk.wait(lambda: "The data of 'mask' were replaced, so no more" in notices[-1])
+    gate.clear()
+    editing.submit(lambda task: gate.wait(), lambda _: None, lambda _: None)
+    desk.click(panel.carrying.carry)
+    desk.viewer.layers.remove(mask)
+    gate.set()
+    assert "The layer 'mask' was removed, so no more" in notices[-1]
 
 
 def test_a_run_of_frames_is_marked_verified_and_set_back(desk: Any) -> None:

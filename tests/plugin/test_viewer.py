@@ -57,20 +57,23 @@ def test_show_returns_when_the_window_is_closed(tmp_path: Path) -> None:
     script.write_text(
         "import numpy as np\n"
         "from qtpy.QtCore import QTimer\n"
-        "from qtpy.QtWidgets import QApplication\n"
         "import napari\n"
         "from mambaseg.plugin.show import show\n"
         "from mambaseg.types import LabelSet, MedicalImage, Segmentation\n"
-        "application = napari.qt.get_qapp()\n"
-        "QTimer.singleShot(1500, lambda: [print(layer) for layer in viewer().layers])\n"
-        "QTimer.singleShot(2000, lambda: viewer().close())\n"
-        "viewer = napari.current_viewer\n"
+        "application, timer = napari.qt.get_qapp(), QTimer()\n"
+        "def look():\n"
+        "    if application.thread().loopLevel():  # show waits for the window to be closed\n"
+        "        timer.stop()\n"
+        "        print(*napari.current_viewer().layers)\n"
+        "        napari.current_viewer().close()\n"
+        "timer.timeout.connect(look)\n"
+        "timer.start(50)\n"
         "labels = Segmentation(np.ones((8, 8), np.uint8), 'YX', LabelSet.from_names({1: 'a'}))\n"
         "show(MedicalImage(np.ones((1, 8, 8), np.uint8), 'CYX'), labels)\n"
         "print('closed')\n"
     )
     done = subprocess.run(  # noqa: S603
-        [sys.executable, script], capture_output=True, text=True, timeout=60
+        [sys.executable, script], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["image", "labels", "closed"]

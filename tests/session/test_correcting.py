@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +16,7 @@ import pytest
 from verified import NODULE, disc_film
 
 from mambaseg.corrections import Store, corrections_folder, find_store
-from mambaseg.session import ClipCorrections, Worker, list_learning_data, mask_digest
+from mambaseg.session import ClipCorrections, Session, Worker, list_learning_data, mask_digest
 from mambaseg.types import LabelSet
 
 
@@ -98,6 +103,48 @@ def test_a_failed_write_is_told_and_changes_nothing(worker: Worker) -> None:
     assert "none of the classes" in str(told[0])
     assert clip.verified == {}
     assert clip.pending == set()
+
+
+def written() -> list[int]:
+    """Verified frames of the film on disk, in the order in which they were written."""
+    (path,) = corrections_folder().iterdir()
+    lines = (path / "provenance.jsonl").read_text().splitlines()
+    return [frame for line in lines for frame in json.loads(line)["frames"]]
+
+
+def test_what_was_verified_is_written_after_the_window_has_closed() -> None:
+    session = Session()
+    worker, read = session.corrections, []
+    begun, hold, ended = threading.Event(), threading.Event(), threading.Event()
+    worker.submit(lambda task: (begun.set(), hold.wait(30)), read.append, read.append)
+    assert begun.wait(30)
+    film, masks = disc_film(8)
+    clip = ClipCorrections(worker, film, NODULE)
+    for frame in (5, 2, 7):
+        clip.verify({frame: masks.labels[frame]})
+    worker.submit(read.append, read.append, read.append)
+    worker.submit(lambda task: ended.set(), read.append, read.append, lasting=True)
+    session.close()
+    hold.set()
+    assert ended.wait(30)
+    assert written() == [5, 2, 7]
+    assert read == []
+
+
+def test_what_was_verified_is_written_though_the_program_ends() -> None:
+    script = """
+from verified import NODULE, disc_film
+from mambaseg.session import ClipCorrections, Session
+session = Session()
+film, masks = disc_film(8)
+clip = ClipCorrections(session.corrections, film, NODULE)
+for frame in (5, 2, 7):
+    clip.verify({frame: masks.labels[frame]})
+session.close()
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)  # noqa: S603
+    assert written() == [5, 2, 7]
 
 
 def test_an_empty_store_of_these_classes_is_taken_up_again(tmp_path: Path) -> None:

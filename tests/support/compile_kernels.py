@@ -19,6 +19,7 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import jit
 from triton.runtime.driver import driver
 
+from mambaseg.ops.arguments import ScanArguments
 from mambaseg.ops.triton import backend, plan
 
 TARGETS = {
@@ -66,16 +67,16 @@ def call(dtype: torch.dtype, directions: int, *, bare: bool) -> None:
         return [torch.zeros(1, length, *rest, dtype=dtype) for _ in range(directions)]
 
     rest = (torch.zeros(directions, width), tokens(width)[0], torch.zeros(directions, width))
-    arguments = (
+    given = ScanArguments(
         *(tokens(width), tokens(width)),
         torch.zeros(directions, width, states),
         *(tokens(groups, states), tokens(groups, states)),
         *((None, None, None) if bare else rest),
         *(True, [1, 4, 1][:directions], [False, True, True][:directions]),
     )
-    y, kept = backend.scan(*arguments, True)
-    backend.scan(*arguments, False)
-    backend.scan_backward(y, *arguments, kept)
+    y, kept = backend.scan(given, True)
+    backend.scan(given, False)
+    backend.scan_backward(y, given, kept)
     x, weight, bias = tokens(width)[0], torch.zeros(width, 4), torch.zeros(width)
     backend.conv(x, weight, bias, 4, True)
     backend.conv_backward(x, x, weight, bias, 4, True)

@@ -37,10 +37,10 @@ def kept(recorder: Any) -> Kept:
     return read_journal(Path(recorder.journal.status.path))
 
 
-def on_disk(desk: Any, recorder: Any, mask: Any, seconds: float = 5) -> None:
-    """Wait until the file holds what the layer does; a busy machine gets some seconds more."""
+def on_disk(desk: Any, recorder: Any, mask: Any) -> None:
+    """Wait until the file holds what the layer does."""
 
     def same() -> bool:
         return np.array_equal(kept(recorder).history.planes.array(), np.asarray(mask.data))
 
-    desk.wait(same, seconds)
+    desk.wait(same)

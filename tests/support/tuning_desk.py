@@ -26,14 +26,19 @@ def verify_by_clicks(desk: Any, frames: list[int]) -> Any:
     mask = desk.viewer.layers[-1]
     desk.viewer.layers.selection.active = mask
     desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    desk.wait(lambda: desk.panel("Correct").verify.isEnabled())
+    verify_more(desk, frames)
+    return mask
+
+
+def verify_more(desk: Any, frames: list[int]) -> None:
+    """Verify frames in the Correct panel, which is in sight."""
     correct = desk.panel("Correct")
-    desk.wait(lambda: correct.verify.isEnabled())
     for frame in frames:
         desk.viewer.dims.set_current_step(0, frame)
         desk.wait(lambda frame=frame: f"frame {frame}" in correct.verify.text())
         desk.click(correct.verify)
-    desk.wait(lambda: correct.map.states.count("verified") == len(frames))
-    return mask
+    desk.wait(lambda: all(correct.map.states[frame] == "verified" for frame in frames))
 
 
 def finetune(desk: Any) -> Any:

@@ -15,6 +15,7 @@ from mambaseg.corrections import Store
 from mambaseg.training import FineTuningConfig, Run, finetune_command
 from mambaseg.training.events import Finished, Progress, Started
 from mambaseg.training.run_state import load_state
+from mambaseg.types.optimization import Budget
 from mambaseg.zoo import load_network, read_model
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,7 @@ def test_kill_9_once_and_go_on(tmp_path: Path) -> None:
     store = verified_store(tmp_path / "store", [2, 10, 18, 26]).path
     run = Run(tmp_path / "run")
     config = FineTuningConfig(
-        model=str(tmp_path / "parent.safetensors"), data=str(store), minutes=0.1
+        model=str(tmp_path / "parent.safetensors"), data=str(store), minutes=60
     )
     with _start(config, run) as process:
         _wait_for(run, Progress)
@@ -56,6 +57,7 @@ def test_kill_9_once_and_go_on(tmp_path: Path) -> None:
     assert not run.alive
     assert run.outcome is None
     _check_whole(run, store)
+    config = config.model_copy(update={"budget": Budget(steps=20)})
     with _start(config, run) as process:
         assert process.wait(timeout=120) == 0
     assert isinstance(run.outcome, Finished)

@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names from `mambaseg models`, or .safetensors files (default: all models)",
     )
     parser.add_argument(
-        "--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", "mps" (default: auto)'
+        "--device",
+        default="auto",
+        help='"auto", "cpu", "cuda", "cuda:1", "xpu", "mps" (default: auto)',
     )
     parser.add_argument("--json", type=Path, help="write the figures to this JSON file too")
 

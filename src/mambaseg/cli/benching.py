@@ -131,11 +131,13 @@ def _measure(file: str, device: str) -> dict[str, Any]:
 
 
 def _peak_mib(device: str) -> float | None:
-    """Give the peak of the device's memory, or of this process on a CPU."""
+    """Give the peak of the device's memory, or of this process on a CPU; None if unknown."""
     import torch
 
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated() / 2**20
+    if not device.startswith("cpu"):
+        return None
     if sys.platform == "linux":
         # Not the resource usage, whose peak is the parent's where that was larger.
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")

@@ -116,7 +116,9 @@ def add_output_arguments(
         help=f"enlarge overlays by a whole number (default: {scale})",
     )
     parser.add_argument(
-        "--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", "mps" (default: auto)'
+        "--device",
+        default="auto",
+        help='"auto", "cpu", "cuda", "cuda:1", "xpu", "mps" (default: auto)',
     )
     parser.add_argument(
         "--report",

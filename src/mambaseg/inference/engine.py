@@ -45,7 +45,8 @@ class Engine:
     Parameters
     ----------
     device : str
-        "auto" for the fastest, or a device such as "cuda", "cuda:1", "mps" or "cpu".
+        "auto" for the fastest, or a device such as "cuda", "cuda:1", "xpu", "mps" or
+        "cpu".
     memory_budget : int, optional
         Bytes that the weights of loaded models may take together; beyond it those
         go that were not used for longest. By default half of what is free.

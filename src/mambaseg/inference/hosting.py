@@ -99,6 +99,8 @@ class Hosting:
             self._held.popitem(last=False)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+        elif self._device.type == "xpu":
+            torch.xpu.empty_cache()
 
     @property
     def _total(self) -> int:

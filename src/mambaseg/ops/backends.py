@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 from typing import NamedTuple
 
 import torch
@@ -45,25 +46,29 @@ _TORCH = register("torch", torch_backend, keeps=False, device=None)
 
 
 _loaded = {"torch": _TORCH}
+_notes: dict[str, str] = {}  # what of a backend that works another one does
+_first_use = threading.RLock()  # operators can be registered once, and a test takes the device
 
 
 def load(name: str) -> Operators:
     """Operators of a backend; an ImportError says what it lacks."""
-    return _load(name)[0]
+    with _first_use:
+        if name not in _loaded:
+            _loaded[name] = _load(name)
+        return _loaded[name]
 
 
-def _load(name: str) -> tuple[Operators, str]:
-    note = ""
-    if name not in _loaded:
-        if name == "mamba_ssm":
-            _loaded[name], note = mamba_ssm.load()
-        elif name == "triton":
-            _loaded[name] = triton_backend.load()
-        else:
-            from mambaseg.ops.cpu import OPERATORS
+def _load(name: str) -> Operators:
+    if name == "triton":
+        return triton_backend.load()
+    if name == "mamba_ssm":
+        operators, _notes[name] = mamba_ssm.load()
+        if _notes[name] and _status("triton").works:
+            return operators._replace(conv=load("triton").conv)
+        return operators
+    from mambaseg.ops.cpu import OPERATORS
 
-            _loaded[name] = OPERATORS
-    return _loaded[name], note
+    return OPERATORS
 
 
 def _device(name: str) -> str | None:
@@ -75,23 +80,51 @@ def _device(name: str) -> str | None:
 
 @functools.cache
 def _status(name: str) -> BackendStatus:
+    with _first_use:
+        return _tried(name)
+
+
+def _tried(name: str) -> BackendStatus:
     try:
-        operators, note = _load(name)
+        operators = load(name)
         if name != "torch":
             selftest.check(name, operators, _TORCH, torch.device(_device(name) or "cpu"))
-        return BackendStatus(name, True, note)
+        return BackendStatus(name, True, _notes.get(name, ""))
     except UnavailableError as error:
         _log.info("the scan's backend %r does not run on this machine: %s", name, error)
         return BackendStatus(name, False, str(error))
+    except torch.OutOfMemoryError:  # says nothing of the backend
+        raise
     except Exception as error:  # whatever it is, the portable backend still runs
-        if isinstance(error, BrokenError):
-            reason = str(error)
-        elif name == "mamba_ssm":
-            reason = mamba_ssm.explain(error)
-        else:
-            reason = f"{type(error).__name__}: {error}"
+        reason = _explain(name, error)
         _log.warning("the scan's backend %r is not used on this machine: %s", name, reason)
         return BackendStatus(name, False, reason)
+
+
+def _explain(name: str, error: Exception) -> str:
+    if isinstance(error, BrokenError):
+        return str(error)
+    if name == "mamba_ssm":
+        return mamba_ssm.explain(error)
+    if name == "triton":
+        return triton_backend.explain(error)
+    return f"{type(error).__name__}: {error}"
+
+
+@functools.cache
+def _check_portable(device: str) -> None:
+    """Look once whether PyTorch's own operators compute rightly on a device other than a CPU."""
+    try:
+        selftest.check("torch", _TORCH, _TORCH, torch.device(device))
+    except selftest.SelfTestError as error:
+        _log.warning(
+            "the portable scan is wrong on the device %r (%s); choose the device cpu, and report "
+            "this with what mambaseg info prints",
+            device,
+            error,
+        )
+    except Exception as error:  # the call itself, which comes next, tells it better
+        _log.info("the portable scan could not be tested on the device %r: %s", device, error)
 
 
 def backend_status() -> list[BackendStatus]:
@@ -181,7 +214,10 @@ def _choose(device: str, dtype: str, wish: str | None) -> str:
         _status("mamba_ssm")  # who installed it is told if it does not work, on any device
     # The interpreter is for tests, which ask for it.
     fitting = (name for name in _NAMES if _DEVICES.get(name, device) == device)
-    return next(name for name in fitting if _status(name).works)
+    best = next(name for name in fitting if _status(name).works)
+    if best == "torch" and device != "cpu":
+        _check_portable(device)
+    return best
 
 
 # A compiler is to ask now, and keep the answer. `torch.compiler.assume_constant_result` sets the

@@ -25,6 +25,7 @@ __all__ = ["explain", "find_conv", "find_scan", "installed", "load"]
 _log = logging.getLogger(__name__)
 
 _INSTEAD = "mambaseg's own kernels are used instead"
+_INSTALL = "pip install --no-build-isolation 'mambaseg[cuda]' adds it"
 _REBUILD = (
     "MAMBA_FORCE_BUILD=TRUE MAMBA_KEEP_CUDA_BUILD=TRUE "
     "pip install --no-build-isolation --force-reinstall --no-deps mamba-ssm"
@@ -33,6 +34,7 @@ _REBUILD_CONV = (
     "CAUSAL_CONV1D_FORCE_BUILD=TRUE "
     "pip install --no-build-isolation --force-reinstall --no-deps causal-conv1d"
 )
+_MODULES = {"mamba_ssm", "selective_scan_cuda", "causal_conv1d", "causal_conv1d_cuda"}
 _SCAN_ARGUMENTS = ["u", "delta", "A", "B", "C", "D", "z", "delta_bias", "delta_softplus"]
 _CONV_ARGUMENTS = ["x", "weight", "bias", "activation"]
 
@@ -60,7 +62,7 @@ def find_scan() -> Callable[..., Any]:
         If mamba-ssm alone is not, or does not work.
     """
     if not _is_there("mamba_ssm"):
-        missing = f"mamba-ssm is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
+        missing = f"mamba-ssm is not installed; {_INSTEAD}; {_INSTALL}"
         raise BrokenError(missing) if installed() else UnavailableError(missing)
     _import("selective_scan_cuda", "mamba-ssm", _REBUILD)
     interface = _import("mamba_ssm.ops.selective_scan_interface", "mamba-ssm", _REBUILD)
@@ -68,7 +70,7 @@ def find_scan() -> Callable[..., Any]:
 
 
 def find_conv() -> Callable[..., Any]:
-    """Give causal-conv1d's `causal_conv1d_fn`, of which mamba-ssm's users have need.
+    """Give causal-conv1d's `causal_conv1d_fn`, for the convolution ahead of each scan.
 
     Raises
     ------
@@ -76,9 +78,7 @@ def find_conv() -> Callable[..., Any]:
         If it is not installed, or does not work.
     """
     if not _is_there("causal_conv1d"):
-        raise BrokenError(
-            f"causal-conv1d is not installed; {_INSTEAD}; pip install 'mambaseg[cuda]' adds it"
-        )
+        raise BrokenError(f"causal-conv1d is not installed; {_INSTEAD}; {_INSTALL}")
     _import("causal_conv1d_cuda", "causal-conv1d", _REBUILD_CONV)
     package = _import("causal_conv1d", "causal-conv1d", _REBUILD_CONV)
     name = "causal_conv1d_fn"
@@ -136,6 +136,9 @@ def _import(module: str, package: str, rebuild: str) -> ModuleType:
             raise BrokenError(
                 f"{named} was installed without {what} ({module} is missing); {mend}"
             ) from error
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _MODULES:  # another package's, which building again would not bring
+            mend = f"{_INSTEAD}; to mend it: pip install {missing}"
         raise BrokenError(f"{named} lacks the module {error.name}; {mend}") from error
     except Exception as error:  # what a broken extension raises is not known beforehand
         found = " ".join(str(error).split()) or type(error).__name__

@@ -6,7 +6,7 @@ brought into order and back; its gradient is found by running it again under aut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mambaseg.ops import torch_backend
+from mambaseg.ops.arguments import ScanArguments
 from mambaseg.ops.orders import Order
 
 __all__ = ["conv", "conv_backward", "scan", "scan_backward", "use"]
@@ -37,20 +38,9 @@ def _leave(x: Tensor, order: Order) -> Tensor:
     return order.leave(x.transpose(1, 2))
 
 
-def _run(
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-) -> Tensor:
+def _run(given: ScanArguments) -> Tensor:
     """Scan with what autograd follows, float32 where directions are summed."""
+    u, delta, A, B, C, D, z, delta_bias, softplus, chunks, backwards = given
     function = _functions["scan"]
     assert function is not None  # noqa: S101 - `use` was called when the operators were made
     one = len(u) == 1
@@ -78,55 +68,28 @@ def _run(
     return total.to(u[0].dtype).contiguous()
 
 
-def scan(
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
+def scan(given: ScanArguments, keep: bool) -> tuple[Tensor, Tensor]:
     """Scan in all directions; keeps nothing."""
-    with torch.no_grad(), torch.autocast(u[0].device.type, enabled=False):
-        y = _run(u, delta, A, B, C, D, z, delta_bias, softplus, chunks, backwards)
+    with torch.no_grad(), torch.autocast(given.u[0].device.type, enabled=False):
+        y = _run(given)
     return y, y.new_empty(0, dtype=torch.float32)
 
 
-def scan_backward(
-    grad: Tensor,
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    kept: Tensor,
-) -> list[Tensor]:
+def scan_backward(grad: Tensor, given: ScanArguments, kept: Tensor) -> list[Tensor]:
     """Give the gradients of u, delta, B and C, each of all directions, then A, D, bias and z."""
 
     def leaf(x: Tensor) -> Tensor:
         return x.detach().requires_grad_()
 
     with torch.enable_grad(), torch.autocast(grad.device.type, enabled=False):
-        given = [[leaf(x) for x in xs] for xs in (u, delta, B, C)]
-        rates, *rest = (None if x is None else leaf(x) for x in (A, D, delta_bias, z))
-        skips, biases, gates = rest
-        x, dt, B_k, C_k = given
-        assert rates is not None  # noqa: S101 - A is always given
-        y = _run(x, dt, rates, B_k, C_k, skips, gates, biases, softplus, chunks, backwards)
-        leaves = [t for ts in given for t in ts]
-        leaves += [t for t in (rates, skips, biases, gates) if t is not None]
+        tokens = [[leaf(x) for x in xs] for xs in (given.u, given.delta, given.B, given.C)]
+        rest = (given.A, given.D, given.delta_bias, given.z)
+        A, D, delta_bias, z = (None if x is None else leaf(x) for x in rest)
+        assert A is not None  # noqa: S101 - it is always given
+        u, delta, B, C = tokens
+        y = _run(given._replace(u=u, delta=delta, A=A, B=B, C=C, D=D, z=z, delta_bias=delta_bias))
+        leaves = [t for ts in tokens for t in ts]
+        leaves += [t for t in (A, D, delta_bias, z) if t is not None]
         return [g.contiguous() for g in torch.autograd.grad(y, leaves, grad)]
 
 

@@ -34,13 +34,16 @@ def fastest(
 ) -> str | None:
     """Give the fastest backend's name for shapes (directions, B, L, D) like this one.
 
-    None while a graph is recorded, where nothing can be measured.
+    None while a graph is recorded, where nothing can be measured, and where memory is short.
     """
     key = (device, dtype, *shape_class(shape))
     if key not in _known:
         if torch.cuda.is_current_stream_capturing():
             return None
-        times = _times(device, dtype, shape_class(shape), candidates)
+        try:
+            times = _times(device, dtype, shape_class(shape), candidates)
+        except torch.OutOfMemoryError:  # the call itself may fit
+            return None
         _known[key] = min(times, key=times.__getitem__)
     return _known[key]
 
@@ -55,9 +58,7 @@ def _times(
     states = 16
 
     def tokens(*rest: int) -> list[Tensor]:
-        return [
-            torch.zeros(batch, length, *rest, device=device, dtype=dtype) for _ in range(directions)
-        ]
+        return [torch.zeros(batch, length, *rest, device=device, dtype=dtype)] * directions
 
     arguments = (
         *(tokens(width), tokens(width)),

@@ -3,9 +3,7 @@
 Every backend gives two operators, `mambaseg::scan_<name>` and `mambaseg::conv_<name>`, each with
 one for its gradient, of the same signature and output layout. Sequences are token-major:
 
-- u, delta, z, y: (B, L, D); B, C: (B, L, G, N); one tensor of each per direction, but for z;
-- A: (K, D, N); D, delta_bias: (K, D), for K directions;
-- chunks, backwards: the directions' orders (see `orders.Order`);
+- y: (B, L, D), like what `arguments.ScanArguments` describes;
 - keep: whether the states that the gradient needs are kept, the second output: (K, B, T * N, D)
   for T tiles of 64 steps, or empty.
 
@@ -15,12 +13,14 @@ the convolution x, y: (B, L, D); weight: (D, taps); bias: (D,).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from mambaseg.ops.arguments import ScanArguments
 
 __all__ = ["Operators", "register"]
 
@@ -48,6 +48,7 @@ def register(name: str, module: ModuleType, *, keeps: bool, device: str | None) 
     name : str
         The backend's.
     module : ModuleType
+        Its scan and scan_backward take `ScanArguments`.
     keeps : bool
         Whether its scan keeps states.
     device : str, optional
@@ -67,13 +68,13 @@ def register(name: str, module: ModuleType, *, keeps: bool, device: str | None) 
     scan = op(
         f"scan_{name}",
         f"({_INPUTS}, bool keep) -> (Tensor, Tensor)",
-        module.scan,
+        lambda *given: module.scan(ScanArguments(*given[:-1]), given[-1]),
         _scan_like(keeps),
     )
     scan_backward = op(
         f"scan_{name}_backward",
         f"(Tensor grad, {_INPUTS}, Tensor kept) -> Tensor[]",
-        module.scan_backward,
+        lambda grad, *given: module.scan_backward(grad, ScanArguments(*given[:-1]), given[-1]),
         _scan_gradients_like,
     )
     conv = op(f"conv_{name}", f"({_CONV_INPUTS}) -> Tensor", module.conv, lambda x, *_: _like(x))
@@ -103,39 +104,29 @@ def _like(x: Tensor) -> Tensor:
 
 
 def _scan_like(keeps: bool) -> Callable[..., tuple[Tensor, Tensor]]:
-    def fake(u: Sequence[Tensor], delta: Sequence[Tensor], A: Tensor, *rest: Any) -> Any:
-        y = _like(u[0])
+    def fake(*inputs: Any) -> tuple[Tensor, Tensor]:
+        x, keep = ScanArguments(*inputs[:-1]), inputs[-1]
+        y = _like(x.u[0])
         batch, length, width = y.shape
         shape: tuple[Any, ...] = (0,)
-        if keeps and rest[-1]:
-            shape = (len(u), batch, (length + _TILE - 1) // _TILE * A.shape[-1], width)
+        if keeps and keep:
+            shape = (len(x.u), batch, (length + _TILE - 1) // _TILE * x.A.shape[-1], width)
         return y, y.new_empty(shape, dtype=torch.float32)
 
     return fake
 
 
-def _scan_gradients_like(
-    grad: Tensor,
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    *_: Any,
-) -> list[Tensor]:
-    given = [x for x in (D, delta_bias, z) if x is not None]
-    return [_like(x) for x in (*u, *delta, *B, *C, A, *given)]
+def _scan_gradients_like(grad: Tensor, *inputs: Any) -> list[Tensor]:
+    x = ScanArguments(*inputs[:-1])
+    given = [one for one in (x.D, x.delta_bias, x.z) if one is not None]
+    return [_like(one) for one in (*x.u, *x.delta, *x.B, *x.C, x.A, *given)]
 
 
 def _keep_for_scan(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    u, delta, A, B, C, D, z, delta_bias, softplus, chunks, backwards, _ = inputs
-    kept = output[1]
+    x, kept = ScanArguments(*inputs[:-1]), output[1]
     ctx.mark_non_differentiable(kept)
-    ctx.save_for_backward(*u, *delta, *B, *C, A, D, z, delta_bias, kept)
-    ctx.plan = (softplus, chunks, backwards)
+    ctx.save_for_backward(*x.u, *x.delta, *x.B, *x.C, x.A, x.D, x.z, x.delta_bias, kept)
+    ctx.plan = (x.softplus, x.chunks, x.backwards)
 
 
 def _scan_gradients(operator: Callable[..., list[Tensor]]) -> Callable[..., tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import logging
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +20,7 @@ __all__ = ["SelfTestError", "check"]
 _log = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "numba", "llvmlite", "numpy", "triton", "mamba-ssm", "causal-conv1d")
+_EXTENSIONS = ("selective_scan_cuda", "causal_conv1d_cuda")  # built anew under the same version
 
 TOLERANCE = 1e-4
 """Largest error allowed, relative to a tensor's largest number."""
@@ -119,5 +121,10 @@ def _marker(name: str, device: torch.device) -> Path:
             digest.update(f"{package} {version(package)};".encode())
         except PackageNotFoundError:
             continue
+    for module in _EXTENSIONS:
+        spec = importlib.util.find_spec(module)
+        if spec is not None and spec.origin is not None:
+            state = Path(spec.origin).stat()
+            digest.update(f"{spec.origin} {state.st_size} {state.st_mtime_ns};".encode())
     root = platformdirs.user_cache_path("mambaseg", appauthor=False)
     return root / "scan" / f"{name}-{digest.hexdigest()[:16]}.passed"

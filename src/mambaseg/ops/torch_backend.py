@@ -6,13 +6,12 @@ other backends are tested against it in float64.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mambaseg.ops import portable
+from mambaseg.ops.arguments import ScanArguments
 from mambaseg.ops.orders import Order
 
 __all__ = ["conv", "conv_backward", "scan", "scan_backward"]
@@ -25,28 +24,18 @@ def _precision(x: Tensor) -> torch.dtype:
 class _Direction:
     """One direction's arguments, in its order and channel-first: (B, G, H, L) and (B, G, N, L)."""
 
-    def __init__(
-        self,
-        u: Tensor,
-        delta: Tensor,
-        A: Tensor,
-        B: Tensor,
-        C: Tensor,
-        D: Tensor | None,
-        delta_bias: Tensor | None,
-        softplus: bool,
-        order: Order,
-    ) -> None:
+    def __init__(self, x: ScanArguments, k: int) -> None:
+        u, delta, B, C = x.u[k], x.delta[k], x.B[k], x.C[k]
         self.dtype = _precision(u)
         self.groups = B.shape[2]
-        self.rows = order.rows(u.shape[1], u.device)
+        self.rows = Order(x.chunks[k], x.backwards[k]).rows(u.shape[1], u.device)
         self.u, delta = self.enter(u), self.enter(delta)
-        self.A = A.to(self.dtype).unflatten(0, (self.groups, -1))
-        self.B, self.C = (x[:, self.rows].to(self.dtype).permute(0, 2, 3, 1) for x in (B, C))
-        self.D = None if D is None else self._by_channel(D)
-        self.softplus = softplus
-        self.before = delta if delta_bias is None else delta + self._by_channel(delta_bias)
-        self.dt = F.softplus(self.before) if softplus else self.before
+        self.A = x.A[k].to(self.dtype).unflatten(0, (self.groups, -1))
+        self.B, self.C = (t[:, self.rows].to(self.dtype).permute(0, 2, 3, 1) for t in (B, C))
+        self.D = None if x.D is None else self._by_channel(x.D[k])
+        self.softplus, bias = x.softplus, x.delta_bias
+        self.before = delta if bias is None else delta + self._by_channel(bias[k])
+        self.dt = F.softplus(self.before) if x.softplus else self.before
 
     def _by_channel(self, x: Tensor) -> Tensor:
         by_channel: Tensor = x.to(self.dtype).view(self.groups, -1, 1)
@@ -92,96 +81,45 @@ class _Direction:
         )
 
 
-def _directions(
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-) -> list[_Direction]:
-    return [
-        _Direction(
-            u[k],
-            delta[k],
-            A[k],
-            B[k],
-            C[k],
-            None if D is None else D[k],
-            None if delta_bias is None else delta_bias[k],
-            softplus,
-            Order(chunks[k], backwards[k]),
-        )
-        for k in range(len(u))
-    ]
+def _directions(given: ScanArguments) -> list[_Direction]:
+    return [_Direction(given, k) for k in range(len(given.u))]
 
 
-def scan(
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
+def scan(given: ScanArguments, keep: bool) -> tuple[Tensor, Tensor]:
     """Scan in all directions; keeps nothing, the backward pass computes the states again."""
-    directions = _directions(u, delta, A, B, C, D, delta_bias, softplus, chunks, backwards)
+    directions = _directions(given)
     y = directions[0].run()
     for direction in directions[1:]:
         y += direction.run()
-    if z is not None:
-        y *= F.silu(z.to(y.dtype))
-    return y.to(u[0].dtype), y.new_empty(0, dtype=torch.float32)
+    if given.z is not None:
+        y *= F.silu(given.z.to(y.dtype))
+    return y.to(given.u[0].dtype), y.new_empty(0, dtype=torch.float32)
 
 
-def scan_backward(
-    grad: Tensor,
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    kept: Tensor,
-) -> list[Tensor]:
+def scan_backward(grad: Tensor, given: ScanArguments, kept: Tensor) -> list[Tensor]:
     """Give the gradients of u, delta, B and C, each of all directions, then A, D, bias and z."""
-    directions = _directions(u, delta, A, B, C, D, delta_bias, softplus, chunks, backwards)
+    directions = _directions(given)
     grad = grad.to(directions[0].dtype)
     gated = grad
-    if z is not None:
-        gates = z.to(grad.dtype)
+    if given.z is not None:
+        gates = given.z.to(grad.dtype)
         gated = grad * F.silu(gates)
     per_direction = [direction.gradients(gated) for direction in directions]
     *per_token, of_A, of_D, of_bias = zip(*per_direction, strict=True)
     grads = [
         g.to(x.dtype)
-        for gs, xs in zip(per_token, (u, delta, B, C), strict=True)
+        for gs, xs in zip(per_token, (given.u, given.delta, given.B, given.C), strict=True)
         for g, x in zip(gs, xs, strict=True)
     ]
-    grads.append(torch.stack(of_A).to(A.dtype))
-    if D is not None:
-        grads.append(torch.stack(of_D).to(D.dtype))
-    if delta_bias is not None:
-        grads.append(torch.stack(of_bias).to(delta_bias.dtype))
-    if z is not None:
+    grads.append(torch.stack(of_A).to(given.A.dtype))
+    if given.D is not None:
+        grads.append(torch.stack(of_D).to(given.D.dtype))
+    if given.delta_bias is not None:
+        grads.append(torch.stack(of_bias).to(given.delta_bias.dtype))
+    if given.z is not None:
         y = sum((direction.run() for direction in directions[1:]), directions[0].run())
         slope = torch.sigmoid(gates) * (1 + gates * torch.sigmoid(-gates))
-        grads.append((grad * y * slope).to(z.dtype))
+        grads.append((grad * y * slope).to(given.z.dtype))
     return grads
 
 

@@ -10,6 +10,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from mambaseg.plugin.parts import CHECK_BOXES
+
 if TYPE_CHECKING:
     from mambaseg.plugin.correction import Correction
     from mambaseg.types import LabelClass
@@ -25,10 +27,6 @@ _TIPS = (
     "copying, setting back or cleaning up. A stroke over it is mended when it ends",
 )
 _NAME, _AREA, _LOCK = 1, 2, 3
-_BOXES = (  # napari's own are dark on dark
-    "QTableWidget::indicator { width: 11px; height: 11px; border: 1px solid #8a8f98; }"
-    "QTableWidget::indicator:checked { background-color: #5b7be0; }"
-)
 _ROW_HEIGHT, _MOST_ROWS, _SWATCH, _MOST_KEYS = 22, 5, 12, 9
 
 
@@ -48,7 +46,7 @@ class ClassList(QTableWidget):
         self._correction: Correction | None = None
         self._classes: tuple[LabelClass, ...] = ()
         self.setAccessibleName("Classes of the mask")
-        self.setStyleSheet(_BOXES)
+        self.setStyleSheet(CHECK_BOXES)
         self.setHorizontalHeaderLabels(_COLUMNS)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

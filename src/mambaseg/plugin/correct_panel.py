@@ -22,6 +22,7 @@ from mambaseg.plugin.kept_dialog import KeptDialog
 from mambaseg.plugin.keys import key_button, key_text
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.mask_image import clip_of
+from mambaseg.plugin.mask_keys import bind_reason
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button, evenly, form
 from mambaseg.plugin.restore_offer import RestoreOffer
@@ -69,6 +70,7 @@ class CorrectPanel(Panel):
         self._soon.timeout.connect(self._show)
         self._make_fields()
         viewer.dims.events.current_step.connect(self._changed)
+        viewer.layers.events.inserted.connect(self._inserted)
         self._keeping.changed.connect(self._changed)
         self._mask_changed()
 
@@ -104,7 +106,7 @@ class CorrectPanel(Panel):
         self.retouch.unmarked.connect(lambda: self.map.mark(range(0)))
         self.classes = ClassList()
         self.cleaning = CleaningRows(self.classes)
-        self.carrying = CarryRow(self._viewer)
+        self.carrying = CarryRow()
         self.take = button(
             "Load verified masks",
             "Put the verified masks into this layer, where it shows others (Ctrl+Z undoes it)",
@@ -149,6 +151,7 @@ class CorrectPanel(Panel):
                 self._problem = ""
             except UnsupportedImageError as error:
                 self._problem = str(error)
+                bind_reason(layer)
         if self._correction is not None:
             self._correction.changed.connect(self._changed)
             self._correction.clip.failed.connect(self._failed)
@@ -156,11 +159,14 @@ class CorrectPanel(Panel):
         for part in (self.map, self.legend, self.verify, *steps):
             part.setVisible(self._correction is not None)
         self.map.mark(range(0))
-        for rows in (self.retouch, self.classes, self.cleaning):
+        for rows in (self.retouch, self.carrying, self.classes, self.cleaning):
             rows.show_correction(self._correction)
-        self.carrying.show_correction(self._correction)
         self.history.watch(self._keeping.watch(layer) if layer is not None else None)
         self._show()
+
+    def _inserted(self, event: object) -> None:
+        if isalive(self) and self._correction is None:  # it may be the clip that was missing
+            self._mask_changed()
 
     def _changed(self, event: object = None) -> None:
         if isalive(self):

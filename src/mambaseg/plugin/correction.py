@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from psygnal import Signal
 
+from mambaseg.plugin.carry import Carry
 from mambaseg.plugin.edits import Edits
 from mambaseg.plugin.frame_walk import FrameWalk
 from mambaseg.plugin.keeping import keeping_of
@@ -19,8 +20,9 @@ from mambaseg.plugin.notices import report
 from mambaseg.plugin.seen import Seen
 from mambaseg.plugin.sessions import session_of
 from mambaseg.plugin.stroke_guard import StrokeGuard
-from mambaseg.plugin.verified_clips import misfit, verified_clip_of
+from mambaseg.plugin.verified_clips import check_fit, verified_clip_of
 from mambaseg.session import event_now, mask_digest
+from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
     import napari
@@ -78,6 +80,8 @@ class Correction:
         Puts masks of frames into it.
     walk : FrameWalk
         The ways to other frames.
+    carry : Carry
+        Carries its masks to open frames.
     marked : range
         A run of frames that somebody has marked; empty if none.
     """
@@ -98,6 +102,7 @@ class Correction:
             StrokeGuard(layer, self.recorder, self.writer) if self.recorder is not None else None
         )
         self.walk: FrameWalk = FrameWalk(viewer, self)
+        self.carry: Carry = Carry(viewer, self)
         self.marked: range = range(0)
         self.edits.changed.connect(self.changed.emit)
         self.edits.model_wrote.connect(self._model_wrote)
@@ -142,11 +147,42 @@ class Correction:
         """Those of some frames that nobody has verified; none before that is known."""
         return [n for n in frames if self.clip.ready and n not in self.clip.protected]
 
+    def vouched_for(self, frame: int) -> bool:
+        """Whether what this layer holds in a frame is verified, or about to be."""
+        if frame in self.clip.pending:
+            return frame in self._asked
+        layer, stored = self.layer, self.clip.verified.get(frame)
+        if layer is None or stored is None:
+            return False
+        return stored == mask_digest(layer.data[frame])
+
     def check_ready(self) -> bool:
         """Whether it is known what is verified; says so where it is not."""
         if not self.clip.ready:
             show_info("What is verified of this clip is still being read; try again in a moment.")
         return self.clip.ready
+
+    def say_if_it_waits(self) -> None:
+        """Say so where masks that are to be computed wait for others."""
+        if self.session.editing.busy:
+            show_info("This waits for other masks, which are still being carried or computed.")
+
+    @property
+    def known(self) -> list[int]:
+        """Frames whose masks a person has corrected or verified."""
+        return [frame for frame, state in enumerate(self.states()) if state != "unverified"]
+
+    def masks(self, frames: Iterable[int], done: Callable[[dict[int, Any]], None]) -> None:
+        """Tell masks of frames: the verified ones, else those that the layer holds."""
+        layer, verified = self.layer, self.clip.verified
+        if layer is None:
+            return
+        held = {frame: np.array(layer.data[frame]) for frame in frames}
+        others = [n for n in held if n in verified and self.edits.now(n) != verified[n]]
+        if others:
+            self.clip.masks(others, lambda stored: done(held | stored))
+        else:
+            done(held)
 
     # What keys and buttons do
 
@@ -173,9 +209,11 @@ class Correction:
         if not self.check_ready():
             return False
         wanted = [n for n in frames if self.state(n) not in ("verified", "saving")]
-        problem = next(filter(None, (misfit(self.clip, layer, frame) for frame in wanted)), "")
-        if problem:
-            show_warning(problem)
+        try:
+            for frame in wanted:
+                check_fit(self.clip, layer, frame)
+        except UnsupportedImageError as error:
+            report(error)
             return False
         if not wanted:
             return True

@@ -7,7 +7,7 @@ from typing import Any
 
 import napari.viewer
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
@@ -210,8 +210,7 @@ class ExportPanel(Panel):
         try:
             request = self._request()
         except MambasegError as error:
-            show_warning(str(error))
-            self.note.setText(str(error))
+            self.note.setText(report(error))
             return
         self.export.setEnabled(False)
         self.cancel.setEnabled(True)

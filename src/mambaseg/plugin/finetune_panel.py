@@ -7,6 +7,7 @@ from typing import Any
 
 import napari.viewer
 from napari.utils.notifications import show_warning
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox
 
@@ -25,7 +26,7 @@ from mambaseg.types.trained_model import TrainedModel
 
 __all__ = ["FineTunePanel"]
 
-_POLL_MS = 500
+_POLL_MS, _SETTLED_MS = 500, 200
 
 
 class FineTunePanel(Panel):
@@ -61,6 +62,11 @@ class FineTunePanel(Panel):
         self.view.hide()
         self.new_setup.hide()
         self.session.models_changed.connect(self.setup.models_changed)
+        self._soon = QTimer(self)  # several frames are read as one change
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SETTLED_MS)
+        self._soon.timeout.connect(self._read_again)
+        self.session.verified_changed.connect(self._verified_changed)
         self.session.list_models()
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
@@ -72,6 +78,14 @@ class FineTunePanel(Panel):
         """Take note of what was verified meanwhile."""
         super().showEvent(event)
         self.setup.read()
+
+    def _verified_changed(self) -> None:
+        if isalive(self):
+            self._soon.start()
+
+    def _read_again(self) -> None:
+        if self.isVisible():
+            self.setup.read()
 
     def _look(self) -> None:
         if self.tuning is not None and self.tuning.state != "finished":

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 from superqt.utils import signals_blocked
 
+from mambaseg.plugin.parts import CHECK_BOXES
 from mambaseg.training import FrameSplit
 
 __all__ = ["Frames", "HeldOutTree"]
@@ -28,7 +29,7 @@ class HeldOutTree(QTreeWidget):
         self.setHeaderLabels(["Tick to hold out", "Use"])
         self.setRootIsDecorated(True)
         self.setUniformRowHeights(True)
-        self.setStyleSheet(f"QTreeView::item {{ height: {_ROW}px; }}")
+        self.setStyleSheet(f"{CHECK_BOXES} QTreeView::item {{ height: {_ROW}px; }}")
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setToolTip(
             "Frames that are held out train nothing; Dice is measured on them. Neighbours of "

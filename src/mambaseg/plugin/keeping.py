@@ -26,7 +26,7 @@ from mambaseg.plugin.sessions import session_of
 from mambaseg.session import MaskJournal, event_now
 from mambaseg.session.kept_work import Findings, find_kept_work, purge_image, read_kept
 from mambaseg.types import LabelSet
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import MambasegError, UnsupportedImageError
 
 if TYPE_CHECKING:
     import napari
@@ -272,8 +272,13 @@ class Keeping:
     def purge(self, image: Image) -> None:
         """Remove all that is kept of an image, but for the journals of masks that are open."""
         self.offers[image] = Findings(self.offers[image].key, [], [], [])
-        purge_image(self.session.corrections, image_of(image), show_info, report)
+
+        def purged(text: str) -> None:
+            show_info(text)
+            self.session.verified_changed.emit()
+
+        purge_image(self.session.corrections, image_of(image), purged, report)
         self.changed.emit()
 
     def _failed(self, text: str) -> None:
-        show_warning(text)
+        report(MambasegError(text))

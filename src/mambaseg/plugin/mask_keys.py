@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 from app_model.types import KeyCode, KeyMod
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_info, show_warning
 
 from mambaseg.plugin import retouching
 from mambaseg.plugin.keys import bind
+from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
     from napari.layers import Labels
 
     from mambaseg.plugin.correction import Correction
 
-__all__ = ["KEYS", "bind_keys"]
+__all__ = ["KEYS", "bind_keys", "bind_reason"]
 
 
 def _on_marked(act: Callable[[Correction, range], Any]) -> Callable[[Correction], None]:
@@ -42,6 +43,7 @@ KEYS: dict[str, Callable[[Correction], Any]] = {
     "correct.doubtful": lambda correction: correction.walk.to_doubtful(),
     "correct.copy_previous": retouching.copy_previous,
     "correct.interpolate": retouching.interpolate_around,
+    "correct.carry": lambda correction: correction.carry.toggle(),
 }
 """What each key of the table does, with the mask's correction; by default none but V is one of
 napari's own for masks."""
@@ -61,6 +63,11 @@ def bind_keys(layer: Labels) -> None:
         layer.bind_key(KeyMod.CtrlCmd | digit, press, overwrite=True)
 
 
+def bind_reason(layer: Labels) -> None:
+    """Have V say why a mask cannot be corrected yet, where napari's own V would hide the layer."""
+    bind(layer, "correct.verify", _press(KEYS["correct.verify"]))
+
+
 def _choose(number: int, correction: Correction) -> None:
     correction.choose_class(number)
 
@@ -68,10 +75,16 @@ def _choose(number: int, correction: Correction) -> None:
 def _press(act: Callable[[Any], None]) -> Any:
     def press(layer: Labels) -> None:
         from mambaseg.plugin.correct_panel import show_correct_panel
-        from mambaseg.plugin.correction import known_correction
+        from mambaseg.plugin.correction import correction_of
 
-        viewer, correction = napari.current_viewer(), known_correction(layer)
-        if viewer is not None and correction is not None:
+        viewer = napari.current_viewer()
+        if viewer is None:
+            return
+        try:
+            correction = correction_of(viewer, layer)
+        except UnsupportedImageError as error:
+            show_warning(str(error))
+        else:
             show_correct_panel(viewer)
             act(correction)
 

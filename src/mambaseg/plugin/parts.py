@@ -16,11 +16,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["Note", "ProgressBar", "button", "evenly", "form", "row"]
+__all__ = ["CHECK_BOXES", "Note", "ProgressBar", "button", "evenly", "form", "row"]
 
 _NAME_WIDTH = 62
 _NOTE_WIDTH = 230
-_PROGRESS = "#5b7be0"  # stands out in the dark theme and in the light one
+_ACCENT = "#5b7be0"  # stands out in the dark theme and in the light one
+
+CHECK_BOXES = (
+    "QAbstractItemView::indicator { width: 11px; height: 11px; border: 1px solid #8a8f98; }"
+    f"QAbstractItemView::indicator:checked {{ background-color: {_ACCENT}; }}"
+)
+"""Style sheet for the boxes in lists, tables and trees: napari's own are dark on dark."""
 
 
 class Note(QLabel):
@@ -55,7 +61,7 @@ class ProgressBar(QProgressBar):
         self.setTextVisible(False)
         self.setMaximumHeight(10)
         # napari's own is grey on grey in both themes.
-        self.setStyleSheet(f"QProgressBar::chunk {{ background-color: {_PROGRESS}; }}")
+        self.setStyleSheet(f"QProgressBar::chunk {{ background-color: {_ACCENT}; }}")
         self.hide()
 
     def show_progress(self, done: int, total: int) -> None:

@@ -38,10 +38,10 @@ def copy_previous(correction: Correction) -> None:
 
 def interpolate_around(correction: Correction) -> None:
     """Blend the corrected or verified masks on both sides of what is shown, between them."""
-    layer, shown = correction.layer, correction.edits.shown
-    if layer is None or not correction.check_ready():
+    shown = correction.edits.shown
+    if not correction.check_ready():
         return
-    known = [frame for frame, s in enumerate(correction.states()) if s != "unverified"]
+    known = correction.known
     nearest = (
         max((frame for frame in known if frame < shown), default=None),
         shown if shown in known else None,
@@ -55,17 +55,19 @@ def interpolate_around(correction: Correction) -> None:
             "verify the masks on both sides first."
         )
         return
-    masks = {frame: np.array(layer.data[frame]) for frame in ends}
 
-    def work(task: Any) -> dict[int, Mask]:
-        found: dict[int, Mask] = {}
-        for before, after in gaps:
-            frames = range(before + 1, after)
-            between = interpolate(masks[before], masks[after], len(frames))
-            found |= dict(zip(frames, between, strict=True))
-        return found
+    def blend(masks: dict[int, Mask]) -> None:
+        def work(task: Any) -> dict[int, Mask]:
+            found: dict[int, Mask] = {}
+            for before, after in gaps:
+                frames = range(before + 1, after)
+                between = interpolate(masks[before], masks[after], len(frames))
+                found |= dict(zip(frames, between, strict=True))
+            return found
 
-    _compute(correction, work, "interpolated")
+        _compute(correction, work, "interpolated")
+
+    correction.masks(ends, blend)
 
 
 def reject(correction: Correction, frames: Iterable[int]) -> None:
@@ -135,6 +137,7 @@ def _compute(
         if not correction.writer.write(open_ones, event_now(kind, text=text)):
             show_info("There was nothing to change in the open frames.")
 
+    correction.say_if_it_waits()
     correction.session.editing.submit(work, put, report)
 
 

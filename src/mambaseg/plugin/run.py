@@ -26,6 +26,7 @@ from mambaseg.session import (
     Started,
     Stopped,
     Succeeded,
+    mask_digest,
     speed,
 )
 from mambaseg.types.errors import UnsupportedImageError
@@ -41,9 +42,9 @@ class Run:
     """Puts the frames that come in into a new Labels layer.
 
     Frames on which the user has drawn meanwhile stay as drawn, and so do
-    verified frames of a layer that is replaced. Removing the
-    image or the new layer stops the run. A layer to replace goes only once the
-    new one stands for it.
+    verified frames of a layer that is replaced, and those that are verified
+    before the run has reached them. Removing the image or the new layer stops
+    the run. A layer to replace goes only once the new one stands for it.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ class Run:
         self._replaces = replaces
         self.labels: Labels | None = None
         self._kept: list[int] = []
-        self._protected = verified_of(replaces)
+        self._protected = set(verified_of(replaces))
+        self._found = [] if request.base is None else self._digests(request.base)
         self._correction: Correction | None = None
         self._reason = ""
         self._placed = 0  # frames or slices whose labels came in
@@ -156,6 +158,7 @@ class Run:
             self._job.cancel()
             return
         inside = (..., *(self._request.options.box or ())[-2:])  # the rest stays as it is
+        self._protected.update(filter(self._is_verified, frames))
         for frame, labels in zip(frames, event.labels, strict=True):
             if frame in self._protected:
                 continue
@@ -193,13 +196,21 @@ class Run:
     def _shape(self) -> tuple[int, ...]:
         return tuple(self._request.image.array.shape[1:])
 
+    def _is_verified(self, frame: int) -> bool:
+        """Whether somebody has verified a frame since the run was asked for."""
+        if frame in verified_of(self._replaces):
+            return True
+        return self._correction is not None and self._correction.vouched_for(frame)
+
+    def _digests(self, labels: Any) -> list[int]:
+        count = 1 if self._is_still else self._shape()[0]
+        return [mask_digest(labels[self._at(frame)]) for frame in range(count)]
+
     def _untouched(self, frame: int) -> bool:
-        """Whether a frame is as the run found it."""
+        """Whether a frame is as it was when the run was asked for."""
         assert self.labels is not None  # noqa: S101 - only asked of a layer that is there
         now = np.asarray(self.labels.data[self._at(frame)])
-        if self._request.base is None:
-            return not now.any()
-        return np.array_equal(now, np.asarray(self._request.base[self._at(frame)]))
+        return mask_digest(now) == self._found[frame] if self._found else not now.any()
 
     def _succeed(self, event: Succeeded) -> None:
         provenance = asdict(event.provenance)

@@ -86,7 +86,9 @@ class SegmentPanel(Panel):
         self.device.addItem("fastest", "auto")
         self.device.currentIndexChanged.connect(self._show_engine)
         self.device.currentIndexChanged.connect(self._choice_changed)
-        self.device.setToolTip("What computes: a graphics card (cuda, mps) or the processor (cpu)")
+        self.device.setToolTip(
+            "What computes: a graphics card (cuda, xpu, mps) or the processor (cpu)"
+        )
         self.frames = FrameRange()
         self.frames.changed.connect(self._choice_changed)
         self.unverified = UnverifiedOnly(self._viewer)

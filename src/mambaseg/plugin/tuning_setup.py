@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
 
 from mambaseg.plugin.budget_field import BudgetField
-from mambaseg.plugin.held_out_tree import HeldOutTree
+from mambaseg.plugin.held_out_tree import Frames, HeldOutTree
 from mambaseg.plugin.model_choice import ModelCombo
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.parts import Note, form
@@ -47,12 +47,13 @@ class TuningSetup(QWidget):
         self._session, self._guarded = session, guarded
         self._found: list[LearningData] | None = None
         self._offered_for: Path | None = None
+        self._ticked = False
         self.data = QComboBox()
         self.data.setToolTip("Verified frames are kept apart by classes and kind of image")
         self.data.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.data.currentIndexChanged.connect(self._data_changed)
         self.frames = HeldOutTree()
-        self.frames.changed.connect(self._split)
+        self.frames.changed.connect(self._tick)
         self.about_frames = Note()
         self.model = ModelCombo()
         self.model.setToolTip("The model to start from; it stays as it is")
@@ -153,7 +154,7 @@ class TuningSetup(QWidget):
         data, models = self.chosen, self._session.models or []
         path = data.path if data is not None else None
         if path != self._offered_for:  # what was chosen for other data says nothing of these
-            self._offered_for = path
+            self._offered_for, self._ticked = path, False
             self.model.show_choices([])
         if data is not None:
             classes = data.label_set.names.values()
@@ -162,7 +163,7 @@ class TuningSetup(QWidget):
         self._propose()
 
     def _propose(self, index: int = 0) -> None:
-        """Propose frames to hold out, in the background, for there may be many."""
+        """Propose frames to hold out, in the background, unless the user has ticked some."""
         data, margin = self.chosen, self._margin
         self.advanced.show_model(self.model.choice.model if self.model.choice else None)
         if data is None:
@@ -170,16 +171,24 @@ class TuningSetup(QWidget):
             self.changed.emit()
             return
 
-        def show(held_out: dict[str, tuple[int, ...]]) -> None:
+        def show(proposed: Frames) -> None:
             if self.chosen == data:
+                held_out = self.frames.held_out if self._ticked else proposed
                 self.frames.show_frames(data.verified, held_out)
                 self._split()
 
+        if self._ticked:
+            show({})
+            return
         self._session.files.submit(
             lambda task: propose_held_out(data.verified, margin=margin),
             self._guarded(show),
             self._guarded(report),
         )
+
+    def _tick(self) -> None:
+        self._ticked = True
+        self._split()
 
     def _split(self) -> None:
         split = self.split

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -19,6 +18,7 @@ from mambaseg.plugin.tuning_words import result_of, status_of
 from mambaseg.plugin.wiper import Wiper
 from mambaseg.session import Session, Tuning, draw_run
 from mambaseg.types import LabelSet
+from mambaseg.types.errors import TrainingError
 
 if TYPE_CHECKING:
     import napari
@@ -114,7 +114,7 @@ class TuningView(QWidget):
         self._show_views(active)
         self._draw()
         if tuning.state == "failed" and self._state != "failed":
-            show_error(tuning.message)
+            report(TrainingError(tuning.message))
         self._state = tuning.state
 
     def _show_bar(self, active: bool) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-__all__ = ["misfit", "verified_clip_of"]
+__all__ = ["check_fit", "verified_clip_of"]
 
 _clips: weakref.WeakKeyDictionary[Any, list[ClipCorrections]] = weakref.WeakKeyDictionary()
 
@@ -59,15 +59,24 @@ def verified_clip_of(viewer: napari.Viewer, layer: Labels) -> ClipCorrections:
             f"The layer {image.name!r} has the axes {found.axes[1:]}, and only masks of clips and "
             "volumes are kept as verified."
         )
-    clips.append(ClipCorrections(session_of(viewer).corrections, found, label_set))
-    clips[-1].failed.connect(report)
-    return clips[-1]
+    session = session_of(viewer)
+    clip = ClipCorrections(session.corrections, found, label_set)
+    clip.failed.connect(report)
+    clip.written.connect(lambda kind, frame: session.verified_changed.emit())
+    clips.append(clip)
+    return clip
 
 
-def misfit(clip: ClipCorrections, layer: Labels, frame: int) -> str:
-    """Say why a frame of a mask cannot be verified; empty where it can."""
+def check_fit(clip: ClipCorrections, layer: Labels, frame: int) -> None:
+    """See whether a frame of a mask can be verified.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If the mask has another shape, or the frame holds labels of no class.
+    """
     if layer.data.shape != tuple(clip.image.array.shape[1:]):
-        return (
+        raise UnsupportedImageError(
             f"The mask {layer.name!r} has the shape {layer.data.shape} now, its clip "
             f"{tuple(clip.image.array.shape[1:])}: choose the mask of this clip."
         )
@@ -76,8 +85,7 @@ def misfit(clip: ClipCorrections, layer: Labels, frame: int) -> str:
     strange = [v for v in np.unique(mask).tolist() if v not in {0, *names, ignore}]
     if strange:
         known = ", ".join(f"{value} ({name})" for value, name in names.items())
-        return (
+        raise UnsupportedImageError(
             f"Frame {frame} was not verified: it holds the labels {strange}, but the classes "
             f"are {known}. Repaint them."
         )
-    return ""

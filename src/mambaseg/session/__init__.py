@@ -26,7 +26,7 @@ from mambaseg.session.finding import find_images
 from mambaseg.session.fitting import ModelChoice, choose_models
 from mambaseg.session.importing import ImportChoices
 from mambaseg.session.inspecting import Glance, Inspection, glance, inspect, inspect_parts
-from mambaseg.session.journal_thread import JournalThread
+from mambaseg.session.lasting_thread import LastingThread
 from mambaseg.session.learning_data import LearningData, list_learning_data
 from mambaseg.session.mask_journal import MaskJournal
 from mambaseg.session.mask_reading import event_now, plane_at
@@ -58,7 +58,7 @@ __all__ = [
     "Inspection",
     "Job",
     "JobEvent",
-    "JournalThread",
+    "LastingThread",
     "LearningData",
     "Line",
     "MaskJournal",

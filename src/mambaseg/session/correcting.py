@@ -151,7 +151,10 @@ class ClipCorrections:
         self.failed.emit(error)
 
     def _write(self, frames: Iterable[int], work: Callable[[Task], dict[int, int]]) -> None:
-        """Have frames written; `work` gives the digests of those that are verified then."""
+        """Have frames written, even if the viewer closes meanwhile.
+
+        `work` gives the digests of those that are verified then.
+        """
         waiting = set(frames)
 
         def written(digests: dict[int, int]) -> None:
@@ -170,7 +173,7 @@ class ClipCorrections:
 
         self.pending |= waiting
         self.changed.emit()
-        self._worker.submit(work, written, failed)
+        self._worker.submit(work, written, failed, lasting=True)
 
 
 class _SomeFrames:

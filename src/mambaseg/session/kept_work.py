@@ -109,4 +109,4 @@ def purge_image(
             f"clip{'s' * (n_stores != 1)} of {name}."
         )
 
-    worker.submit(work, done, failed)
+    worker.submit(work, done, failed, lasting=True)

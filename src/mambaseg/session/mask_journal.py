@@ -21,7 +21,7 @@ from mambaseg.corrections import (
     as_planes,
 )
 from mambaseg.session.journal_status import Status, status_of
-from mambaseg.session.journal_thread import JournalThread
+from mambaseg.session.lasting_thread import LastingThread
 from mambaseg.session.mask_reading import changed_planes, read_planes
 from mambaseg.session.timeline import frames_account
 from mambaseg.types.errors import MambasegError
@@ -39,7 +39,7 @@ class MaskJournal:
 
     Parameters
     ----------
-    thread : JournalThread
+    thread : LastingThread
         Where all reading and writing is done.
 
     Attributes
@@ -51,7 +51,7 @@ class MaskJournal:
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(self, thread: JournalThread) -> None:
+    def __init__(self, thread: LastingThread) -> None:
         self._thread = thread
         self._journal: Journal | None = None  # only the thread uses it
         self._base: Planes | None = None

@@ -16,7 +16,7 @@ from mambaseg.service import (
     call_at_once,
 )
 from mambaseg.session.importing import ImportChoices, open_model
-from mambaseg.session.journal_thread import JournalThread
+from mambaseg.session.lasting_thread import LastingThread
 from mambaseg.session.worker import Task, Worker
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import defaults_first, list_models, load_model
@@ -53,20 +53,34 @@ class Session:
         Carries masks to other frames.
     corrections : Worker
         Reads and writes verified masks, in the order in which it was asked to.
-    journals : JournalThread
-        Writes down what happens to masks; it alone ends only once all is written.
+    journals : LastingThread
+        Writes down what happens to masks.
     models : list of TrainedModel or None
         Those that are known; None until they were read.
     ready : Ready or None
         What can compute; None until it is known.
     closed : bool
         Whether it has ended; nothing is told any more then.
+
+    Signals
+    -------
+    closing
+        It ends now: what is to be written has to be said now.
+    models_changed
+        `models` are others.
+    default_changed
+        Another model is the default: this one.
+    ready_changed
+        `ready` is known.
+    verified_changed
+        What is on disk of verified masks is another.
     """
 
     closing = Signal()
     models_changed = Signal()
     default_changed = Signal(object)
     ready_changed = Signal()
+    verified_changed = Signal()
 
     def __init__(
         self,
@@ -85,7 +99,7 @@ class Session:
         self.exports = Worker("mambaseg-exports", while_open)
         self.editing = Worker("mambaseg-editing", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
-        self.journals = JournalThread(while_open)
+        self.journals = LastingThread("mambaseg-journals", while_open)
         self.models: list[TrainedModel] | None = None
         self.ready: Ready | None = None
         self._listed = self._asked = False
@@ -186,7 +200,10 @@ class Session:
         return add
 
     def close(self) -> None:
-        """Cancel all work and end the threads, without waiting for them; tells `closing` first."""
+        """End the threads without waiting for them, and cancel all work.
+
+        What a user has asked to keep is still written: masks' journals and verified masks.
+        """
         if not self.closed:
             self.closing.emit()
         self.closed = True

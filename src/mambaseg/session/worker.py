@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from mambaseg.service import Deliver, call_at_once
+from mambaseg.session.lasting_thread import LastingThread
 from mambaseg.types.errors import Cancelled
 
 __all__ = ["Task", "Worker"]
@@ -48,15 +48,21 @@ class Worker:
     """
 
     def __init__(self, name: str, deliver: Deliver = call_at_once) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._deliver = deliver
+        self._thread = LastingThread(name, deliver)
         self._tasks: set[Task] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is work that nobody has cancelled."""
+        return not all(task.cancelled for task in self._tasks)
 
     def submit(
         self,
         work: Callable[[Task], T],
         done: Callable[[T], object],
         failed: Callable[[Exception], object],
+        *,
+        lasting: bool = False,
     ) -> Task:
         """Queue some work.
 
@@ -67,16 +73,20 @@ class Worker:
         done, failed : callable
             One of them is told the outcome in the caller's thread, unless the
             task was cancelled.
+        lasting : bool
+            Whether it is done even after `close`, as what a user has asked to
+            keep has to be.
         """
         task = Task()
-        self._tasks.add(task)
+        if not lasting:
+            self._tasks.add(task)
 
         def tell(told: Callable[[Any], object], outcome: Any) -> None:
             self._tasks.discard(task)
             if not task.cancelled:
                 told(outcome)
 
-        def run() -> None:
+        def run() -> Callable[[], None]:
             told: Callable[[Any], object] = done
             outcome: Any
             try:
@@ -84,13 +94,13 @@ class Worker:
                 outcome = work(task)
             except Exception as error:
                 told, outcome = failed, error
-            self._deliver(lambda: tell(told, outcome))
+            return lambda: tell(told, outcome)
 
-        self._pool.submit(run)
+        self._thread.submit(run)
         return task
 
     def close(self) -> None:
-        """Cancel all tasks and end the thread once the one that runs has stopped."""
+        """Cancel all tasks that need not last, and end the thread once the others are done."""
         for task in tuple(self._tasks):
             task.cancel()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._thread.close()

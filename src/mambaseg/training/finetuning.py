@@ -23,7 +23,7 @@ from mambaseg.training.events import (
     mean_dice,
 )
 from mambaseg.training.examination import Examination
-from mambaseg.training.fitting import fit
+from mambaseg.training.fitting import ACCELERATORS, fit
 from mambaseg.training.module import SegmentationModule
 from mambaseg.training.replay import WithReplay, replayed
 from mambaseg.training.run import Run
@@ -88,7 +88,7 @@ def finetune(
         if listen is not None:
             listen(event)
 
-    where = resolve_device(device)
+    where = resolve_device(device, ACCELERATORS)
     with attempt(home, tell, where, config.batch_size):
         return _finetune(config, home, where, tell, begun)
 

@@ -20,7 +20,10 @@ from mambaseg.training.supervision import Supervision
 from mambaseg.types.errors import TrainingError
 from mambaseg.types.optimization import Batches
 
-__all__ = ["ENDLESS", "fit", "processes"]
+__all__ = ["ACCELERATORS", "ENDLESS", "fit", "processes"]
+
+ACCELERATORS = ("cuda", "mps", "cpu")
+"""Types of devices on which Lightning trains."""
 
 ENDLESS = 2**31
 """Number of samples of a training set that has no end."""

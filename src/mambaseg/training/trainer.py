@@ -23,7 +23,7 @@ from mambaseg.training.events import (
     append_event,
     mean_dice,
 )
-from mambaseg.training.fitting import fit, processes
+from mambaseg.training.fitting import ACCELERATORS, fit, processes
 from mambaseg.training.held_out import dice_rows, mean_dices, named_scores
 from mambaseg.training.memory import training_memory
 from mambaseg.training.module import SegmentationModule
@@ -168,7 +168,8 @@ class _Training:
     ) -> None:
         self.begun = time.monotonic()
         self.home, self.saved, self.sources = home, saved, sources
-        self.config, self.device, self.listen = saved.state.config, resolve_device(device), listen
+        self.config, self.listen = saved.state.config, listen
+        self.device = resolve_device(device, ACCELERATORS)
         self.rank, self.world = processes()
 
     def tell(self, event: TrainingEvent) -> None:

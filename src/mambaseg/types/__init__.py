@@ -1,10 +1,17 @@
 """The nouns of mambaseg: plain, frozen, typed, without torch."""
 
+from typing import TYPE_CHECKING, Any
+
 from mambaseg.types.errors import MambasegError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import ArrayLike, MedicalImage
 from mambaseg.types.labels import LabelClass, LabelSet
 from mambaseg.types.segmentation import Provenance, Segmentation
+
+if TYPE_CHECKING:
+    from mambaseg.types.recipe import Recipe
+    from mambaseg.types.trained_model import TrainedModel
+    from mambaseg.types.training_config import TrainingConfig
 
 __all__ = [
     "ArrayLike",
@@ -14,5 +21,25 @@ __all__ = [
     "MambasegError",
     "MedicalImage",
     "Provenance",
+    "Recipe",
     "Segmentation",
+    "TrainedModel",
+    "TrainingConfig",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Only who asks for one of them waits for pydantic.
+    if name == "Recipe":
+        from mambaseg.types.recipe import Recipe
+
+        return Recipe
+    if name == "TrainedModel":
+        from mambaseg.types.trained_model import TrainedModel
+
+        return TrainedModel
+    if name == "TrainingConfig":
+        from mambaseg.types.training_config import TrainingConfig
+
+        return TrainingConfig
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from mambaseg.ops.arguments import ScanArguments
 from mambaseg.ops.cpu.backward import backward
 from mambaseg.ops.cpu.conv import conv_backward as conv_backward_kernel
 from mambaseg.ops.cpu.conv import conv_forward
@@ -29,21 +29,9 @@ def _or_zeros(x: Tensor | None, directions: int, width: int) -> Tensor:
     return torch.zeros(directions, width) if x is None else _ready(x)
 
 
-def scan(
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
+def scan(given: ScanArguments, keep: bool) -> tuple[Tensor, Tensor]:
     """Scan in all directions, each task one direction after the other."""
+    u, delta, A, B, C, D, z, delta_bias, softplus, chunks, backwards = given
     directions = len(u)
     batch, length, width = u[0].shape
     states = A.shape[-1]
@@ -86,25 +74,11 @@ def scan(
     return y.to(u[0].dtype), torch.empty(0) if kept is None else kept
 
 
-def scan_backward(
-    grad: Tensor,
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    kept: Tensor,
-) -> list[Tensor]:
+def scan_backward(grad: Tensor, given: ScanArguments, kept: Tensor) -> list[Tensor]:
     """Give the gradients of u, delta, B and C, each of all directions, then A, D, bias and z."""
     if not kept.numel():
-        rest = (D, None, delta_bias, softplus, chunks, backwards)
-        kept = scan(u, delta, A, B, C, *rest, keep=True)[1]
+        kept = scan(given._replace(z=None), keep=True)[1]
+    u, delta, A, B, C, D, z, delta_bias, softplus, chunks, backwards = given
     directions = len(u)
     batch, length, width = u[0].shape
     groups, states = B[0].shape[2:]
@@ -164,7 +138,7 @@ def scan_backward(
     run_all([partial(run, task) for task in tasks])
 
     def total(x: Tensor, like: Tensor) -> Tensor:
-        return (x.sum(0) if len(x) > 1 else x[0]).to(like.dtype)
+        return (x[0] if len(x) == 1 else x.sum(0)).to(like.dtype)
 
     grads = [g.to(x.dtype) for g, x in zip(grads_u, u, strict=True)]
     grads += [g.to(x.dtype) for g, x in zip(grads_delta, delta, strict=True)]

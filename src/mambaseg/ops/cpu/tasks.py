@@ -36,7 +36,7 @@ def cut(batch: int, length: int, width: int, groups: int) -> tuple[list[Task], i
     heads = width // groups
     blocks = -(-heads // LANES)
     threads = torch.get_num_threads() if batch * length * width > SMALL else 1
-    parts = min(blocks, max(-(-blocks // MAX_BLOCKS), -(-threads // (batch * groups))))
+    parts = min(blocks, max(-(-blocks // MAX_BLOCKS), -(-threads // max(batch * groups, 1))))
     size = -(-blocks // parts) * LANES
     starts = range(0, heads, size)
     tasks = [

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+from importlib.metadata import version
 
 import torch
 
 from mambaseg.ops.operators import Operators, register
 from mambaseg.ops.unavailable import BrokenError, UnavailableError
 
-__all__ = ["interpreted", "load"]
+__all__ = ["explain", "interpreted", "load"]
 
 OLDEST = (3, 3)
 """First version of Triton whose kernels take tuples."""
@@ -63,3 +65,15 @@ def _check_card() -> None:
             f"{torch.cuda.get_device_name()} has compute capability {major}.{minor}, and Triton "
             f"compiles for {OLDEST_CARD[0]}.{OLDEST_CARD[1]} and newer; {_INSTEAD}"
         )
+
+
+def explain(error: Exception) -> str:
+    """Say in a sentence that Triton was loaded, and failed where it was tried."""
+    found = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if shutil.which("cc") is None and shutil.which("gcc") is None and shutil.which("clang") is None:
+        found = f"no C compiler is here, which it needs at its first use: {found}"
+    return (
+        f"Triton {version('triton')} fails on this machine ({found}); {_INSTEAD}; to mend it, "
+        "install a C compiler and Python's headers (Debian, Ubuntu: apt install gcc python3-dev), "
+        "or a newer torch where those are there"
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
+from mambaseg.ops.arguments import ScanArguments
 from mambaseg.ops.triton import plan
 from mambaseg.ops.triton.backward import ungate
 from mambaseg.ops.triton.conv import conv_backward as conv_backward_kernel
@@ -21,71 +20,44 @@ from mambaseg.ops.triton.launches import (
 __all__ = ["conv", "conv_backward", "scan", "scan_backward"]
 
 
-def scan(
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
+def scan(given: ScanArguments, keep: bool) -> tuple[Tensor, Tensor]:
     """Scan in all directions at once."""
-    with torch.cuda.device_of(u[0]):
-        call = Call(u, delta, A, B, C, D, delta_bias, softplus, chunks, backwards)
-        y = torch.empty(u[0].shape, dtype=u[0].dtype, device=u[0].device)
+    first = given.u[0]
+    with torch.cuda.device_of(first):
+        call = Call(given)
+        y = torch.empty(first.shape, dtype=first.dtype, device=first.device)
         kept = call.new_kept() if keep else None
-        call.forward(y, z, kept)
+        call.forward(y, given.z, kept)
     return y, y.new_empty(0, dtype=torch.float32) if kept is None else kept
 
 
-def scan_backward(
-    grad: Tensor,
-    u: Sequence[Tensor],
-    delta: Sequence[Tensor],
-    A: Tensor,
-    B: Sequence[Tensor],
-    C: Sequence[Tensor],
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    softplus: bool,
-    chunks: Sequence[int],
-    backwards: Sequence[bool],
-    kept: Tensor,
-) -> list[Tensor]:
+def scan_backward(grad: Tensor, given: ScanArguments, kept: Tensor) -> list[Tensor]:
     """Give the gradients of u, delta, B and C, each of all directions, then A, D, bias and z.
 
     Programs of different channels add to B's and C's with atomics, in no certain order; under
     `torch.use_deterministic_algorithms` each adds to memory of its own.
     """
     if not kept.numel():
-        rest = (D, None, delta_bias, softplus, chunks, backwards)
-        kept = scan(u, delta, A, B, C, *rest, keep=True)[1]
+        kept = scan(given._replace(z=None), keep=True)[1]
     with torch.cuda.device_of(grad):
-        call = Call(u, delta, A, B, C, D, delta_bias, softplus, chunks, backwards)
+        call = Call(given)
         (gy,) = ready([grad])
         of_z = None
-        if z is not None:
-            gy, of_z = _through_gate(call, gy, z, kept)
+        if given.z is not None:
+            gy, of_z = _through_gate(call, gy, given.z, kept)
         certain = torch.are_deterministic_algorithms_enabled()
         parts = -(-call.heads // call.backward_block) if certain else 1
         found = call.backward(gy, kept, parts=parts)
         grads = [
             g.to(x.dtype)
-            for name, xs in (("u", u), ("delta", delta), ("B", B), ("C", C))
-            for g, x in zip(found[name], xs, strict=True)
+            for name in ("u", "delta", "B", "C")
+            for g, x in zip(found[name], getattr(given, name), strict=True)
         ]
-        grads.append(found["A"].contiguous().to(A.dtype))
-        if D is not None:
-            grads.append(found["D"].to(D.dtype))
-        if delta_bias is not None:
-            grads.append(found["bias"].to(delta_bias.dtype))
+        grads.append(found["A"].contiguous().to(given.A.dtype))
+        if given.D is not None:
+            grads.append(found["D"].to(given.D.dtype))
+        if given.delta_bias is not None:
+            grads.append(found["bias"].to(given.delta_bias.dtype))
         if of_z is not None:
             grads.append(of_z)
     return grads

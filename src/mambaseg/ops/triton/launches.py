@@ -9,6 +9,7 @@ import torch
 import triton
 from torch import Tensor
 
+from mambaseg.ops.arguments import ScanArguments
 from mambaseg.ops.triton import plan
 from mambaseg.ops.triton.backward import gradients
 from mambaseg.ops.triton.forward import carry, combine, local_states, scan
@@ -31,21 +32,10 @@ def _token_strides(tensors: Sequence[Tensor]) -> tuple[int, ...]:
 
 
 class Call:
-    """Arguments of one scan, in all its directions (see `operators`)."""
+    """One scan, in all its directions."""
 
-    def __init__(
-        self,
-        u: Sequence[Tensor],
-        delta: Sequence[Tensor],
-        A: Tensor,
-        B: Sequence[Tensor],
-        C: Sequence[Tensor],
-        D: Tensor | None,
-        delta_bias: Tensor | None,
-        softplus: bool,
-        chunks: Sequence[int],
-        backwards: Sequence[bool],
-    ) -> None:
+    def __init__(self, given: ScanArguments) -> None:
+        u, delta, A, B, C, D, _, delta_bias, softplus, chunks, backwards = given
         self.u, self.delta, self.B, self.C = (ready(x) for x in (u, delta, B, C))
         self.A = A.contiguous()
         self.D = self.A if D is None else D.contiguous()  # never read where there is none

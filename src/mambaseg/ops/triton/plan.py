@@ -46,7 +46,7 @@ def cut(blocks: int, length: int, device: torch.device) -> Cut:
     tiles = -(-length // TILE)
     if blocks >= ENOUGH * processors(device):
         return Cut(1, tiles * TILE)
-    slots = min(tiles, -(-WANTED * processors(device) // blocks))
+    slots = min(tiles, -(-WANTED * processors(device) // max(blocks, 1)))
     per_slot = -(-tiles // slots)
     return Cut(-(-tiles // per_slot), per_slot * TILE)
 
