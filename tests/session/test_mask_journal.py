@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -89,3 +90,12 @@ def test_it_is_told_that_a_disk_is_back_though_nothing_is_new(
     desk.hear()
     assert desk.journal.status.problem == ""
     assert desk.on_disk() == 10
+
+
+def test_who_asks_how_a_mask_came_about_is_answered_though_it_ends_before_it_began(
+    desk: Desk,
+) -> None:
+    with ThreadPoolExecutor(1) as verifier:
+        answer = verifier.submit(desk.journal.account, [1])
+        desk.journal.close()
+        assert answer.result(30) == []

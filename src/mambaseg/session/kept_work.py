@@ -52,7 +52,7 @@ def find_kept_work(
     worker: Worker,
     image: MedicalImage,
     done: Callable[[Findings], None],
-    failed: Callable[[Exception], None],
+    failed: Callable[[Exception], object],
 ) -> None:
     """Look for the journals of an image; one of the two is told."""
 
@@ -80,7 +80,7 @@ def read_kept(
     worker: Worker,
     work: KeptWork,
     done: Callable[[Kept], None],
-    failed: Callable[[Exception], None],
+    failed: Callable[[Exception], object],
 ) -> None:
     """Read a journal to restore it; one of the two is told."""
     worker.submit(lambda task: read_journal(work.path, work.head.image), done, failed)
@@ -90,7 +90,7 @@ def purge_image(
     worker: Worker,
     image: MedicalImage,
     done: Callable[[str], None],
-    failed: Callable[[Exception], None],
+    failed: Callable[[Exception], object],
 ) -> None:
     """Remove all that is kept of an image: journals that are not open, and its cases in stores.
 

@@ -20,6 +20,7 @@ from mambaseg.corrections import (
     Planes,
     as_planes,
 )
+from mambaseg.session.held_back import HeldBack
 from mambaseg.session.journal_status import Status, status_of
 from mambaseg.session.lasting_thread import LastingThread
 from mambaseg.session.mask_reading import changed_planes, read_planes
@@ -28,7 +29,7 @@ from mambaseg.types.errors import MambasegError
 
 __all__ = ["MaskJournal"]
 
-_PATIENCE_S = 2.0
+_PATIENCE_S = 60.0
 
 T = TypeVar("T")
 Act = Callable[[Journal], Callable[[], None] | None]
@@ -56,14 +57,14 @@ class MaskJournal:
         self._journal: Journal | None = None  # only the thread uses it
         self._base: Planes | None = None
         self._steps: dict[Hashable, int] = {}
-        self._waiting: list[Act] | None = []  # until it is known where they go
+        self._do = HeldBack(self._submit)  # until it is known where it goes
         self._ended = False
         self.status = Status()
 
     @property
     def begun(self) -> bool:
         """Whether it is known where the journal lies."""
-        return self._waiting is None
+        return not self._do.holding
 
     @property
     def behind_s(self) -> float:
@@ -97,8 +98,8 @@ class MaskJournal:
     def renew(self, data: Any) -> None:
         """Keep a mask whose labels are of another shape or type now; what was kept stays closed."""
         self.read(data)
-        if self._waiting is not None:  # nothing was kept yet
-            self._waiting = []
+        if self._do.holding:  # nothing was kept yet
+            self._do.forget()
             return
 
         def act(journal: Journal) -> Callable[[], None]:
@@ -119,9 +120,7 @@ class MaskJournal:
             return self._told()
 
         self._thread.submit(work)
-        waiting, self._waiting = self._waiting or [], None
-        for act in waiting:
-            self._do(act)
+        self._do.release()
 
     # What happens to the mask
 
@@ -258,10 +257,13 @@ class MaskJournal:
         Returns
         -------
         list of dict
-            As `frames_account` gives it; empty where the drive does not answer.
+            As `frames_account` gives it; empty where the drive has stalled, or nothing is kept.
         """
         answer: Future[list[dict[str, Any]]] = Future()
-        self._do(lambda journal: answer.set_result(frames_account(journal.history, planes)))
+        self._do(
+            lambda journal: answer.set_result(frames_account(journal.history, planes)),
+            lambda: answer.set_result([]),
+        )
         try:
             return answer.result(_PATIENCE_S)
         except TimeoutError:
@@ -282,6 +284,7 @@ class MaskJournal:
         """Let others open it, once all is written."""
         if not self._ended:
             self._ended = True
+            self._do.release()
             self._thread.submit(self._close)
 
     def discard(self, done: Callable[[], None]) -> None:
@@ -300,14 +303,13 @@ class MaskJournal:
         if self._journal is not None:
             self._journal.close()
 
-    def _do(self, act: Act) -> None:
-        if self._waiting is not None:
-            self._waiting.append(act)
-            return
+    def _submit(self, act: Act, instead: Callable[[], None] = lambda: None) -> None:
+        """Have something done to the journal, or something else where there is none."""
 
         def work() -> Callable[[], None] | None:
             journal = self._journal
             if journal is None or journal.closed:
+                instead()
                 return None
             problem = journal.problem
             tell = act(journal)
