@@ -88,8 +88,7 @@ def test_what_went_with_its_image_is_offered_and_what_was_removed_comes_last(des
     on_disk(desk, watched(desk, other), other)
     offer = offer_after_clearing()
     names = [offer.choice.itemText(n) for n in range(offer.choice.count())]
-    assert [name.split(":")[0] for name in names] == ["newer", "mine"]
-    assert ["removed" in name for name in names] == [False, True]
+    assert [name.split(":")[0] for name in names] == ["newer", "mine (removed)"]
     offer.choice.setCurrentIndex(1)
     desk.click(offer.restore)
     desk.wait(lambda: len(desk.viewer.layers) == 2)

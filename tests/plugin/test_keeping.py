@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 
 from mambaseg.corrections import KeepingSettings, journals_folder, list_kept_work
+from mambaseg.files import check_writable
 from mambaseg.plugin.keeping import hand_over, keeping_of
 from mambaseg.plugin.recorder import _STALLED_S
 from mambaseg.plugin.shown_plane import ShownPlane
@@ -384,7 +385,9 @@ def test_a_drive_that_stalls_never_stalls_the_viewer(desk: Any) -> None:
     desk.wait(lambda: "within a second" in panel.history.note.text())
 
 
-def test_settings_say_what_is_kept_and_purge_it(desk: Any, tmp_path: Path) -> None:
+def test_settings_say_what_is_kept_and_purge_it(
+    desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from qtpy.QtWidgets import QMessageBox
 
     from mambaseg.plugin.kept_dialog import KeptDialog
@@ -404,7 +407,16 @@ def test_settings_say_what_is_kept_and_purge_it(desk: Any, tmp_path: Path) -> No
     assert Path(recorder.journal.status.path).exists(), "the open mask's journal stays"
     desk.type(dialog.folder.line, str(tmp_path / "mine"))
     dialog.days.setValue(30)
-    dialog._save()
+    drive = threading.Event()
+    monkeypatch.setattr(
+        "mambaseg.plugin.kept_dialog.check_writable",
+        lambda folder: drive.wait() and check_writable(folder),
+    )
+    desk.click(dialog.save)  # the drive does not answer, and the viewer does
+    assert not dialog.save.isEnabled()
+    assert dialog.isVisible()
+    drive.set()
+    desk.wait(lambda: not dialog.isVisible())
     assert KeepingSettings.read() == KeepingSettings(folder=tmp_path / "mine", keep_days=30)
     desk.wait(lambda: str(tmp_path / "mine") in recorder.journal.status.path)
 

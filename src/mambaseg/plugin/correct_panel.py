@@ -27,6 +27,7 @@ from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button, evenly, form
 from mambaseg.plugin.restore_offer import RestoreOffer
 from mambaseg.plugin.retouch_rows import RetouchRows
+from mambaseg.session import Worker
 from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class CorrectPanel(Panel):
             image.name if image is not None else "",
             lambda: self._keeping.purge(image),
             self._keeping.move_to,
+            Worker("mambaseg-folder", self.session.deliver),
         ).open()
 
     def _show(self) -> None:

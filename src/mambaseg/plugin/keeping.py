@@ -192,7 +192,7 @@ class Keeping:
                 self._looked.discard(image_layer)  # it may go well another time
             report(error)
 
-        find_kept_work(self.session.files, image, found, failed)
+        find_kept_work(self.session.searches, image, found, failed)
 
     def _found(self, image: Image, findings: Findings) -> None:
         self.offers[image] = findings
@@ -235,7 +235,7 @@ class Keeping:
                 self._restored(image, work, kept)
 
         self.forget(image, work)
-        read_kept(self.session.files, work, read, report)
+        read_kept(self.session.searches, work, read, report)
 
     def forget(self, image: Image, work: KeptWork) -> None:
         """Offer it no more in this viewer."""

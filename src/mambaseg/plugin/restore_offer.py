@@ -21,7 +21,7 @@ def described(work: KeptWork) -> str:
     clock = time.strftime("today %H:%M" if today else "%d %b %Y %H:%M", when)
     steps = f"{work.n_steps} step{'s' * (work.n_steps != 1)}"
     state = " (damaged)" * bool(work.damage) + " (removed)" * work.removed
-    return f"{work.head.name}: {steps}, {clock}{state}"
+    return f"{work.head.name}{state}: {steps}, {clock}"
 
 
 class RestoreOffer(QFrame):

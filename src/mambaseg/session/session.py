@@ -47,6 +47,8 @@ class Session:
         Segments.
     files : Worker
         Reads files and draws previews, beside the service and never behind it.
+    searches : Worker
+        Looks for kept work and reads it; where its drive does not answer, nothing else waits.
     exports : Worker
         Writes and measures what takes long.
     editing : Worker
@@ -96,6 +98,7 @@ class Session:
         self.deliver: Deliver = while_open
         self.service = service or ChildProcessService(while_open, memory_limit)
         self.files = Worker("mambaseg-files", while_open)
+        self.searches = Worker("mambaseg-searches", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
         self.editing = Worker("mambaseg-editing", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
@@ -209,6 +212,7 @@ class Session:
         self.closed = True
         self.service.close()
         self.files.close()
+        self.searches.close()
         self.exports.close()
         self.editing.close()
         self.corrections.close()
