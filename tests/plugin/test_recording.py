@@ -93,6 +93,7 @@ def test_what_was_written_just_before_closing_is_kept(bare_desk: Any) -> None:
     desk, mask = bare_desk, add_mask(bare_desk)
     recorder = watched(desk, mask)
     mask.data[4, 3:9] = 2  # as a script may, and nothing tells of it
+    desk.viewer.layers.clear()
     keeping_of(desk.viewer).session.close()  # as its window does
     on_disk(desk, recorder, mask)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mambaseg.corrections import Event, Journal, JournalHead, Piece, read_journal
+from mambaseg.corrections.journal import user_name
 from mambaseg.session import MaskJournal, Session
 
 SHAPE = (4, 20, 30)
@@ -57,7 +58,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_a_fault_in_undo_is_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(journal: Journal) -> list[Piece]:
+    def fail(journal: Journal, event: Event) -> list[Piece]:
         raise MemoryError("no room")
 
     desk.begin()
@@ -99,3 +100,16 @@ def test_who_asks_how_a_mask_came_about_is_answered_though_it_ends_before_it_beg
         answer = verifier.submit(desk.journal.account, [1])
         desk.journal.close()
         assert answer.result(30) == []
+
+
+def test_undo_and_redo_are_kept_with_time_and_user(desk: Desk) -> None:
+    desk.begin()
+    desk.draw(1)
+    begun = time.time()
+    desk.journal.undo(lambda pieces: None)
+    desk.journal.redo(lambda pieces: None)
+    desk.journal.redo(lambda pieces: None)  # there is nothing left to do again
+    desk.hear()
+    events = read_journal(Path(desk.journal.status.path)).history.events
+    assert [(event.kind, event.user) for event in events] == 2 * [("moved", user_name())]
+    assert all(begun <= event.time <= time.time() for event in events)

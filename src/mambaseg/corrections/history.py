@@ -22,7 +22,8 @@ class Event:
     Parameters
     ----------
     kind : str
-        "stroke", "run", "program", "restored", "verified", "unverified", "classes"...
+        "stroke", "run", "program", "restored", "verified", "unverified", "classes", "moved" (by
+        undo or redo)...
     time : float
         Seconds since 1970.
     user : str

@@ -100,11 +100,11 @@ def list_kept_work(
             continue
         history = content.history
         steps = {change.step for change in history.changes}
-        last = history.events[-1].kind if history.events else ""
+        kinds = [event.kind for event in history.events if event.kind != "moved"]
         size = path.stat().st_size if path.exists() else 0
         work = KeptWork(
             *(path, content.head, len(steps), _changed(path), size),
-            *(is_open(path), last == "removed", content.damage),
+            *(is_open(path), kinds[-1:] == ["removed"], content.damage),
         )
         kept.append(work)
     return kept, problems

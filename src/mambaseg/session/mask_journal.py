@@ -23,7 +23,7 @@ from mambaseg.corrections import (
 from mambaseg.session.held_back import HeldBack
 from mambaseg.session.journal_status import Status, status_of
 from mambaseg.session.lasting_thread import LastingThread
-from mambaseg.session.mask_reading import changed_planes, read_planes
+from mambaseg.session.mask_reading import changed_planes, event_now, read_planes
 from mambaseg.session.timeline import frames_account
 from mambaseg.types.errors import MambasegError
 
@@ -211,15 +211,15 @@ class MaskJournal:
 
     def undo(self, done: Callable[[list[Piece]], None]) -> None:
         """Take the last step back; `done` is told what the mask has to hold."""
-        self._move(Journal.undo, done)
+        self._move(lambda journal: journal.undo(event_now("moved")), done)
 
     def redo(self, done: Callable[[list[Piece]], None]) -> None:
         """Do again what was undone last."""
-        self._move(Journal.redo, done)
+        self._move(lambda journal: journal.redo(event_now("moved")), done)
 
     def go_to(self, position: int, done: Callable[[list[Piece]], None]) -> None:
         """Go to the state after a number of changes."""
-        self._move(lambda journal: journal.move(position), done)
+        self._move(lambda journal: journal.move(position, event_now("moved")), done)
 
     def _move(
         self, move: Callable[[Journal], list[Piece]], done: Callable[[list[Piece]], None]
