@@ -11,11 +11,15 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    HTJ2K,
+    MPEG4HP41,
     CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGLSLossless,
     RLELossless,
+    RTDoseStorage,
     UltrasoundMultiFrameImageStorage,
     generate_uid,
 )
@@ -126,6 +130,54 @@ def test_monochrome1_is_inverted(tmp_path: Path, dtype: type) -> None:
     array = np.asarray(read_image(save(dataset, tmp_path / "clip.dcm")).array)
     assert array.dtype == dtype
     assert array[0, 0, 0].tolist() == [limits.max, limits.max + limits.min, limits.min]
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1, 0), (2, -100)])
+def test_the_window_of_monochrome1_is_inverted_with_its_pixels(
+    tmp_path: Path, slope: int, intercept: int
+) -> None:
+    """What the header shows darkest stays darkest, and so does what it shows brightest."""
+    stored = np.array([0, 100, 350, 600, 4095], np.uint16).reshape(1, 1, 5)
+    dataset = clip(stored, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11)
+    dataset.WindowCenter, dataset.WindowWidth = 350 * slope + intercept, 500 * slope
+    dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
+    image = read_image(save(dataset, tmp_path / "clip.dcm"))
+    assert image.window is not None
+    black, white = image.window
+    shown = (np.asarray(image.array).ravel() - black) / (white - black)
+    assert shown[1:4].tolist() == [1, 0.5, 0]
+    assert shown[0] > 1
+    assert shown[4] < 0
+
+
+@pytest.mark.parametrize("offsets", [[0, 3, 6, 9], [30, 33, 36, 39]])
+def test_a_dose_grid_is_a_volume(tmp_path: Path, offsets: list[float]) -> None:
+    dose = np.random.default_rng(0).integers(0, 999, (4, 5, 6), dtype=np.uint16)
+    dataset = clip(dose, Modality="RTDOSE", GridFrameOffsetVector=offsets)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = RTDoseStorage
+    dataset.ImagePositionPatient, dataset.PixelSpacing = [10, 20, 30], [2.0, 2.5]
+    dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    image = read_image(save(dataset, tmp_path / "dose.dcm"))
+    assert (image.axes, image.geometry.spacing_mm) == ("CZYX", (3, 2, 2.5))
+    assert image.geometry.origin_mm == (10, 20, 30)
+    np.testing.assert_array_equal(np.asarray(image.array)[0], dose)
+
+
+def test_frames_that_say_where_they_lie_are_slices_whatever_the_modality(tmp_path: Path) -> None:
+    pixels = grey()
+    dataset = clip(pixels, Modality="XA", PixelSpacing=[1, 1])
+    shared, plane = Dataset(), Dataset()
+    plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PlaneOrientationSequence = [plane]
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    dataset.PerFrameFunctionalGroupsSequence = []
+    for index in range(len(pixels)):
+        groups, place = Dataset(), Dataset()
+        place.ImagePositionPatient = [0, 0, 2 * index]
+        groups.PlanePositionSequence = [place]
+        dataset.PerFrameFunctionalGroupsSequence.append(groups)
+    image = read_image(save(dataset, tmp_path / "clip.dcm"))
+    assert (image.axes, image.geometry.spacing_mm) == ("CZYX", (2, 1, 1))
 
 
 def test_palettes_become_colours(tmp_path: Path) -> None:
@@ -289,6 +341,33 @@ def test_a_syntax_without_a_decoder_is_named(
     dataset.PixelData = encapsulate([b"1234"] * 4)
     with pytest.raises(UnsupportedImageError, match="JPEG-LS.*pylibjpeg"):
         read_image(save(dataset, tmp_path / "clip.dcm"))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "remedy"),
+    [
+        (MPEG4HP41, "export it from its archive as mp4"),
+        (HTJ2K, "pylibjpeg-openjpeg"),
+        (DeflatedExplicitVRLittleEndian, r"installed\. Export the file uncompressed"),
+    ],
+)
+def test_what_helps_depends_on_the_syntax(tmp_path: Path, syntax: str, remedy: str) -> None:
+    dataset = clip(grey())
+    dataset.file_meta.TransferSyntaxUID = syntax
+    if syntax != DeflatedExplicitVRLittleEndian:
+        dataset.PixelData = encapsulate([b"1234"] * 4)
+    with pytest.raises(UnsupportedImageError, match=remedy):
+        read_image(save(dataset, tmp_path / "clip.dcm"))
+
+
+@pytest.mark.parametrize("name", ["clip.dcm", "clip"])
+@pytest.mark.parametrize("begin", [132, "dataset"])
+def test_dicom_without_its_head_is_told(tmp_path: Path, name: str, begin: int | str) -> None:
+    whole = save(clip(grey()), tmp_path / "whole.dcm").read_bytes()
+    start = whole.index(b"\x08\x00\x16\x00UI") if begin == "dataset" else begin
+    (tmp_path / name).write_bytes(whole[start:])
+    with pytest.raises(UnsupportedImageError, match="seems to be DICOM that was saved without"):
+        read_image(tmp_path / name)
 
 
 def test_no_message_or_note_holds_the_patient(tmp_path: Path) -> None:

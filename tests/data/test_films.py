@@ -228,6 +228,15 @@ def test_an_mpeg_stream_that_is_cut_short_gives_what_is_left_of_it(
     assert numbers == list(range(image.n_frames - 1))
 
 
+def test_a_relative_path_may_hold_colons(
+    film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "10:20:30.mp4").write_bytes(film("mpeg4.mp4").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    image = read_image("10:20:30.mp4")
+    assert number_of(image.array[:, 50]) == 50
+
+
 @pytest.mark.parametrize("name", ["notes.mp4", "notes.avi", "notes.mkv", "notes.gif"])
 def test_text_renamed_to_a_film(name: str, tmp_path: Path) -> None:
     path = tmp_path / name

@@ -34,6 +34,28 @@ def test_frames_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     assert image.source == str(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("f1", "f2", "f5", "f6"), "pass over 3, 4:"),
+        (("f001_a", "f003_a", "f009_a"), "pass over 5, 7:"),
+        (("0", "2", "900"), "pass over 4, 6, 8, 10, 12, 14 and more:"),
+        (("f0", "f1", "f2"), ""),
+        (("f0", "f10", "f20"), ""),
+        (("a1_b4", "a2_b7", "a5_b8"), ""),
+        (("a", "b"), ""),
+    ],
+)
+def test_frames_that_are_missing_are_named(
+    tmp_path: Path, names: tuple[str, ...], told: str
+) -> None:
+    for name in names:
+        save(tmp_path / f"{name}.png", 0)
+    notes = " ".join(read_image(tmp_path).notes)
+    assert told in notes
+    assert bool(notes) is bool(told)
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif"])
 def test_colour_is_red_green_blue(tmp_path: Path, suffix: str) -> None:
     for number in range(2):

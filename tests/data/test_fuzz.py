@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -138,6 +139,30 @@ def test_damaged_files(make: Callable[[Path], list[Path]], tmp_path: Path) -> No
         path.write_bytes(content)
         paths.append(path)
     told = opened(paths, tmp_path)
+    assert_told(told)
+    refused = sum(result["error"] == "ours" for result in told.values())
+    assert refused >= COUNT // 5, f"only {refused} were refused: the damage was too slight"
+
+
+def test_damaged_slices_of_series(tmp_path: Path) -> None:
+    """Folders in each of which one slice of a series is damaged: it is named, or it is taken."""
+    volume = np.random.default_rng(0).integers(0, 9, (4, 24, 30))
+    source = write_series(tmp_path / "series", volume, names=["0", "1", "2", "3"])
+    random = np.random.default_rng(20261130)
+    paths = []
+    for index in range(COUNT):
+        path = tmp_path / "damaged" / f"{index:03}"
+        shutil.copytree(source, path)
+        harmed = path / str(index % len(volume))
+        harmed.write_bytes(mutated(harmed.read_bytes(), random))
+        paths.append(path)
+    told = opened(paths, tmp_path)
+    assert_told(told)
+    assert sum(result["error"] == "ours" for result in told.values()) >= COUNT // 5
+
+
+def assert_told(told: dict[str, dict[str, object]]) -> None:
+    """See that each was opened or refused with a sentence, soon and in little memory."""
     wrong = {
         name: result
         for name, result in told.items()
@@ -148,9 +173,7 @@ def test_damaged_files(make: Callable[[Path], list[Path]], tmp_path: Path) -> No
         or "Secret" in result["sentence"]
     }
     assert not wrong, json.dumps(wrong, indent=1)
-    refused = sum(result["error"] == "ours" for result in told.values())
     assert len(told) == COUNT
-    assert refused >= COUNT // 5, f"only {refused} were refused: the damage was too slight"
 
 
 def opened(paths: list[Path], folder: Path) -> dict[str, dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import SimpleITK
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from placed import directions, images, write_series
+from pydicom import dcmread
+from pydicom.datadict import DicomDictionary, dictionary_VR
+from pydicom.dataset import Dataset
 
 from mambaseg.data import (
     read_image,
@@ -21,6 +25,32 @@ from mambaseg.data import (
 )
 from mambaseg.types import Geometry, LabelSet, MedicalImage, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
+
+STUDY = (
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "StudyDescription",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "ReferringPhysicianIdentificationSequence",
+    "ConsultingPhysicianName",
+    "PhysiciansOfRecord",
+    "NameOfPhysiciansReadingStudy",
+    "ProcedureCodeSequence",
+    "ReferencedStudySequence",
+    "RequestingService",
+    "ReasonForPerformedProcedureCodeSequence",
+    "AdmittingDiagnosesDescription",
+    "AdmissionID",
+    "ServiceEpisodeID",
+    "ServiceEpisodeDescription",
+    "PatientState",
+    "ReasonForVisit",
+    "ContainerIdentifier",
+    "SpecimenDescriptionSequence",
+)
+"""What DICOM says of a study, a visit and a specimen, outside the groups of the patient."""
 
 often = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -118,6 +148,43 @@ def test_dicom_segmentations_name_the_patient_only_when_asked(
     assert read_segmentation(tmp_path / "mask.dcm").labels.all()
 
 
+def test_dicom_segmentations_copy_nothing_of_the_patient_and_the_study(tmp_path: Path) -> None:
+    """Each element of the modules of the patient and the study holds a word or date of its own."""
+    in_groups = [
+        keyword
+        for tag, (_, _, _, retired, keyword) in DicomDictionary.items()
+        if tag >> 16 in (0x0010, 0x0012) and not retired
+    ]
+    elements = {keyword: secret(keyword) for keyword in (*in_groups, *STUDY)}
+    series = write_series(tmp_path / "series", np.zeros((2, 4, 5)), **elements)
+    mask = Segmentation(
+        np.ones((2, 4, 5), np.uint8),
+        "ZYX",
+        LabelSet.from_names({1: "a"}),
+        read_image(series).geometry,
+    )
+    write_segmentation(mask, tmp_path / "mask.dcm", series=series)
+    written = dcmread(tmp_path / "mask.dcm")
+    assert {keyword for keyword in elements if written.get(keyword)} == set()
+    origin = dcmread(next(series.iterdir()))
+    assert written.StudyInstanceUID == origin.StudyInstanceUID
+    assert "Secret" not in str(written)
+    assert read_segmentation(tmp_path / "mask.dcm").labels.all()
+
+
+def secret(keyword: str) -> object:
+    """Give a value that an element can have and that its file alone could have."""
+    kind = dictionary_VR(keyword)
+    if kind == "SQ":
+        item = Dataset()
+        item.PatientComments = "Secret"
+        return [item]
+    given = {"DA": "19610203", "DT": "19610203", "TM": "010203", "AS": "061Y", "UI": "1.2.3.61"}
+    if kind in ("DS", "IS", "US", "UL", "FL", "FD"):
+        return 61
+    return given.get(kind, "Secret")
+
+
 def test_dicom_segmentations_name_what_they_lose(tmp_path: Path) -> None:
     series = write_series(tmp_path / "series", np.zeros((3, 4, 5)))
     image = read_image(series)
@@ -163,6 +230,51 @@ def test_another_programs_change_is_believed(tmp_path: Path) -> None:
         SimpleITK.WriteImage(itk, str(path))
         assert read_image(path).geometry.origin_mm == (1, 2, 3)
         assert read_image(path).geometry.spacing_mm == (2, 1, 1)
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+@pytest.mark.parametrize(("codes", "kept"), [((2, 4), (2, 4)), ((0, 5), (1, 5)), ((0, 0), (1, 1))])
+def test_the_space_that_nifti_names_is_kept(
+    tmp_path: Path, suffix: str, codes: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    """Codes 2 to 5 say whose coordinates they are, such as those of the MNI brain."""
+    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    plain = tmp_path / "plain.nii"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(array), str(plain))
+    content = bytearray(plain.read_bytes())
+    struct.pack_into("<2h", content, 252, *codes)
+    plain.write_bytes(content)
+    again = tmp_path / f"again.{suffix}"
+    write_image(read_image(plain), again)
+    np.testing.assert_array_equal(np.asarray(read_image(again).array)[0], array)
+    itk = SimpleITK.ReadImage(str(again))
+    found = tuple(int(itk.GetMetaData(f"{name}_code")) for name in ("qform", "sform"))
+    assert found == kept
+
+
+def test_what_another_program_set_or_joined_is_believed_beside_our_note(tmp_path: Path) -> None:
+    """A note in NIfTI says what was unknown, and other programs copy it with the header."""
+    array = np.zeros((3, 4, 5), np.uint8)
+    array[1] = 1
+    names = LabelSet.from_names({1: "class 1"})
+    write_image(MedicalImage(array[None], "CZYX"), tmp_path / "image.nii.gz")
+    write_segmentation(Segmentation(array, "ZYX", names), tmp_path / "mask.nii.gz")
+    for name in ("image", "mask"):
+        path = tmp_path / f"{name}.nii.gz"
+        one = SimpleITK.ReadImage(str(path))
+        note = one.GetMetaData("ITK_FileNotes")
+        joined = SimpleITK.JoinSeries([one, one])
+        joined.SetMetaData("ITK_FileNotes", note)
+        SimpleITK.WriteImage(joined, str(tmp_path / f"{name}_joined.nii.gz"))
+        one.SetSpacing((2, 2, 3))
+        SimpleITK.WriteImage(one, str(path))
+    image, mask = (tmp_path / f"{name}.nii.gz" for name in ("image", "mask"))
+    assert read_image(image).geometry == Geometry((3, 2, 2))
+    assert read_segmentation(mask).geometry == Geometry((3, 2, 2))
+    image, mask = (tmp_path / f"{name}_joined.nii.gz" for name in ("image", "mask"))
+    assert read_image(image).axes == "CTZYX"
+    np.testing.assert_array_equal(np.asarray(read_image(image).array)[0], [array, array])
+    np.testing.assert_array_equal(np.asarray(read_segmentation(mask).labels), [array, array])
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".mp4", ""])

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK
+from PIL import Image
 from placed import write_series
 from pydicom import dcmread
 from pydicom.uid import RLELossless
 
-from mambaseg.data import open_channels, open_image, read_image, write_image
+from mambaseg.data import list_parts, open_channels, open_image, read_image, write_image
+from mambaseg.data import parts as parts_module
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.types import Geometry, MedicalImage
 from mambaseg.types.errors import MambasegError, UnreadableImageError, UnsupportedImageError
@@ -79,12 +81,74 @@ def test_volumes_at_several_times(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(image.array)[0, time], VOLUME + time)
 
 
+def times_of(folder: Path, depth: int, *moments: dict[str, Any]) -> Path:
+    """Write one series with the first slices of VOLUME once for each of some moments."""
+    for time, elements in enumerate(moments):
+        names = [f"{time}-{z}" for z in range(depth)]
+        write_series(
+            folder, VOLUME[:depth] + time, names=names, SeriesInstanceUID="1.2.3.4", **elements
+        )
+    return folder
+
+
+def test_what_only_counts_the_times_gives_no_seconds(tmp_path: Path) -> None:
+    counted = [{"TriggerTime": 0, "TemporalPositionIdentifier": 3 - time} for time in range(3)]
+    image = read_image(times_of(tmp_path / "s", 6, *counted))
+    assert image.axes == "CTZYX"
+    assert image.geometry.frame_times_s is None
+    assert "does not say when they were" in image.notes[0]
+    np.testing.assert_array_equal(np.asarray(image.array)[0, 0], VOLUME + 2)
+    acquired = [{"TriggerTime": 0, "AcquisitionTime": time} for time in ("125958", "130001.5")]
+    image = read_image(times_of(tmp_path / "t", 6, *acquired))
+    assert image.geometry.frame_times_s == (0, 3.5)
+
+
+def test_one_slice_at_several_times_is_a_clip(tmp_path: Path) -> None:
+    moments = [{"TriggerTime": 40 * time, "SliceThickness": 8} for time in range(3)]
+    image = read_image(times_of(tmp_path / "s", 1, *moments))
+    assert (image.axes, image.array.shape) == ("CTYX", (1, 3, 7, 8))
+    assert image.geometry.spacing_mm == (0.5, 0.75)
+    assert image.geometry.frame_times_s == pytest.approx((0, 0.04, 0.08))
+    np.testing.assert_array_equal(np.asarray(image.array)[0, 2], VOLUME[0] + 2)
+
+
 def test_a_single_slice_is_a_volume(tmp_path: Path) -> None:
     image = read_image(write_series(tmp_path / "s", VOLUME[:1], SliceThickness=3))
     assert image.array.shape == (1, 1, 7, 8)
     assert image.geometry.spacing_mm == (3, 0.5, 0.75)
     image = read_image(write_series(tmp_path / "t", VOLUME[:1]))
     assert image.geometry.spacing_mm is None
+
+
+@pytest.mark.parametrize(
+    ("elements", "spacing"),
+    [
+        ({"SliceThickness": 0}, None),
+        ({"SpacingBetweenSlices": -3, "SliceThickness": 2}, (2, 0.5, 0.75)),
+        ({"SpacingBetweenSlices": "1e999"}, None),
+        ({"SliceThickness": 2, "PixelSpacing": ["1e999", "1"]}, None),
+        ({"SliceThickness": 2, "PixelSpacing": [0, 1]}, None),
+    ],
+)
+def test_distances_that_cannot_be_are_unknown(
+    tmp_path: Path, elements: dict[str, Any], spacing: tuple[float, ...] | None
+) -> None:
+    image = read_image(write_series(tmp_path / "s", VOLUME[:1], **elements))
+    assert image.geometry.spacing_mm == spacing
+
+
+@pytest.mark.parametrize("turn", [[0] * 6, [1, 0, 0, 1, 0, 0], [1, 0, 0, 0, "1e999", 0]])
+def test_directions_that_cannot_be_are_refused(tmp_path: Path, turn: list[float]) -> None:
+    series = write_series(tmp_path / "s", VOLUME, ImageOrientationPatient=turn)
+    with pytest.raises(UnreadableImageError, match="no two directions at right angles"):
+        read_image(series)
+
+
+@pytest.mark.parametrize("place", [["nan", 0, 0], [0, 0, "1e999"]])
+def test_places_that_cannot_be_are_refused(tmp_path: Path, place: list[float]) -> None:
+    series = write_series(tmp_path / "s", VOLUME[:2], ImagePositionPatient=place)
+    with pytest.raises(UnreadableImageError, match="lie at no place"):
+        read_image(series)
 
 
 def lost(series: Path, *numbers: int) -> None:
@@ -130,6 +194,23 @@ def test_a_tilted_gantry_is_named(tmp_path: Path) -> None:
         read_image(series)
 
 
+@pytest.mark.parametrize(("numbers", "shift"), [((2, 3), 10), ((6,), 0.5)])
+def test_a_slice_that_is_shifted_sideways_is_named(
+    tmp_path: Path, numbers: tuple[int, ...], shift: float
+) -> None:
+    series = write_series(tmp_path / "s", np.concatenate([VOLUME, VOLUME]), orientation=OBLIQUE)
+    for file in series.iterdir():
+        dataset = dcmread(file)
+        if dataset.InstanceNumber in numbers:
+            along_x = np.array(dataset.ImageOrientationPatient[:3], float)
+            place = np.array(dataset.ImagePositionPatient, float) + shift * along_x
+            dataset.ImagePositionPatient = place.tolist()
+            dataset.save_as(file)
+    words = rf"number [{''.join(map(str, numbers))}], that lies {shift} mm sideways"
+    with pytest.raises(UnsupportedImageError, match=words):
+        read_image(series)
+
+
 def test_mixed_series_ask_which(tmp_path: Path) -> None:
     write_series(tmp_path, VOLUME, names=[f"a{z}" for z in range(6)], SeriesDescription="CT")
     write_series(
@@ -145,12 +226,83 @@ def test_mixed_series_ask_which(tmp_path: Path) -> None:
     assert read_image(tmp_path, "1.2.3").array.shape == (1, 6, 5, 8)
 
 
+def test_digits_that_a_maker_rounded_make_no_other_series(tmp_path: Path) -> None:
+    for z, slant in enumerate((0.0004999, 0.0005001, 0.0004999)):
+        write_series(
+            tmp_path,
+            VOLUME[z : z + 1],
+            names=[str(z)],
+            origin=(0, 0, 2 * z),
+            orientation=(1, slant, 0, -slant, 1, 0),
+            spacing=(2, 0.50005 + slant, 0.75),
+            SeriesInstanceUID="1.2.3",
+        )
+    assert [len(part.files) for part in list_parts(tmp_path)] == [3]
+
+
+def test_a_localizer_is_a_series_for_each_direction(tmp_path: Path) -> None:
+    for name, turn in ("a", [1, 0, 0, 0, 1, 0]), ("b", [0, 1, 0, 0, 0, -1]):
+        names = [f"{name}{z}" for z in range(3)]
+        write_series(tmp_path, VOLUME[:3], names=names, orientation=turn, SeriesInstanceUID="1.2.3")
+    assert [len(part.files) for part in list_parts(tmp_path)] == [3, 3]
+
+
 def test_a_damaged_slice_is_named(tmp_path: Path) -> None:
     series = write_series(tmp_path / "s", VOLUME)
     (series / "0003").write_bytes((series / "0003").read_bytes()[:300])
     with pytest.raises(MambasegError, match=r"s/0003.* damaged") as caught:
         read_image(series)
     assert "Secret" not in str(caught.value)
+
+
+def test_an_element_that_is_damaged_is_told_as_damage(tmp_path: Path) -> None:
+    """pydicom finds some damage only when an element is asked for."""
+    series = write_series(tmp_path / "s", VOLUME)
+    content = (series / "0000").read_bytes()
+    (series / "0000").write_bytes(content.replace(b"\x08\x00\x60\x00CS", b"\x08\x00\x60\x00GS"))
+    with pytest.raises(UnreadableImageError, match=r"s/0000.* damaged"):
+        read_image(series)
+
+
+def test_a_damaged_slice_hides_no_other_series(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        write_series(tmp_path / name, VOLUME, SeriesDescription=name)
+    broken = tmp_path / "bad" / "0003"
+    broken.write_bytes(broken.read_bytes()[:300])
+    assert [part.name for part in list_parts(tmp_path)] == ["bad", "good"]
+    assert read_image(tmp_path, "good").array.shape == (1, *VOLUME.shape)
+    with pytest.raises(UnreadableImageError, match=r"bad/0003.* damaged"):
+        read_image(tmp_path, "bad")
+
+
+def test_a_damaged_slice_beside_several_series_is_noted(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        names = [f"{name}{z}" for z in range(len(VOLUME))]
+        write_series(tmp_path, VOLUME, names=names, SeriesDescription=name)
+    (tmp_path / "b5").write_bytes((tmp_path / "b5").read_bytes()[:300])
+    parts = list_parts(tmp_path)
+    assert [part.name for part in parts] == ["a", "b"]
+    for part in parts:
+        assert "b5 cannot be read as DICOM" in " ".join(part.open().notes)
+
+
+def test_pictures_beside_a_study_do_not_hide_it(tmp_path: Path) -> None:
+    write_series(tmp_path / "DICOM", VOLUME, SeriesDescription="CT")
+    Image.new("L", (8, 8)).save(tmp_path / "logo.png")
+    assert [part.kind for part in list_parts(tmp_path)] == ["series"]
+    Image.new("L", (8, 8)).save(tmp_path / "help.png")
+    assert [part.kind for part in list_parts(tmp_path)] == ["series", "frames"]
+    assert read_image(tmp_path, "CT").array.shape == (1, *VOLUME.shape)
+
+
+def test_more_files_than_are_looked_through_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        write_series(tmp_path / name, VOLUME)
+    monkeypatch.setattr(parts_module, "_MOST_FILES", 11)
+    with pytest.raises(UnsupportedImageError, match="hold more than 11 files"):
+        list_parts(tmp_path)
 
 
 def test_long_names_with_spaces_and_accents(tmp_path: Path) -> None:

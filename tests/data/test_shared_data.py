@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from mambaseg.data import list_parts, read_image, read_segmentation
+from mambaseg.types import Geometry
 from mambaseg.types.errors import MambasegError, UnsupportedImageError
 
 SETS = {
@@ -94,6 +96,27 @@ def test_what_folders_hold(
     assert parts[0].open().array.shape == shape
     again = read_image(parts[0].source)
     assert again.array.shape == shape
+
+
+def test_the_frames_of_an_enhanced_file_lie_where_its_groups_say(shared: Path) -> None:
+    """SimpleITK keeps the order of the file, here against the slices' normal; the places agree."""
+    path = shared / "data" / "pydicom_testfiles" / "eCT_Supplemental.dcm"
+    image, itk = read_image(path), SimpleITK.ReadImage(str(path))
+    geometry = image.geometry
+    assert geometry.spacing_mm == itk.GetSpacing()[::-1] == (10, 0.388672, 0.388672)
+    assert geometry.origin_mm == (99.5, -301.5, -149)
+    turn = np.reshape(geometry.direction, (3, 3))
+    np.testing.assert_array_equal(turn, np.diag([-1, 1, -1]))
+    for index in ((0, 0, 0), (200, 300, 1), (411, 100, 0)):
+        place = np.array(itk.TransformIndexToPhysicalPoint(index)) - geometry.origin_mm
+        x, y, z = np.rint(turn.T @ place / geometry.spacing_mm[::-1]).astype(int)
+        assert image.array[0, z, y, x] == itk[index]
+
+
+def test_an_enhanced_file_without_places_has_no_millimetres(shared: Path) -> None:
+    image = read_image(shared / "data" / "pydicom_testfiles" / "emri_small.dcm")
+    assert image.geometry == Geometry()
+    assert "does not say where the slices lie" in image.notes[0]
 
 
 def test_several_series_and_none_chosen(shared: Path) -> None:

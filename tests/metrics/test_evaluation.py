@@ -117,8 +117,14 @@ def test_units_follow_what_is_known() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"spacing_mm": (1.0, 0.5, 0.55)}, r"spacing along x is 0.55 mm .* 0.5 mm, \+10 %"),
-        ({"origin_mm": (0.0, 2.0, 0.0)}, r"origin along the patient's y is 2 mm .*, \+2 mm"),
+        (
+            {"spacing_mm": (1.0, 0.5, 0.55)},
+            r"spacing of the prediction along x is 0.55 mm .* 0.5 mm, \+10 %",
+        ),
+        (
+            {"origin_mm": (0.0, 2.0, 0.0)},
+            r"origin of the prediction along the patient's y is 2 mm .*, \+2 mm",
+        ),
         ({"direction": (-1.0, 0, 0, 0, 1, 0, 0, 0, 1)}, "differ by up to 2"),
     ],
 )

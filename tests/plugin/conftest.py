@@ -225,6 +225,22 @@ def bare_desk(
 
 
 @pytest.fixture
+def frames(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Gives runs of the desk's models their frames as far as a test allows: at first all.
+
+    A run of 60 frames that may read 30 is under way until it may read more.
+    """
+    from holding import Gate
+
+    from mambaseg.service import parent_job
+
+    gate = Gate(parent_job.read_plane)
+    monkeypatch.setattr(parent_job, "read_plane", gate)
+    yield gate
+    gate.allow()
+
+
+@pytest.fixture
 def no_training_is_left(desk: Desk) -> Iterator[None]:
     """End what a test has left running."""
     from mambaseg.session import open_runs

@@ -96,6 +96,17 @@ def test_a_saved_mask_lies_on_its_series(
     assert SimpleITK.GetArrayFromImage(saved).sum() == 1
 
 
+def test_a_series_that_is_refused_keeps_no_other_from_a_study(
+    desk: Any, tmp_path: Path, notices: list[str]
+) -> None:
+    volume = np.random.default_rng(0).integers(0, 900, (6, 7, 8))
+    write_series(tmp_path / "a", volume, SeriesDescription="good")
+    write_series(tmp_path / "b", volume, SeriesDescription="bad", depths=[0, 2, 2, 4, 6, 8])
+    (layer,) = desk.viewer.open(str(tmp_path), plugin="mambaseg")
+    np.testing.assert_array_equal(layer.data, volume)
+    desk.wait(lambda: any("series 'bad'" in text for text in notices))
+
+
 def test_a_loss_is_told(desk: Any, tmp_path: Path, notices: list[str]) -> None:
     from mambaseg.plugin.layers import labels_layer
     from mambaseg.types import LabelSet, Segmentation

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mambaseg.data import write_image, write_segmentation
 from mambaseg.plugin.layers import image_layer, labels_layer
+from mambaseg.plugin.readers import get_reader
 from mambaseg.types import Geometry, LabelSet, MedicalImage, Segmentation
 
 napari_components = pytest.importorskip("napari.components")
@@ -118,6 +121,28 @@ def test_other_channels_become_a_layer_each(model: Any) -> None:
         np.testing.assert_allclose(layer.scale, (5, 1, 1))
         assert layer.axis_labels == ("z", "y", "x")
         assert layer.metadata["source"] == "brain.nii.gz"
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".nii", ".nii.gz", ".tif", ""])
+def test_masks_reopen_as_masks_and_images_as_images(tmp_path: Path, suffix: str) -> None:
+    """A film so long that the times of its frames fill the head of the file."""
+    times = tuple(index / 30 for index in range(900 if suffix in (".mha", "") else 18_000))
+    labels = np.zeros((len(times), 2, 3), np.uint8)
+    labels[0] = 1
+    geometry = Geometry(frame_times_s=times)
+    names = LabelSet.from_names({1: "nodule"})
+    mask = tmp_path / f"mask{suffix}"
+    write_segmentation(Segmentation(labels, "TYX", names, geometry), mask)
+    reader = get_reader(str(mask))
+    assert reader is not None
+    ((data, _, kind),) = reader(str(mask))
+    assert kind == "labels"
+    np.testing.assert_array_equal(np.asarray(data), labels)
+    if suffix in ("", ".tif"):  # no image is written so
+        return
+    image = tmp_path / f"image{suffix}"
+    write_image(MedicalImage(labels[None, :9], "CTYX"), image)
+    assert [kind for _, _, kind in reader(str(image))] == ["image"]
 
 
 def test_mask_has_the_colours_and_names_of_its_classes(model: Any, block: Segmentation) -> None:

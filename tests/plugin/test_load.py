@@ -187,6 +187,26 @@ def test_missing_slices_are_named_and_resampled_on_request(
     np.testing.assert_array_equal(desk.viewer.layers[0].data, volume)
 
 
+def test_what_failed_to_open_can_be_opened_again(
+    desk: Any, panel: Any, tmp_path: Path, notices: list[str]
+) -> None:
+    from placed import write_series
+
+    volume = np.arange(9)[:, None, None] * np.full((9, 8, 10), 10)
+    series = write_series(tmp_path / "series", volume, names=[str(z) for z in range(9)])
+    whole = (series / "0").read_bytes()
+    (series / "0").write_bytes(whole[:-40])  # not in the preview, the middle slice
+    desk.type(panel.field.line, str(series))
+    desk.wait(panel.open.isEnabled)
+    desk.click(panel.open)
+    desk.wait(lambda: any("fewer pixels than its header states" in text for text in notices))
+    assert panel.open.isEnabled()
+    (series / "0").write_bytes(whole)
+    desk.click(panel.open)
+    desk.wait(lambda: len(desk.viewer.layers) == 1)
+    np.testing.assert_array_equal(desk.viewer.layers[0].data, volume)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from holding import Hold
 from qtpy.QtCore import QPoint, Qt
 from verified import disc_film
 
 from mambaseg.data import write_segmentation
+from mambaseg.metrics import evaluate
 from mambaseg.plugin.layers import labels_layer
 from mambaseg.plugin.show import add_layers
 from mambaseg.types import Geometry, LabelSet, Segmentation
@@ -185,6 +187,29 @@ def test_masks_that_cannot_be_compared_say_why(desk: Any, notices: list[str]) ->
     assert not panel.save.isEnabled()
 
 
+def test_a_clip_that_is_closed_meanwhile_is_measured_to_the_end(
+    desk: Any, panel: Any, monkeypatch: pytest.MonkeyPatch, notices: list[str], tmp_path: Path
+) -> None:
+    dice = by_hand(desk)
+    hold = Hold(evaluate)
+    monkeypatch.setattr("mambaseg.session.measuring.evaluate", hold)
+    desk.click(panel.measure)
+    desk.wait(hold.reached.is_set)
+    panel.difference.setChecked(True)
+    desk.viewer.layers.clear()
+    hold.release()
+    desk.wait(lambda: f"Mean over {N_FRAMES} frames" in panel.note.text())
+    assert panel.measure.isEnabled()
+    assert f"{np.mean(dice):.3f}" in panel.means.text()
+    assert not desk.viewer.layers
+    desk.viewer.dims.set_current_step(0, 0)
+    desk.click(panel.save)
+    desk.choose_file(tmp_path / "scores.csv")
+    desk.wait((tmp_path / "scores.csv").is_file)
+    desk.click(panel.measure)
+    desk.wait(lambda: any("Two masks of one clip are needed" in text for text in notices))
+
+
 def test_measures_are_chosen_and_the_worst_come_first(desk: Any, panel: Any) -> None:
     panel.choice.measures.tick(["HD95", "NSD", "Temporal consistency"])
     panel.choice.tolerance.setValue(3)
@@ -220,6 +245,30 @@ def test_the_difference_is_a_layer_in_two_colours(desk: Any, panel: Any) -> None
     assert panel.prediction.layer.name == "found"
     panel.difference.setChecked(False)
     assert "difference of found" not in desk.viewer.layers
+
+
+@pytest.mark.parametrize("active", ["true", "disc"])
+def test_the_difference_changes_no_choice(desk: Any, panel: Any, active: str) -> None:
+    desk.viewer.layers.selection.active = desk.viewer.layers[active]
+    desk.menu("Layers", "Visualize", "Export (mambaseg)")
+    export = desk.panel("Export")
+    export.labels.setCurrentText("found")
+    desk.raise_tab("Metrics")
+    panel.prediction.setCurrentText("found")
+    panel.reference.setCurrentText("true")
+    measured(desk, panel)
+    before = panel.means.text()
+    panel.difference.setChecked(True)
+    assert "difference of found" in desk.viewer.layers
+    assert desk.viewer.layers.selection.active.name == active
+    chosen = (panel.prediction, panel.reference, export.labels)
+    assert [one.currentText() for one in chosen] == ["found", "true", "found"]
+    names = [panel.prediction.itemText(index) for index in range(panel.prediction.count())]
+    assert sorted(names) == ["found", "true"]
+    measured(desk, panel)
+    assert panel.means.text() == before
+    desk.viewer.layers.selection.active = desk.viewer.layers["difference of found"]
+    assert panel.prediction.currentText() == "found"
 
 
 def test_slices_of_a_volume(desk: Any) -> None:

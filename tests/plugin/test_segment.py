@@ -102,20 +102,22 @@ def test_only_the_chosen_frames_are_segmented(desk: Any) -> None:
     assert found[5:12].all()
 
 
-def test_cancel_keeps_finished_frames_and_a_second_run_works(desk: Any) -> None:
-    desk.add_clip(400)
+def test_cancel_keeps_finished_frames_and_a_second_run_works(desk: Any, frames: Any) -> None:
+    desk.add_clip(60)
+    frames.allow(30)
     panel = desk.segment()
     desk.click(panel.run_button)
     desk.wait(lambda: panel.bar.value() >= 6)
     desk.click(panel.cancel_button)
+    frames.allow()
     desk.wait(lambda: panel.run_button.isEnabled())
     (mask,) = masks(desk)
     finished = panel.bar.value()
     found = np.asarray(mask.data).any(axis=(1, 2))
-    assert 6 <= finished < 400
+    assert 6 <= finished < 60
     assert found[:finished].all()
     assert not found[finished:].any()
-    assert f"{finished} of 400 frames are finished and kept" in panel.progress.text()
+    assert f"{finished} of 60 frames are finished and kept" in panel.progress.text()
 
     desk.type(panel.frames.last.lineEdit(), "9")
     desk.click(panel.run_button)
@@ -150,14 +152,16 @@ def test_a_question_that_is_cancelled_changes_nothing(desk: Any) -> None:
     assert panel.run_button.isEnabled()
 
 
-def test_keys_run_and_cancel(desk: Any) -> None:
-    desk.add_clip(400)
+def test_keys_run_and_cancel(desk: Any, frames: Any) -> None:
+    desk.add_clip(60)
+    frames.allow(30)
     panel = desk.segment()
     desk.viewer.window.activate()
     desk.wait(panel.isActiveWindow)
     desk.qtbot.keyClick(panel, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     desk.wait(lambda: panel.bar.value() >= 3)
     desk.qtbot.keyClick(panel, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    frames.allow()
     desk.wait(lambda: panel.run_button.isEnabled())
     assert "Stopped" in panel.progress.text()
 
@@ -200,36 +204,42 @@ def test_a_colour_picture_for_a_grey_model_says_what_is_done(desk: Any, notices:
 
 
 @pytest.mark.parametrize("which", ["image", "mask"])
-def test_removing_a_layer_in_mid_run_stops_it(desk: Any, notices: list[str], which: str) -> None:
-    image = desk.add_clip(400)
+def test_removing_a_layer_in_mid_run_stops_it(
+    desk: Any, frames: Any, notices: list[str], which: str
+) -> None:
+    image = desk.add_clip(60)
+    frames.allow(30)
     panel = desk.segment()
     desk.click(panel.run_button)
     desk.wait(lambda: panel.bar.value() >= 3)
     (mask,) = masks(desk)
     desk.viewer.layers.remove(image if which == "image" else mask)
+    frames.allow()
     desk.wait(lambda: panel.run_button.isEnabled())
-    assert panel.bar.value() < 400
+    assert panel.bar.value() < 60
     assert any("was removed, so the run was stopped" in text for text in notices)
     assert list(desk.viewer.layers) == ([mask] if which == "image" else [image])
 
 
 @pytest.mark.slow
-def test_drawing_in_mid_run_is_kept(desk: Any, notices: list[str]) -> None:
-    desk.add_clip(200)
+def test_drawing_in_mid_run_is_kept(desk: Any, frames: Any, notices: list[str]) -> None:
+    desk.add_clip(60)
+    frames.allow(30)
     panel = desk.segment()
     desk.click(panel.run_button)
     desk.wait(lambda: panel.bar.value() >= 3)
     (mask,) = masks(desk)
-    mask.data_setitem((np.array([150]), np.array([20]), np.array([30])), np.array([1]))
+    mask.data_setitem((np.array([50]), np.array([20]), np.array([30])), np.array([1]))
+    frames.allow()
     desk.wait(lambda: panel.run_button.isEnabled())
     drawn = np.zeros(mask.data.shape[1:], np.uint8)
     drawn[20, 30] = 1
-    np.testing.assert_array_equal(mask.data[150], drawn)
-    assert np.asarray(mask.data)[[149, 151]].sum() > 2
-    assert mask.metadata["provenance"]["options"]["frames_kept_as_drawn"] == [150]
-    assert any("drew on frame 150" in text and "stays" in text for text in notices)
+    np.testing.assert_array_equal(mask.data[50], drawn)
+    assert np.asarray(mask.data)[[49, 51]].sum() > 2
+    assert mask.metadata["provenance"]["options"]["frames_kept_as_drawn"] == [50]
+    assert any("drew on frame 50" in text and "stays" in text for text in notices)
     mask.undo()
-    assert not mask.data[150].any()
+    assert not mask.data[50].any()
 
 
 def test_an_error_leaves_the_viewer_as_it_was(desk: Any, notices: list[str]) -> None:
@@ -268,8 +278,9 @@ def test_a_file_that_is_no_model_says_so(desk: Any, notices: list[str], tmp_path
 
 
 @pytest.mark.slow
-def test_a_closed_panel_finds_its_run_again(desk: Any) -> None:
-    desk.add_clip(400)
+def test_a_closed_panel_finds_its_run_again(desk: Any, frames: Any) -> None:
+    desk.add_clip(60)
+    frames.allow(20)
     panel = desk.segment()
     desk.click(panel.run_button)
     desk.wait(lambda: panel.bar.value() >= 3)
@@ -277,8 +288,10 @@ def test_a_closed_panel_finds_its_run_again(desk: Any) -> None:
     desk.menu("Layers", "Segment", "Segment (mambaseg)")
     again = desk.panel("Segment")
     assert again is not panel
-    desk.wait(lambda: again.bar.value() >= 9)
+    frames.allow(40)
+    desk.wait(lambda: again.bar.value() > 20)
     desk.click(again.cancel_button)
+    frames.allow()
     desk.wait(lambda: again.run_button.isEnabled())
 
 

@@ -10,8 +10,10 @@ import pytest
 from verified import NODULE, disc_film
 
 from mambaseg.metrics import evaluate
+from mambaseg.metrics.ranking import Ranked
 from mambaseg.session import Canvas, Comparison, Curve, draw_curves, draw_run, measure
-from mambaseg.types import Segmentation
+from mambaseg.session.worst_pictures import picture_of
+from mambaseg.types import MedicalImage, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
 
 
@@ -64,7 +66,7 @@ def test_a_still_image_has_one_line_per_class(pair: Comparison) -> None:
 
 
 def test_masks_of_two_clips_are_refused(pair: Comparison) -> None:
-    with pytest.raises(UnsupportedImageError, match="choose two masks of one clip"):
+    with pytest.raises(UnsupportedImageError, match="along t 4 and 6: compare masks of one image"):
         measure(replace(pair, prediction=pair.prediction[:4]))
 
 
@@ -88,3 +90,17 @@ def test_plots_are_drawn_in_the_colours_given_and_know_their_places() -> None:
         {"nodule": "#ff0000"},
     )
     assert not np.array_equal(empty.pixels, full.pixels)
+
+
+def test_pictures_of_a_report_are_black_where_text_about_the_patient_may_stand(
+    pair: Comparison,
+) -> None:
+    true = Segmentation(pair.reference, "TYX", NODULE)
+    shape = (1, *true.labels.shape)
+    box = (4, 6, shape[2] - 8, shape[3] - 10)
+    image = MedicalImage(np.full(shape, 90, np.uint8), "CTYX", region=box)
+    pixels = picture_of(true, true, image, Ranked("", 2, {}, "")).pixels
+    inside = np.zeros(shape[2:], bool)
+    inside[box[0] : box[2], box[1] : box[3]] = True
+    assert not pixels[~inside].any()
+    assert pixels[inside].any(axis=-1).all()

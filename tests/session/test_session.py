@@ -25,7 +25,7 @@ from mambaseg.session import (
     summarise_image,
 )
 from mambaseg.types import Geometry, LabelSet, MedicalImage, Segmentation
-from mambaseg.types.errors import UnreadableImageError
+from mambaseg.types.errors import Cancelled, UnreadableImageError
 
 
 def test_worker_tells_results_and_errors_in_order() -> None:
@@ -59,6 +59,27 @@ def test_a_cancelled_task_tells_nothing() -> None:
     worker.submit(lambda task: None, lambda _: ended.set(), told.append)
     assert ended.wait(10)
     assert told == []
+    worker.close()
+
+
+def test_a_stopped_task_tells_how_it_ended() -> None:
+    worker = Worker("test")
+    told: list[object] = []
+    hold, ended = threading.Event(), threading.Event()
+
+    def obey(task: Task) -> None:
+        hold.wait(10)
+        task.check()
+
+    obeys = worker.submit(obey, told.append, lambda error: told.append(type(error)))
+    too_late = worker.submit(lambda task: (too_late.stop(), 1)[1], told.append, told.append)
+    waits = worker.submit(told.append, told.append, lambda error: told.append(type(error)))
+    obeys.stop()
+    waits.stop()
+    hold.set()
+    worker.submit(lambda task: None, lambda _: ended.set(), told.append)
+    assert ended.wait(10)
+    assert told == [Cancelled, 1, Cancelled]
     worker.close()
 
 

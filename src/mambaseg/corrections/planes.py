@@ -66,7 +66,7 @@ def unpack(packed: bytes, shape: tuple[int, int], dtype: np.dtype[Any]) -> Mask:
 
 
 class Planes:
-    """All planes of a mask.
+    """All planes of a mask, read one at a time.
 
     Parameters
     ----------
@@ -77,6 +77,8 @@ class Planes:
     packed : list of bytes, optional
         The planes as `packed` gives them; all are empty unless given.
     """
+
+    ndim = 3
 
     def __init__(
         self, shape: tuple[int, int, int], dtype: np.dtype[Any], packed: list[bytes] | None = None

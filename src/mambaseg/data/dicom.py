@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import EnhancedUSVolumeStorage, SegmentationStorage
 
-from mambaseg.data.dicom_frames import open_frames
+from mambaseg.data.dicom_frames import are_placed, open_frames
 from mambaseg.data.dicom_geometry import frame_times, image_region, pixel_spacing
 from mambaseg.data.dicom_header import described, window
 from mambaseg.data.dicom_pixels import DicomFrames
@@ -22,6 +22,7 @@ from mambaseg.types.image import MedicalImage
 __all__ = ["DicomFrameArray", "open_dicom"]
 
 _SLICE_MODALITIES = ("CT", "MR", "PT", "NM", "MG")
+"""Whose frames are slices even where the header does not say where they lie."""
 
 
 class DicomFrameArray(FrameArray):
@@ -90,7 +91,9 @@ def open_dicom(path: Path, source: str, *, resample: bool = False) -> MedicalIma
             f"{path} is a DICOM segmentation, that is a mask; an image or clip was expected. "
             "Open it as a mask."
         )
-    is_stack = modality in _SLICE_MODALITIES or sop_class == EnhancedUSVolumeStorage
+    is_stack = (
+        are_placed(header) or modality in _SLICE_MODALITIES or sop_class == EnhancedUSVolumeStorage
+    )
     if frames.n_frames > 1 and is_stack:
         return open_frames(frames, source, resample=resample)
     spacing, spacing_note = pixel_spacing(header)

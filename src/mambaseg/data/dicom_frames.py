@@ -9,15 +9,30 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from mambaseg.data.deferred import DeferredArray
-from mambaseg.data.dicom_header import described, frame_value, number, numbers, window
+from mambaseg.data.dicom_header import (
+    described,
+    frame_value,
+    number,
+    numbers,
+    plane_spacing,
+    thickness,
+    window,
+)
 from mambaseg.data.dicom_pixels import DicomFrames, presented_type
 from mambaseg.data.dicom_volume import read_stack
-from mambaseg.data.slice_stack import PlacedSlice, SliceStack, stack
+from mambaseg.data.slice_stack import PlacedSlice, SliceStack, is_parallel, stack
 from mambaseg.data.still_images import channel_names
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["open_frames", "stack_frames"]
+__all__ = ["are_placed", "open_frames", "stack_frames"]
+
+
+def are_placed(header: Dataset) -> bool:
+    """Tell whether a header says of each frame by itself where it lies, as it does of slices."""
+    groups = header.get("PerFrameFunctionalGroupsSequence")
+    by_frame = bool(groups) and "PlanePositionSequence" in groups[0]
+    return by_frame or len(numbers(header, "GridFrameOffsetVector")) > 1
 
 
 def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> MedicalImage:
@@ -35,8 +50,8 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
     Returns
     -------
     MedicalImage
-        Axes "CZYX", or "CTZYX" for volumes at several times; its array reads
-        the pixels when it is indexed.
+        Axes "CZYX", "CTZYX" for volumes at several times, or "CTYX" for one slice
+        at several times; its array reads the pixels when it is indexed.
 
     Raises
     ------
@@ -46,8 +61,7 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
     header = frames.header
     ordered = stack_frames(frames, source, resample=resample)
     first = frames.frame(0)
-    times = () if ordered.geometry.frame_times_s is None else (len(ordered.keys),)
-    shape = (first.shape[2], *times, ordered.depth, *first.shape[:2])
+    axes, shape = ordered.form(first.shape[2], *first.shape[:2])
     types = {presented_type(header, index) for index in range(frames.n_frames)}
     dtype = first.dtype if first.shape[2] == 3 else np.result_type(*types)
     keys = ordered.keys[0]
@@ -62,7 +76,7 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
             lambda: read_stack(ordered, shape, dtype, read, source),
             lambda z: np.moveaxis(read(keys[z * len(keys) // ordered.depth]), -1, 0),
         ),
-        "CTZYX" if times else "CZYX",
+        axes,
         ordered.geometry,
         channel_names(shape[0]),
         source,
@@ -75,7 +89,10 @@ def open_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> 
 def stack_frames(frames: DicomFrames, source: str, *, resample: bool = False) -> SliceStack:
     """Put the frames of a file in the order in which they lie; otherwise as `open_frames`."""
     slices = [_placed(frames.header, index) for index in range(frames.n_frames)]
-    turns = {tuple(np.round(one.orientation, 3)) for one in slices if one.orientation}
+    turns: list[tuple[float, ...]] = []
+    for one in slices:
+        if one.orientation and not any(is_parallel(one.orientation, turn) for turn in turns):
+            turns.append(one.orientation)
     if len(turns) > 1:
         raise UnsupportedImageError(
             f"{source} holds slices of {len(turns)} orientations in one DICOM file; one volume "
@@ -85,26 +102,49 @@ def stack_frames(frames: DicomFrames, source: str, *, resample: bool = False) ->
 
 
 def _placed(header: Dataset, index: int) -> PlacedSlice:
-    position = numbers(header, "ImagePositionPatient", index)
     orientation = numbers(header, "ImageOrientationPatient", index)
-    spacing = numbers(header, "PixelSpacing", index)
+    position = _position(header, index, orientation)
     return PlacedSlice(
         index,
         index + 1,
-        (position[0], position[1], position[2]) if len(position) == 3 else None,
+        position,
         tuple(orientation) if len(orientation) == 6 else None,
-        (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
-        number(header, "SpacingBetweenSlices", index) or number(header, "SliceThickness", index),
-        _time(header, index),
+        plane_spacing(header, index),
+        thickness(header, index),
+        _moments(header, index),
     )
 
 
-def _time(header: Dataset, index: int) -> float | None:
-    milliseconds = number(header, "NominalCardiacTriggerDelayTime", index)
-    if milliseconds is not None:
-        return milliseconds / 1000
+def _position(
+    header: Dataset, index: int, orientation: list[float]
+) -> tuple[float, float, float] | None:
+    first = numbers(header, "ImagePositionPatient", index)
+    if len(first) != 3:
+        return None
+    offsets = numbers(header, "GridFrameOffsetVector")
+    if index < len(offsets) and len(orientation) == 6:
+        # Of a dose grid: along the slices' normal if they begin with 0, else z of the patient.
+        normal = np.cross(orientation[:3], orientation[3:])
+        along = normal if offsets[0] == 0 else np.array([0.0, 0.0, 1.0])
+        first = (np.array(first) + along * (offsets[index] - offsets[0])).tolist()
+    x, y, z = first
+    return x, y, z
+
+
+def _moments(header: Dataset, index: int) -> dict[str, float]:
+    delay = number(header, "NominalCardiacTriggerDelayTime", index)
+    found = {
+        "NominalCardiacTriggerDelayTime": None if delay is None else delay / 1000,
+        "FrameAcquisitionDateTime": _of_day(header, index),
+        "TemporalPositionIndex": number(header, "TemporalPositionIndex", index),
+    }
+    return {keyword: value for keyword, value in found.items() if value is not None}
+
+
+def _of_day(header: Dataset, index: int) -> float | None:
+    """Give the seconds of the day at which a frame was taken."""
     moment = str(frame_value(header, "FrameAcquisitionDateTime", index) or "")[8:]
-    if len(moment) >= 6 and moment[:6].isdigit():
-        seconds = float(moment[4:].partition("+")[0].partition("-")[0])
-        return int(moment[:2]) * 3600 + int(moment[2:4]) * 60 + seconds
-    return number(header, "TemporalPositionIndex", index)
+    if len(moment) < 6 or not moment[:6].isdigit():
+        return None
+    seconds = float(moment[4:].partition("+")[0].partition("-")[0])
+    return int(moment[:2]) * 3600 + int(moment[2:4]) * 60 + seconds

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 from pydicom.dataset import Dataset
 
-from mambaseg.data.dicom_header import number, numbers
+from mambaseg.data.dicom_header import number, numbers, plane_spacing
 
 __all__ = ["frame_times", "image_region", "pixel_spacing"]
 
@@ -70,10 +70,7 @@ def pixel_spacing(header: Dataset) -> tuple[tuple[float, float] | None, str]:
         Why a calibration was not trusted, or where alone it holds, or "".
     """
     if "SequenceOfUltrasoundRegions" not in header:
-        values = numbers(header, "PixelSpacing")
-        if len(values) == 2 and all(0 < value < float("inf") for value in values):
-            return (values[0], values[1]), ""
-        return None, ""
+        return plane_spacing(header), ""
     spacings: set[tuple[float, float]] = set()
     boxes = []
     for region in header.SequenceOfUltrasoundRegions:

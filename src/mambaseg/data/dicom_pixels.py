@@ -16,7 +16,7 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options, get_expected_length
 from pydicom.uid import UID
 
-from mambaseg.data.dicom_header import rescale
+from mambaseg.data.dicom_header import rescale, stored_range
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 
 __all__ = ["DicomFrames", "in_units", "presented_type"]
@@ -81,6 +81,8 @@ class DicomFrames:
                 file.seek(self._start)
                 pixels, _ = self._decoder.as_array(file, index=index, **self._options)
             return self._presented(pixels, index)
+        except MemoryError:
+            raise
         except Exception as error:
             raise UnreadableImageError(
                 f"{self._path}: frame {index} cannot be decoded; the file is damaged. "
@@ -129,8 +131,7 @@ class DicomFrames:
         if decoder is None or not decoder.is_available:
             raise UnsupportedImageError(
                 f"{self._path} stores its pixels as {syntax.name}, for which no decoder is "
-                "installed. Install pylibjpeg with pylibjpeg-libjpeg, or export the file "
-                "uncompressed."
+                f"installed. {_remedy(syntax)}"
             )
         return decoder
 
@@ -190,9 +191,20 @@ class DicomFrames:
         if header.SamplesPerPixel > 1:
             return pixels
         if interpretation == "MONOCHROME1":
-            lowest, highest = _stored_range(header)
+            lowest, highest = stored_range(header)
             pixels = (lowest + highest - pixels.astype(np.int64)).astype(pixels.dtype)
         return in_units(pixels, header, index)[..., None]
+
+
+def _remedy(syntax: UID) -> str:
+    """Say what helps where pixels cannot be decoded."""
+    words = syntax.name.upper()
+    if any(name in words for name in ("MPEG", "HEVC", "H.26")):
+        return "It is a film in DICOM: export it from its archive as mp4, and open that."
+    if "JPEG" in words and not any(name in words for name in ("JPEG XL", "JPIP")):
+        package = "openjpeg" if "2000" in words else "libjpeg"
+        return f"Install pylibjpeg with pylibjpeg-{package}, or export the file uncompressed."
+    return "Export the file uncompressed."
 
 
 def in_units(pixels: NDArray[Any], header: Dataset, index: int = 0) -> NDArray[Any]:
@@ -219,14 +231,9 @@ def presented_type(header: Dataset, index: int = 0) -> np.dtype[Any]:
     if (slope, intercept) == (1, 0):
         return np.dtype(stored)
     if slope.is_integer() and intercept.is_integer():
-        ends = [value * slope + intercept for value in _stored_range(header)]
+        ends = [value * slope + intercept for value in stored_range(header)]
         for name in ("int16", "int32"):
             limits = np.iinfo(name)
             if limits.min <= min(ends) and max(ends) <= limits.max:
                 return np.dtype(name)
     return np.dtype(np.float32)
-
-
-def _stored_range(header: Dataset) -> tuple[int, int]:
-    lowest = -(1 << (header.BitsStored - 1)) if header.get("PixelRepresentation") else 0
-    return lowest, lowest + (1 << header.BitsStored) - 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.uid import SegmentationStorage, generate_uid
 
 from mambaseg.data.file_kinds import is_dicom
@@ -27,17 +28,21 @@ if TYPE_CHECKING:
 __all__ = ["describe_dicom_seg", "is_dicom_seg", "read_dicom_seg", "write_dicom_seg"]
 
 _MAKER = "mambaseg"
-_PATIENT = (
+_EMPTY = (
     "PatientName",
     "PatientID",
     "PatientBirthDate",
     "PatientSex",
-    "PatientAge",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
     "AccessionNumber",
     "ReferringPhysicianName",
-    "StudyID",
 )
-"""What highdicom copies of the patient; the standard lets it be empty."""
+"""What the standard asks for of the patient and the study, but lets be empty."""
+_KEPT = ("SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "Modality")
+_KEPT_GROUPS = (0x0018, 0x0020, 0x0028, 0x5200)
+"""Acquisition, place, pixels and frames: all that highdicom needs besides, and nobody's name."""
 _NEEDED = ("FrameOfReferenceUID", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
 
 
@@ -186,7 +191,7 @@ def write_dicom_seg(
     numbered[list(values)] = np.arange(1, len(values) + 1)
     try:
         made = highdicom.seg.Segmentation(
-            source_images=sources.headers,
+            source_images=sources.headers if patient else [*map(_nameless, sources.headers)],
             pixel_array=numbered[labels[sources.order]],
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=[
@@ -211,9 +216,6 @@ def write_dicom_seg(
         ) from None
     told = []
     if not patient:
-        for keyword in _PATIENT:
-            if keyword in made:
-                setattr(made, keyword, "")
         told.append(
             "The DICOM SEG names no patient, so archives will not file it beside its series."
         )
@@ -224,6 +226,17 @@ def write_dicom_seg(
     if np.any(labels == segmentation.label_set.ignore):
         told.append('What is "not annotated" became background, for DICOM SEG has no such value.')
     return tuple(told)
+
+
+def _nameless(header: Dataset) -> Dataset:
+    """Leave out what a header says of the patient and the study, which highdicom copies whole."""
+    result = Dataset()
+    for element in header:
+        if element.tag.group in _KEPT_GROUPS or element.keyword in _KEPT:
+            result.add(element)
+    for keyword in _EMPTY:
+        setattr(result, keyword, "")
+    return result
 
 
 def _sources(segmentation: Segmentation, path: Path, series: str | Path | None) -> SliceSources:

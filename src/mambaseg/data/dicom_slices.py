@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,9 +14,9 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from mambaseg.data.dicom_header import number, numbers
+from mambaseg.data.dicom_header import number, numbers, plane_spacing, thickness
 from mambaseg.data.dicom_pixels import DicomFrames, in_units, presented_type
-from mambaseg.data.slice_stack import PlacedSlice
+from mambaseg.data.slice_stack import PlacedSlice, is_parallel
 from mambaseg.types.errors import UnreadableImageError
 
 __all__ = ["SliceFile", "read_slice", "read_slice_file"]
@@ -52,6 +53,8 @@ _TAGS = [
         "BurnedInAnnotation",
     )
 ]
+_SAME_SPACING = 1e-4
+"""In mm: makers round it."""
 _PLAIN_SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _PIXEL_TAG = b"\xe0\x7f\x10\x00"
 
@@ -84,26 +87,29 @@ class SliceFile:
     plain_at: int | None
 
     @property
-    def group(self) -> tuple[Any, ...]:
-        """What the slices of one volume have in common."""
+    def form(self) -> tuple[Any, ...]:
+        """What the slices of one volume have in common to the last digit."""
         header = self.header
         size = (header.Rows, header.Columns, header.get("SamplesPerPixel", 1))
-        turn = tuple(round(value, 3) for value in self.orientation)
-        spacing = tuple(round(value, 4) for value in self.spacing)
-        return header.get("SeriesInstanceUID"), *size, turn, spacing
+        return header.get("SeriesInstanceUID"), *size, len(self.spacing)
+
+    def fits(self, other: SliceFile) -> bool:
+        """Tell whether a slice of the same form lies as another of one volume does."""
+        pairs = zip(self.spacing, other.spacing, strict=True)
+        return is_parallel(self.orientation, other.orientation) and not any(
+            abs(a - b) > _SAME_SPACING for a, b in pairs
+        )
 
     def placed(self) -> PlacedSlice:
         """Say where it lies."""
-        spacing = self.spacing
-        times = (_time(self.header, keyword) for keyword in _TIMES)
         return PlacedSlice(
             self,
             int(number(self.header, "InstanceNumber") or 0),
             (self.position[0], self.position[1], self.position[2]),
             tuple(self.orientation),
-            (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None,
-            number(self.header, "SpacingBetweenSlices") or number(self.header, "SliceThickness"),
-            next((time for time in times if time is not None), None),
+            plane_spacing(self.header),
+            thickness(self.header),
+            _moments(self.header),
         )
 
 
@@ -123,6 +129,10 @@ def read_slice_file(path: Path) -> SliceFile | None:
             header = dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
             if header.file_meta and "SOPClassUID" not in header and not file.read(1):
                 raise EOFError  # the header of the file is there, that of the image is not
+            for (
+                _
+            ) in header:  # pydicom parses an element, and finds it damaged, when it is asked for
+                pass
             position = numbers(header, "ImagePositionPatient")
             orientation = numbers(header, "ImageOrientationPatient")
             frames = number(header, "NumberOfFrames") or 1
@@ -184,12 +194,21 @@ def read_slice(one: SliceFile) -> NDArray[Any]:
     return in_units(pixels.reshape(rows, columns), header)[..., None]
 
 
-def _time(header: Dataset, keyword: str) -> float | None:
-    value = number(header, keyword)
-    if value is None:
-        return None
-    if keyword == "TriggerTime":
-        return value / 1000
-    if keyword == "AcquisitionTime":  # hours, minutes and seconds as one number
-        return value // 10000 * 3600 + value // 100 % 100 * 60 + value % 100
-    return value
+def _moments(header: Dataset) -> dict[str, float]:
+    found = {keyword: number(header, keyword) for keyword in _TIMES}
+    return {
+        keyword: _IN_SECONDS.get(keyword, float)(value)
+        for keyword, value in found.items()
+        if value is not None
+    }
+
+
+def _of_clock(value: float) -> float:
+    """Give the seconds of a day from hours, minutes and seconds as one number."""
+    return value // 10000 * 3600 + value // 100 % 100 * 60 + value % 100
+
+
+_IN_SECONDS: dict[str, Callable[[float], float]] = {
+    "TriggerTime": lambda milliseconds: milliseconds / 1000,
+    "AcquisitionTime": _of_clock,
+}

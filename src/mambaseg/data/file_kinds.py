@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mambaseg.types.errors import UnreadableImageError
+from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 
 __all__ = ["IMAGE_FILE_SUFFIXES", "UNDERSTOOD", "file_kind", "is_dicom", "known_suffixes"]
 
@@ -37,6 +37,8 @@ def file_kind(path: Path) -> str:
     ------
     UnreadableImageError
         If the file is missing, locked or empty.
+    UnsupportedImageError
+        If it seems to be DICOM, but lacks the mark by which DICOM files are told.
     """
     try:
         with path.open("rb") as file:
@@ -47,7 +49,13 @@ def file_kind(path: Path) -> str:
         ) from error
     if not head:
         raise UnreadableImageError(f"{path} is empty (0 bytes); copy or export it again.")
-    return _by_content(head) or _by_suffix(path)
+    kind = _by_content(head)
+    if not kind and _is_bare_dicom(head):
+        raise UnsupportedImageError(
+            f"{path} seems to be DICOM that was saved without the head of a DICOM file (128 bytes "
+            "and the mark DICM). Export it again as a file, for example with DCMTK's dcmconv."
+        )
+    return kind or _by_suffix(path)
 
 
 def is_dicom(file: Path) -> bool:
@@ -71,6 +79,12 @@ def _by_content(head: bytes) -> str:
     if head.startswith(_TIFF_MAGIC):
         return "TIFF"
     return "still" if head.startswith(_STILL_MAGIC) else ""
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Tell whether a file begins with an element of DICOM: group 2 or 8, then a type or length."""
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    return head[:2] in (b"\x02\0", b"\x08\0") and (explicit or head[5:8] == b"\0\0\0")
 
 
 def _by_suffix(path: Path) -> str:

@@ -33,7 +33,8 @@ def open_film(path: Path) -> tuple[InputContainer, VideoStream]:
         If it holds no pictures, but only sound for example.
     """
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        # Of a relative path, FFmpeg takes what stands before a colon for a protocol.
+        container = av.open(str(path.absolute()), metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise UnreadableImageError(
             f"{path} cannot be read as a film: it is damaged, cut short or not a film at all. "

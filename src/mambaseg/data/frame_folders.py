@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,4 +116,23 @@ def read_frame_folder(folder: Path, source: str) -> MedicalImage:
         "CTYX",
         channel_names=channel_names(form.channels),
         source=source,
+        notes=_gaps(files),
     )
+
+
+def _gaps(files: list[Path]) -> tuple[str, ...]:
+    """Say which numbers the names of frames pass over, where one number alone tells them apart."""
+    names = [re.split(r"(\d+)", path.stem) for path in files]
+    columns = [[*column] for column in zip(*names, strict=False)]
+    varied = [column for column in columns if len({*column}) > 1]
+    alike = len({len(name) for name in names}) == 1
+    if not alike or len(varied) != 1 or not all(word.isdigit() for word in varied[0]):
+        return ()
+    numbers = sorted(map(int, varied[0]))
+    step = min(later - sooner for sooner, later in pairwise(numbers))
+    between = (range(sooner, later, step or 1)[1:] for sooner, later in pairwise(numbers))
+    missing = [*islice(chain.from_iterable(between), 7)]
+    if not missing:
+        return ()
+    listed = ", ".join(map(str, missing[:6])) + (" and more" if len(missing) > 6 else "")
+    return (f"The numbers of the files pass over {listed}: frames may be missing there.",)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mambaseg.data.deferred import DeferredArray
+from mambaseg.data.volume_headers import check_size
 from mambaseg.types.errors import (
     MambasegError,
     UnknownNameError,
@@ -32,7 +33,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except MambasegError:
+    except (MambasegError, MemoryError):
         raise
     except Exception as error:  # whatever a damaged file leads h5py to
         raise UnreadableImageError(
@@ -110,6 +111,8 @@ def open_data_set(path: Path, source: str, name: str | None = None) -> MedicalIm
         )
     with _opened(path) as file:
         data = file[chosen]
+        bytes_each = data.dtype.itemsize
+        check_size(path, [*found[chosen]], bytes_each, path.stat().st_size, packed=True)
         kind = np.dtype(np.uint8) if data.dtype.kind == "b" else data.dtype.newbyteorder("=")
         kind = np.dtype(np.float32) if kind == np.float16 else kind
         size = data.attrs.get("element_size_um")

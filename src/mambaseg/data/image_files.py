@@ -19,8 +19,6 @@ from mambaseg.types.image import MedicalImage
 __all__ = ["write_image"]
 
 _SUFFIXES = (".nrrd", ".mha", ".nii", ".nii.gz")
-_KEPT_CODES = {"qform_code", "sform_code", "intent_code"}
-"""What of a NIfTI header a save restores; its texts may name the patient."""
 
 
 def write_image(
@@ -83,11 +81,9 @@ def write_image(
     if is_nifti:
         itk.SetMetaData(NOTE_KEY, nifti_note(axes, image.geometry))
         told += [geometry_loss(image.geometry), _names_loss(image)]
-        for key in _KEPT_CODES & {*image.header}:
-            itk.SetMetaData(key, image.header[key])
     else:
         itk.SetMetaData(IMAGE_KEY, ImageRecord.of(image).model_dump_json())
-    write_itk(itk, path)
+    write_itk(itk, path, image.header if is_nifti else None)
     return tuple(filter(None, told))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mambaseg.data.deferred import DeferredArray
-from mambaseg.data.nifti_note import NOTE_KEY, parse_note
+from mambaseg.data.nifti_note import NOTE_KEY, fitted, noted_place, parse_note
 from mambaseg.data.segmentation_record import check_version
 from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.geometry import Geometry
@@ -66,6 +66,8 @@ def recorded(image: MedicalImage, keys: Mapping[str, str], path: Path) -> Medica
         If a newer mambaseg wrote it.
     """
     noted = parse_note(keys.get(NOTE_KEY, ""), path)
+    if noted is not None and fitted(noted[0], image.array.shape[1:]) is None:
+        noted = None
     if IMAGE_KEY not in keys and noted is None:
         return image
     try:
@@ -102,34 +104,21 @@ def recorded(image: MedicalImage, keys: Mapping[str, str], path: Path) -> Medica
 
 def _of_note(image: MedicalImage, axes: str, unknown: list[str]) -> ImageRecord:
     """Give what the note in a NIfTI file says: which axes exist and what is unknown."""
-    found, n_spatial = image.geometry, sum(axis in "ZYX" for axis in axes)
-    times = found.frame_times_s
+    times = image.geometry.frame_times_s
     if times is None and "T" in axes and "times" not in unknown:
         times = (0.0,)  # one frame, whose axis the format has dropped
-    geometry = Geometry(
-        None if "spacing" in unknown or not found.spacing_mm else found.spacing_mm[-n_spatial:],
-        None if "origin" in unknown else found.origin_mm,
-        None if "direction" in unknown else found.direction,
-        None if "times" in unknown else times,
-    )
+    place = noted_place(image.geometry, axes, unknown)
     return ImageRecord(
         axes="C" + axes,
-        geometry=geometry,
+        geometry=replace(place, frame_times_s=None if "times" in unknown else times),
         channel_names=image.channel_names,
     )
 
 
 def _shape(record: ImageRecord, found: tuple[int, ...]) -> tuple[int, ...]:
-    """Give the shape as its axes have it, where the format has added axes of length 1."""
-    n_channels = len(record.channel_names)
-    rest = list(found[1:])
-    wanted = len(record.axes) - 1
-    if "Z" not in record.axes and len(rest) > 2 and rest[-3] == 1:
-        del rest[-3]
-    while len(rest) < wanted:
-        rest.insert(0, 1)
-    shape = (n_channels, *rest)
-    if len(shape) != wanted + 1 or prod(shape) != prod(found):
+    """Give the shape as its axes have it."""
+    shape = (len(record.channel_names), *(fitted(record.axes[1:], found[1:]) or ()))
+    if prod(shape) != prod(found):
         raise ValueError(f"{record.axes} does not fit {found}")
     return shape
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK
 
+from mambaseg.data.nifti_files import restore_codes
 from mambaseg.files import write_whole
 from mambaseg.types.errors import OutputError
 from mambaseg.types.geometry import Geometry
@@ -44,8 +46,15 @@ def place(image: Any, axes: str, geometry: Geometry) -> None:
     image.SetDirection(turn.ravel().tolist())
 
 
-def write_itk(image: Any, path: Path) -> None:
+def write_itk(image: Any, path: Path, header: Mapping[str, str] | None = None) -> None:
     """Write a SimpleITK image, packed.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image
+    path : Path
+    header : mapping of str to str, optional
+        Of the NIfTI file that it was read from, to be restored in one.
 
     Raises
     ------
@@ -60,3 +69,5 @@ def write_itk(image: Any, path: Path) -> None:
                 f"{path} could not be written: its geometry does not fit the format, or the disk "
                 "is full. Write it as NRRD instead."
             ) from error
+        if header:
+            restore_codes(temporary, header)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,16 @@ import numpy as np
 import SimpleITK
 
 from mambaseg.data.itk_images import place, write_itk
-from mambaseg.data.nifti_note import NOTE_KEY, geometry_loss, nifti_note, parse_note
+from mambaseg.data.nifti_note import (
+    NOTE_KEY,
+    fitted,
+    geometry_loss,
+    nifti_note,
+    noted_place,
+    parse_note,
+)
 from mambaseg.data.segmentation_record import binary_as_class, foreign_labels, label_block
-from mambaseg.data.volumes import open_labels, placement
-from mambaseg.types.errors import UnreadableImageError
-from mambaseg.types.geometry import Geometry
+from mambaseg.data.volumes import axes_of, open_labels, placement
 from mambaseg.types.segmentation import Provenance, Segmentation
 
 __all__ = ["read_nifti", "write_nifti"]
@@ -53,7 +59,7 @@ def write_nifti(segmentation: Segmentation, path: Path) -> tuple[str, ...]:
         labels = np.expand_dims(labels, -3)
     image: Any = SimpleITK.GetImageFromArray(np.ascontiguousarray(labels), isVector=False)
     place(image, axes, geometry)
-    image.SetMetaData(NOTE_KEY, nifti_note(axes, geometry))
+    image.SetMetaData(NOTE_KEY, nifti_note(axes, geometry, mask=True))
     write_itk(image, path)
     told = [geometry_loss(geometry)]
     if segmentation.label_set != foreign_labels(labels) or segmentation.provenance != Provenance():
@@ -77,38 +83,19 @@ def read_nifti(path: Path) -> Segmentation:
     UnsupportedImageError
         If it holds no labels, or a newer mambaseg wrote it.
     """
-    image, labels = open_labels(path)
-    stored = labels.shape
-    found = placement(image, min(3, labels.ndim))
+    image, labels, unit_mm = open_labels(path)
+    found = placement(image, min(3, labels.ndim), unit_mm)
     note = image.GetMetaData(NOTE_KEY) if image.HasMetaDataKey(NOTE_KEY) else ""
-    noted = parse_note(note, path)
-    if noted is not None:
-        axes, unknown = noted
-    else:
-        axes = {2: "YX", 3: "ZYX", 4: "TZYX"}[labels.ndim]
-        if labels.ndim == 4 and labels.shape[1] == 1:
-            axes = "TYX"
-        unknown = ["times"]
+    axes, unknown = parse_note(note, path) or ("", [])
+    shape = fitted(axes, labels.shape)
+    if shape is None:
+        axes, unknown = axes_of(labels.shape), ["times"]
+        shape = fitted(axes, labels.shape) or labels.shape
         labels = binary_as_class(labels)
-    # Readers drop trailing axes of length 1, and YX and TYX were given a z axis.
-    n_spatial = sum(axis in "ZYX" for axis in axes)
-    inner = labels.shape[-2:] if n_spatial == 2 else (1, 1, *labels.shape)[-3:]
-    try:
-        labels = labels.reshape((-1, *inner) if "T" in axes else inner)
-    except ValueError as error:
-        raise UnreadableImageError(
-            f"{path} says that its axes are {axes}, which do not fit its shape {stored}; "
-            "another program has changed it. Write the segmentation again."
-        ) from error
+    labels = labels.reshape(shape)
     times = None
     if "T" in axes and "times" not in unknown:
         step = image.GetSpacing()[3] if image.GetDimension() == 4 else 1.0
         times = tuple(index * step for index in range(len(labels)))
-    spacing = found.spacing_mm and found.spacing_mm[-n_spatial:]
-    geometry = Geometry(
-        None if "spacing" in unknown else spacing,
-        None if "origin" in unknown else found.origin_mm,
-        None if "direction" in unknown else found.direction,
-        times,
-    )
+    geometry = replace(noted_place(found, axes, unknown), frame_times_s=times)
     return Segmentation(labels, axes, foreign_labels(labels), geometry)

@@ -17,9 +17,18 @@ from typing import BinaryIO, cast
 from mambaseg.data.volume_headers import check_size
 from mambaseg.types.errors import UnreadableImageError
 
-__all__ = ["check_nifti", "sound_nifti", "time_step"]
+__all__ = [
+    "check_nifti",
+    "kept_codes",
+    "read_description",
+    "restore_codes",
+    "sound_nifti",
+    "time_step",
+]
 
 _CHUNK = 2**20
+_CODES = {"qform_code": 252, "sform_code": 254}
+"""Where a NIfTI-1 header has them."""
 
 
 @contextmanager
@@ -111,6 +120,25 @@ def _parse(head: bytes) -> _Header | None:
     return None
 
 
+def _head(path: Path) -> tuple[bytes, bool]:
+    """Give a file's first bytes, and whether they were compressed; none where that is damaged."""
+    with path.open("rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        content = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_compressed else file
+        try:
+            return content.read(544), is_compressed
+        except (EOFError, OSError, zlib.error):
+            return b"", is_compressed
+
+
+def read_description(path: Path) -> str:
+    """Give the description in a NIfTI-1 header, the only one that we write; "" if it is none."""
+    head, _ = _head(path)
+    described = head[148:228] if head[344:347] == b"n+1" else b""
+    return described.partition(b"\0")[0].decode("latin-1")
+
+
 def check_nifti(path: Path) -> bool:
     """Refuse a header that cannot be true, before memory is reserved for it.
 
@@ -124,14 +152,8 @@ def check_nifti(path: Path) -> bool:
     UnreadableImageError
         If the file is no NIfTI file, or its sizes are more than it can hold.
     """
-    with path.open("rb") as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        content = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_compressed else file
-        try:
-            header = _parse(content.read(544))
-        except (EOFError, OSError, zlib.error):
-            header = None
+    head, is_compressed = _head(path)
+    header = _parse(head)
     if header is None or header.bits <= 0:
         raise UnreadableImageError(
             f"{path} has no NIfTI header that makes sense: it is damaged, cut short or of another "
@@ -146,6 +168,35 @@ def check_nifti(path: Path) -> bool:
             "Export it again."
         )
     return all(step != 0 for step in steps)
+
+
+def kept_codes(keys: Mapping[str, str]) -> dict[str, str]:
+    """Give what of a NIfTI header a save restores: which space its coordinates are of.
+
+    Its texts may name the patient. Codes of 0 and 1 name no space that others share.
+    """
+    return {key: keys[key] for key in _CODES if keys.get(key, "") in ("2", "3", "4", "5")}
+
+
+def restore_codes(path: Path, header: Mapping[str, str]) -> None:
+    """Write kept codes into a NIfTI-1 file of SimpleITK's, which makes them 1 whatever it is told.
+
+    Parameters
+    ----------
+    path : Path
+        Compressed or not.
+    header : mapping of str to str
+        Of an image; only the codes are taken.
+    """
+    codes = kept_codes(header)
+    if not codes:
+        return
+    written = path.read_bytes()
+    is_compressed = written.startswith(b"\x1f\x8b")
+    content = bytearray(gzip.decompress(written) if is_compressed else written)
+    for key, value in codes.items():
+        struct.pack_into("<h", content, _CODES[key], int(value))
+    path.write_bytes(gzip.compress(content, 6, mtime=0) if is_compressed else content)
 
 
 def time_step(keys: Mapping[str, str], step: float) -> float | None:

@@ -11,13 +11,22 @@ import numpy as np
 from mambaseg.data.segmentation_record import FORMAT_VERSION, check_version
 from mambaseg.types.geometry import Geometry
 
-__all__ = ["NOTE_KEY", "geometry_loss", "nifti_note", "parse_note"]
+__all__ = [
+    "NOTE_KEY",
+    "fitted",
+    "geometry_loss",
+    "is_mask_note",
+    "nifti_note",
+    "noted_place",
+    "parse_note",
+]
 
 NOTE_KEY = "ITK_FileNotes"
+_MASK = "; mask"
 _NOTE = re.compile(r"mambaseg (\d+) (T?Z?YX) unknown:((?: \w+)*)")
 
 
-def nifti_note(axes: str, geometry: Geometry) -> str:
+def nifti_note(axes: str, geometry: Geometry, *, mask: bool = False) -> str:
     """Say which axes exist and what is unknown, in the 79 characters that NIfTI has.
 
     Parameters
@@ -26,6 +35,8 @@ def nifti_note(axes: str, geometry: Geometry) -> str:
         Without the channel.
     geometry : Geometry
         Of the image or mask.
+    mask : bool
+        Whether it is a mask.
     """
     unknown = [
         name
@@ -37,7 +48,13 @@ def nifti_note(axes: str, geometry: Geometry) -> str:
         )
         if value is None
     ]
-    return f"mambaseg {FORMAT_VERSION} {axes} unknown: {' '.join(unknown)}"
+    ending = _MASK if mask else ""
+    return f"mambaseg {FORMAT_VERSION} {axes} unknown: {' '.join(unknown)}{ending}"
+
+
+def is_mask_note(note: str) -> bool:
+    """Tell whether a note of ours is that of a mask."""
+    return _NOTE.match(note) is not None and note.endswith(_MASK)
 
 
 def parse_note(note: str, path: Path) -> tuple[str, list[str]] | None:
@@ -54,6 +71,43 @@ def parse_note(note: str, path: Path) -> tuple[str, list[str]] | None:
     version, axes, listed = match.groups()
     check_version(version, path)
     return axes, listed.split()
+
+
+def fitted(axes: str, found: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Give a shape as its axes have it, where the format has added or dropped axes of length 1.
+
+    Parameters
+    ----------
+    axes : {"YX", "TYX", "ZYX", "TZYX"}
+    found : tuple of int
+        Without the channel.
+
+    Returns
+    -------
+    tuple of int or None
+        None where they do not fit: another program has changed the file and kept the note.
+    """
+    rest = list(found)
+    if "Z" not in axes and len(rest) > 2 and rest[-3] == 1:
+        del rest[-3]
+    rest = [1] * (len(axes) - len(rest)) + rest
+    return tuple(rest) if len(rest) == len(axes) else None
+
+
+def noted_place(found: Geometry, axes: str, unknown: list[str]) -> Geometry:
+    """Leave out what a note calls unknown, unless another program has set it since; and times."""
+    spacing = (found.spacing_mm or ())[-sum(axis in "ZYX" for axis in axes) :] or None
+    unset = {
+        "spacing": np.allclose(spacing or 1, 1),
+        "origin": np.allclose(found.origin_mm or 0, 0),
+        "direction": np.allclose(found.direction or np.eye(3).ravel(), np.eye(3).ravel()),
+    }
+    lost = {name for name in unknown if unset.get(name)}
+    return Geometry(
+        None if "spacing" in lost else spacing,
+        None if "origin" in lost else found.origin_mm,
+        None if "direction" in lost else found.direction,
+    )
 
 
 def geometry_loss(geometry: Geometry) -> str:

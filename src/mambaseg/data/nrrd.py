@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from mambaseg.data.segmentation_record import (
     foreign_labels,
     label_block,
 )
-from mambaseg.data.volumes import open_labels, placement
+from mambaseg.data.volumes import axes_of, open_labels, placement
 from mambaseg.files import write_whole
 from mambaseg.types.errors import UnreadableImageError
 from mambaseg.types.geometry import Geometry
@@ -62,9 +63,10 @@ def write_nrrd(segmentation: Segmentation, path: Path) -> None:
 def read_nrrd(path: Path) -> Segmentation:
     """Read labels from NRRD, MHA or whatever SimpleITK reads.
 
-    Files of other programs are read too: their axes are YX, ZYX or TZYX and
-    their classes are named by value. Where another program has changed the
-    spacing, origin or direction of a file of ours, the change is believed.
+    Files of other programs are read too: their axes are YX, ZYX or TZYX (TYX
+    where there is one slice) and their classes are named by value. Where another
+    program has changed the spacing, origin or direction of a file of ours, the
+    change is believed.
 
     Raises
     ------
@@ -73,12 +75,15 @@ def read_nrrd(path: Path) -> Segmentation:
     UnsupportedImageError
         If it holds no labels, or a newer mambaseg wrote it.
     """
-    image, labels = open_labels(path)
+    image, labels, unit_mm = open_labels(path)
     keys = [key for key in image.GetMetaDataKeys() if key.startswith(KEY_PREFIX)]
     if not keys:
-        axes = {2: "YX", 3: "ZYX", 4: "TZYX"}[labels.ndim]
-        geometry = placement(image, min(3, labels.ndim))
+        axes = axes_of(labels.shape)
+        geometry = placement(image, min(3, labels.ndim), unit_mm)
         labels = binary_as_class(labels)
+        if axes == "TYX":
+            labels = labels[:, 0]
+            geometry = replace(geometry, spacing_mm=geometry.spacing_mm and geometry.spacing_mm[1:])
         return Segmentation(labels, axes, foreign_labels(labels), geometry)
     try:
         content = {

@@ -70,20 +70,23 @@ def list_parts(path: Path) -> list[Part]:
     Parameters
     ----------
     path : Path
-        A file or a folder. In a folder that holds no image itself, DICOM files
-        are sought in the folders below.
+        A file or a folder. In a folder that holds no image itself, or no more than
+        pictures without numbers, DICOM files are sought in the folders below.
 
     Returns
     -------
     list of Part
         For a folder: itself where it holds numbered images (they are the frames
         of one clip), then its DICOM series, then groups of files that are named
-        as the channels of one image, then single files.
+        as the channels of one image, then single files; itself last where its
+        images have no numbers.
 
     Raises
     ------
     UnreadableImageError
         If there is nothing at the path, or nothing in the folder that is understood.
+    UnsupportedImageError
+        If there are too many files in the folders below.
     """
     source = str(path)
     if not path.exists():
@@ -166,8 +169,10 @@ def _of_folder(folder: Path, source: str) -> list[Part]:
     files = sorted(one for one in folder.iterdir() if _is_image_file(one))
     frames = image_files(folder)
     dicom = [one for one in files if is_dicom(one)]
-    if not files and not frames:
+    numbered = bool(frames) and all(map(_is_numbered, frames))
+    if not files and not numbered:
         dicom = files = list(_below(folder))
+    all_series = find_series(dicom)
     found = [
         Part(
             series.name,
@@ -176,9 +181,9 @@ def _of_folder(folder: Path, source: str) -> list[Part]:
             _resampling(partial(open_series, series, source)),
             series.uid,
         )
-        for series in find_series(dicom)
+        for series in all_series
     ]
-    taken = {file for part in found for file in part.files}
+    taken = {file for series in all_series for file in (*series.files, *series.damaged)}
     for group in group_channels(one for one in files if one not in taken):
         found.append(
             Part(
@@ -194,7 +199,7 @@ def _of_folder(folder: Path, source: str) -> list[Part]:
         name = f"{folder.name}/ (numbered frames)"
         read = read_frame_folder
         clip = Part(name, "frames", (folder,), lambda resample: read(folder, source), source=source)
-        found.insert(0, clip)
+        found.insert(0 if numbered else len(found), clip)
     return _told_apart(found, source)
 
 
@@ -220,8 +225,19 @@ def _is_image_file(file: Path) -> bool:
     return file.name.lower().endswith(IMAGE_FILE_SUFFIXES) or is_dicom(file)
 
 
+def _is_numbered(file: Path) -> bool:
+    """Tell a frame from a picture that lies beside a study, as a logo does on a CD."""
+    return any(letter.isdigit() for letter in file.stem)
+
+
 def _below(folder: Path) -> Iterator[Path]:
-    """DICOM files in the folders below, in order; links are not followed."""
+    """DICOM files in the folders below, in order; links are not followed.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If there are too many files to look at.
+    """
     pending, seen = [(folder, 0)], 0
     while pending:
         current, depth = pending.pop(0)
@@ -233,6 +249,9 @@ def _below(folder: Path) -> Iterator[Path]:
             elif one.is_file():
                 seen += 1
                 if seen > _MOST_FILES:
-                    return
+                    raise UnsupportedImageError(
+                        f"The folders below {folder} hold more than {_MOST_FILES} files, too many "
+                        "to look through for DICOM. Choose the folder of one study or series."
+                    )
                 if not one.name.startswith(".") and one.name != "DICOMDIR" and is_dicom(one):
                     yield one

@@ -10,8 +10,9 @@ import numpy as np
 
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.data.file_kinds import UNDERSTOOD, file_kind, known_suffixes
+from mambaseg.data.memory import enough_memory
 from mambaseg.data.parts import choose_part
-from mambaseg.types.errors import OutOfMemoryError, UnsupportedImageError
+from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import MedicalImage
 
 __all__ = ["base_name", "in_memory", "open_file", "open_image", "read_image", "split_part"]
@@ -65,14 +66,8 @@ def in_memory(image: MedicalImage) -> MedicalImage:
     lazy_film = image.kind == "video" and not isinstance(image.array, DeferredArray)
     if isinstance(image.array, np.ndarray) or lazy_film:
         return image
-    try:
+    with enough_memory(image.source, image.array):
         array = np.asarray(image.array)
-    except MemoryError as error:
-        size = np.prod(image.array.shape, dtype=float) * image.array.dtype.itemsize
-        raise OutOfMemoryError(
-            f"{image.source} needs {size / 2**30:.1f} GiB of memory, more than is free. Close "
-            "other programs, or crop the image first."
-        ) from error
     return replace(image, array=array, notes=(*image.notes, *_odd_values(array)))
 
 

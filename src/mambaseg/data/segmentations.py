@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from mambaseg.data.file_kinds import is_dicom
+from mambaseg.data.memory import enough_memory
 from mambaseg.data.readers import split_part
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.segmentation import Segmentation
@@ -126,7 +127,14 @@ def read_segmentation(path: str | os.PathLike[str]) -> Segmentation:
     UnsupportedImageError
         If it is of no format that is read, holds no labels, or was written by a
         newer mambaseg.
+    OutOfMemoryError
+        If it does not fit in memory.
     """
+    with enough_memory(str(path)):
+        return _read(path)
+
+
+def _read(path: str | os.PathLike[str]) -> Segmentation:
     place, _ = split_part(path)
     if not place.exists():
         raise UnreadableImageError(f"{path} does not exist; check the path.")

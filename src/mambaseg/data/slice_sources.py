@@ -76,7 +76,7 @@ def slice_sources(place: Path | Part) -> SliceSources:
         frames = DicomFrames(file)
         ordered, headers = stack_frames(frames, str(file)), [frames.header]
         order = [ordered.keys[0].index(frame) for frame in range(len(ordered.keys[0]))]
-    if ordered.geometry.frame_times_s is not None:
+    if len(ordered.keys) > 1:
         raise UnsupportedImageError(
             f"{place} holds volumes at several times; a DICOM SEG can be written for one. "
             "Write NRRD instead."

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 
-__all__ = ["PlacedSlice", "SliceStack", "stack"]
+__all__ = ["PlacedSlice", "SliceStack", "is_parallel", "stack"]
 
+_ORDINALS = ("TemporalPositionIdentifier", "TemporalPositionIndex")
+"""Elements that count the times, and do not say when they were."""
 _EVEN = 0.01
 """How much of a step a slice may be off: makers round positions."""
+_SIDEWAYS_MM = 0.2
+"""How far a slice may lie beside the others, or half a pixel where that is less, as above."""
+_PARALLEL = 1e-3
+"""How much the directions of slices of one volume may be off each other, as above."""
+_SQUARE = 0.01
+"""How much the products of two directions may be off those of two at right angles, as above."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,9 @@ class PlacedSlice:
         Distance between pixels along (y, x).
     thickness_mm : float or None
         Distance to the next slice as the header has it, used only where there is no next.
-    time_s : float or None
-        When it was taken, if that tells it from others at its place.
+    moments : dict of str to float
+        When it was taken, in seconds, or as an ordinal, by the element of the header that says so;
+        what is to be believed first stands first.
     """
 
     key: Any
@@ -45,7 +55,7 @@ class PlacedSlice:
     orientation: tuple[float, ...] | None = None
     spacing_mm: tuple[float, float] | None = None
     thickness_mm: float | None = None
-    time_s: float | None = None
+    moments: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,14 @@ class SliceStack:
         """Number of slices of the volume."""
         return len(self.keys[0]) if self.depths is None else int(np.floor(self.depths[-1])) + 1
 
+    def form(self, channels: int, rows: int, columns: int) -> tuple[str, tuple[int, ...]]:
+        """Give the axes of the image that the slices make, and its shape."""
+        if len(self.keys) == 1:
+            return "CZYX", (channels, self.depth, rows, columns)
+        if self.depth == 1:
+            return "CTYX", (channels, len(self.keys), rows, columns)
+        return "CTZYX", (channels, len(self.keys), self.depth, rows, columns)
+
 
 def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> SliceStack:
     """Put slices in the order in which they lie.
@@ -90,16 +108,23 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
 
     Raises
     ------
+    UnreadableImageError
+        If what the header says of where they lie cannot be.
     UnsupportedImageError
-        If slices are missing, lie unevenly, or several lie at one place
-        without times that tell them apart.
+        If slices are missing, lie unevenly or sideways of each other, or several
+        lie at one place without times that tell them apart.
     """
     if any(one.position is None or one.orientation is None for one in slices):
         ordered = sorted(slices, key=lambda one: one.number)
         note = "The header does not say where the slices lie, so spacing is unknown."
         return SliceStack([[one.key for one in ordered]], Geometry(), notes=(note,))
-    turn = _turn(slices[0].orientation or ())
+    turn = _turn(slices[0].orientation or (), what)
     positions = np.array([one.position for one in slices])
+    if not np.isfinite(positions).all():
+        raise UnreadableImageError(
+            f"{what} has slices that lie at no place in numbers; its headers are damaged. Copy or "
+            "export it again."
+        )
     along = positions @ turn[:, 2]
     places: dict[float, list[PlacedSlice]] = {}
     for index in np.argsort(along, kind="stable"):
@@ -107,51 +132,79 @@ def stack(slices: list[PlacedSlice], what: str, *, resample: bool = False) -> Sl
         depth = float(along[index])
         is_new = near is None or depth - near > 1e-3
         places.setdefault(depth if near is None or is_new else near, []).append(slices[index])
-    times = _times(list(places.values()), what)
-    columns = [
-        sorted(place, key=lambda one: (one.time_s or 0.0, one.number)) for place in places.values()
-    ]
+    columns, times, timing = _columns(list(places.values()), what)
     depths = np.array(list(places))
     step, uneven = _step(depths, columns, what, resample=resample)
-    _check_upright([column[0] for column in columns], turn, what)
+    _check_upright(columns, turn, what)
     first = columns[0][0]
-    notes: tuple[str, ...] = ()
+    resampled = "The slices lay unevenly and were resampled to lie evenly."
     if step is None:
         step = first.thickness_mm
-    if uneven is not None:
-        notes = ("The slices lay unevenly and were resampled to lie evenly.",)
-    spacing = None if step is None or first.spacing_mm is None else (step, *first.spacing_mm)
+    spacing: tuple[float, ...] | None = None
+    if len(columns) == 1 < len(columns[0]):  # a clip, whose frames have no thickness
+        spacing = first.spacing_mm
+    elif step is not None and first.spacing_mm is not None:
+        spacing = (step, *first.spacing_mm)
     x, y, z = first.position or (0.0, 0.0, 0.0)
     geometry = Geometry(spacing, (x, y, z), tuple(turn.ravel().tolist()), times)
+    notes = tuple(filter(None, (timing, "" if uneven is None else resampled)))
     keys = [[column[time].key for column in columns] for time in range(len(columns[0]))]
     return SliceStack(keys, geometry, uneven, notes)
 
 
-def _turn(orientation: tuple[float, ...]) -> NDArray[np.float64]:
+def is_parallel(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Tell whether two slices lie in one orientation, each as six numbers of its header."""
+    # Written so that what is no number makes no orientation of its own.
+    return not any(abs(a - b) > _PARALLEL for a, b in zip(first, second, strict=True))
+
+
+def _turn(orientation: tuple[float, ...], what: str) -> NDArray[np.float64]:
     """Give the orthonormal matrix whose columns are the directions of x, y and of the slices."""
     x, y = np.array(orientation[:3], float), np.array(orientation[3:], float)
+    with np.errstate(invalid="ignore"):  # of infinite ones
+        products = np.array([x @ x, y @ y, x @ y])
+    if not np.allclose(products, (1, 1, 0), rtol=0, atol=_SQUARE):
+        named = ", ".join(f"{value:.4g}" for value in orientation)
+        raise UnreadableImageError(
+            f"{what} says that its rows and columns run along ({named}), which are no two "
+            "directions at right angles; its headers are damaged. Copy or export it again."
+        )
     z = np.cross(x, y)
     x, z = x / np.linalg.norm(x), z / np.linalg.norm(z)
     return np.stack([x, np.cross(z, x), z], axis=1)
 
 
-def _times(places: list[list[PlacedSlice]], what: str) -> tuple[float, ...] | None:
-    """Say when each of the volumes was taken; None for a single one."""
-    counts = {len(place) for place in places}
-    if counts == {1}:
-        return None
-    found = [[one.time_s for one in sorted(place, key=lambda s: s.time_s or 0)] for place in places]
-    known = [times for times in found if None not in times and len({*times}) == len(times)]
-    if len(counts) > 1 or len(known) < len(places):
-        most = max(places, key=len)
-        named = ", ".join(str(one.number) for one in most[:4])
-        raise UnsupportedImageError(
-            f"{what} holds up to {len(most)} slices at one place (numbers {named}), and no times "
-            "that tell them apart; one volume, or the same slices at each time, was expected. "
-            "Export each volume as a series of its own."
-        )
-    first = np.array(known[0], float)
-    return tuple((first - first[0]).tolist())
+def _columns(
+    places: list[list[PlacedSlice]], what: str
+) -> tuple[list[list[PlacedSlice]], tuple[float, ...] | None, str]:
+    """Order the slices of each place by time; say when that was, or why it is not known."""
+    count = len(places[0])
+    alike = all(len(place) == count for place in places)
+    if alike and count == 1:
+        return places, None, ""
+    for keyword in places[0][0].moments if alike else ():
+        ordered = [_by_moment(place, keyword) for place in places]
+        if any(len(found) < count for found in ordered):
+            continue
+        columns = [list(found.values()) for found in ordered]
+        if keyword in _ORDINALS:
+            note = "The header counts the times but does not say when they were: they are unknown."
+            return columns, None, note
+        first = next(iter(ordered[0]))
+        return columns, tuple(moment - first for moment in ordered[0]), ""
+    most = max(places, key=len)
+    named = ", ".join(str(one.number) for one in most[:4])
+    raise UnsupportedImageError(
+        f"{what} holds up to {len(most)} slices at one place (numbers {named}), and no times "
+        "that tell them apart; one volume, or the same slices at each time, was expected. "
+        "Export each volume as a series of its own."
+    )
+
+
+def _by_moment(place: list[PlacedSlice], keyword: str) -> dict[float, PlacedSlice]:
+    """Slices by when they were taken, in order; fewer where that does not tell them apart."""
+    found = {one.moments[keyword]: one for one in place if keyword in one.moments}
+    return {moment: found[moment] for moment in sorted(found) if np.isfinite(moment)}
 
 
 def _step(
@@ -185,14 +238,24 @@ def _step(
     )
 
 
-def _check_upright(slices: list[PlacedSlice], turn: NDArray[np.float64], what: str) -> None:
-    """Refuse slices that are shifted sideways against each other, as a tilted gantry does."""
-    if len(slices) < 2:
-        return
-    run = np.array(slices[-1].position) - np.array(slices[0].position)
-    sideways, along = np.linalg.norm(run @ turn[:, :2]), float(run @ turn[:, 2])
-    angle = float(np.degrees(np.arctan2(sideways, along)))
-    if angle > 0.5:
+def _check_upright(columns: list[list[PlacedSlice]], turn: NDArray[np.float64], what: str) -> None:
+    """Refuse slices that lie off their line, or along a line that a tilted gantry made oblique."""
+    slices = [one for column in columns for one in column]
+    # In the volume's own axes, from the first slice.
+    places = np.array([one.position for one in slices]) @ turn
+    places -= places[0]
+    run = places[-1]
+    line = np.outer(places[:, 2] / run[2], run) if len(columns) > 1 else np.zeros_like(places)
+    off = np.linalg.norm((places - line)[:, :2], axis=1)
+    worst = int(np.argmax(off))
+    if off[worst] > min([_SIDEWAYS_MM, *(step / 2 for step in slices[0].spacing_mm or ())]):
+        raise UnsupportedImageError(
+            f"{what} has a slice, number {slices[worst].number}, that lies {off[worst]:.3g} mm "
+            "sideways of the line through its first and last slice; slices one above the other "
+            "were expected. Export each stack of slices as a series of its own."
+        )
+    angle = float(np.degrees(np.arctan2(np.linalg.norm(run[:2]), run[2])))
+    if len(columns) > 1 and angle > 0.5:
         raise UnsupportedImageError(
             f"{what} was taken with a gantry tilted by {angle:.1f} degrees, so that its voxels are "
             "no boxes; upright slices were expected. Correct the tilt first, for example with "

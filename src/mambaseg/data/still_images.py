@@ -60,7 +60,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, str]]:
                     "was expected. Save the pages as a folder of numbered images or as NRRD."
                 )
             yield image, _GREY.get(image.mode, "RGB")
-    except MambasegError:
+    except (MambasegError, MemoryError):
         raise
     except Exception as error:  # whatever a damaged file leads Pillow to
         raise UnreadableImageError(

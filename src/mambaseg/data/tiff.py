@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from mambaseg.data.deferred import DeferredArray
-from mambaseg.data.volume_headers import PACKED_AT_MOST, check_size
+from mambaseg.data.volume_headers import MILLIMETRES, PACKED_AT_MOST, check_size
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import MedicalImage
@@ -19,7 +19,6 @@ from mambaseg.types.image import MedicalImage
 __all__ = ["described_tiff", "open_tiff"]
 
 _MEANING = {"S": "C", "Q": "Z", "I": "Z", "Z": "Z", "T": "T", "C": "C", "Y": "Y", "X": "X"}
-_TO_MM = {"mm": 1.0, "cm": 10.0, "um": 1e-3, "micron": 1e-3, "\u00b5m": 1e-3}
 
 
 def _damaged(path: Path) -> UnreadableImageError:
@@ -99,6 +98,8 @@ def open_tiff(path: Path, source: str) -> MedicalImage | None:
     def load() -> NDArray[Any]:
         try:
             array = tifffile.imread(path, series=0)
+        except MemoryError:
+            raise
         except Exception as error:  # whatever a damaged file leads tifffile to
             raise _damaged(path) from error
         return np.transpose(array.reshape(shape), order).reshape(sizes)
@@ -119,7 +120,7 @@ def _spacing(
     imagej: dict[str, Any], across: Any, down: Any, has_z: bool
 ) -> tuple[float, ...] | None:
     """Give what ImageJ says of the distances; plain TIFF's resolution is that of a print."""
-    unit = _TO_MM.get(str(imagej.get("unit", "")))
+    unit = MILLIMETRES.get(str(imagej.get("unit", "")))
     try:
         plane = [part[1] / part[0] * (unit or 0) for part in (down, across)]
         step = float(imagej.get("spacing", 0)) * (unit or 0)

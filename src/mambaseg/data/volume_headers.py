@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 
-__all__ = ["PACKED_AT_MOST", "TextHeader", "check_size", "read_text_header"]
+__all__ = ["MILLIMETRES", "PACKED_AT_MOST", "TextHeader", "check_size", "read_text_header"]
+
+MILLIMETRES = {
+    "m": 1e3,
+    "cm": 10.0,
+    "mm": 1.0,
+    "um": 1e-3,
+    "\u00b5m": 1e-3,
+    "\u03bcm": 1e-3,
+    "micron": 1e-3,
+    "nm": 1e-6,
+}
+"""Units of length; the two letters before "m" look alike, but are a micro sign and a mu."""
 
 PACKED_AT_MOST = 1100
 """How many times gzip can make data smaller; a header that claims more is wrong."""
 
 _LARGEST_HEADER = 2**20
+_TIME_UNITS = ("s", "ms", "sec")
 _NRRD_BYTES = {"char": 1, "short": 2, "int": 4, "long": 8, "float": 4, "double": 8, "block": 1}
 _META_BYTES = {"CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "FLOAT": 4, "DOUBLE": 8}
 
@@ -26,12 +40,13 @@ class TextHeader:
     ----------
     fields : dict of str to str
         Its fields, their names in small letters.
-    has_spacing : bool
-        Whether it says how far elements lie apart.
+    unit_mm : float or None
+        Millimetres of the unit in which it says how far elements lie apart; None where it
+        does not say so, or in no unit of length.
     """
 
     fields: dict[str, str]
-    has_spacing: bool
+    unit_mm: float | None
 
 
 def read_text_header(path: Path) -> TextHeader:
@@ -60,9 +75,7 @@ def read_text_header(path: Path) -> TextHeader:
     packed = fields.get("encoding", "raw") != "raw" or fields.get("compresseddata") == "true"
     held = data.stat().st_size - (length if data == path else 0)
     check_size(path, sizes, bytes_each, held, packed=packed)
-    return TextHeader(
-        fields, bool({"spacings", "space directions", "elementspacing", "elementsize"} & {*fields})
-    )
+    return TextHeader(fields, (_nrrd_unit if is_nrrd else _meta_unit)(fields))
 
 
 def check_size(path: Path, sizes: list[int], bytes_each: float, held: int, *, packed: bool) -> None:
@@ -91,7 +104,7 @@ def check_size(path: Path, sizes: list[int], bytes_each: float, held: int, *, pa
         raise UnreadableImageError(
             f"{path} holds no elements: its header says {named or 'no size'}. Export it again."
         )
-    stated = prod(sizes) * bytes_each
+    stated = math.prod(sizes) * bytes_each
     if stated > held * (PACKED_AT_MOST if packed else 1):
         raise UnreadableImageError(
             f"{path} is damaged or cut short: its header says {named} elements, {stated:.3g} "
@@ -104,7 +117,7 @@ def _nrrd_fields(head: bytes) -> tuple[dict[str, str], int]:
     ends += [place + 4 for place in (head.find(b"\r\n\r\n"),) if place >= 0]
     length = min(ends, default=len(head))
     fields = {}
-    for line in head[:length].decode("latin-1").splitlines()[1:]:
+    for line in head[:length].decode("utf-8", "replace").splitlines()[1:]:
         if not line.startswith("#") and ":=" not in line and ":" in line:
             name, _, value = line.partition(":")
             fields[name.strip().lower()] = value.strip()
@@ -121,6 +134,44 @@ def _meta_fields(head: bytes) -> tuple[dict[str, str], int]:
             break
     fields["compresseddata"] = fields.get("compresseddata", "").lower()
     return fields, length
+
+
+def _nrrd_unit(fields: dict[str, str]) -> float | None:
+    """Give the length of the unit of distances; libraries take what is no distance for 1."""
+    kinds = fields.get("kinds", "").lower().split()
+    vectors = re.findall(r"none|\([^)]*\)", fields.get("space directions", ""))
+    lengths = [_length(vector) for vector in vectors if vector != "none"]
+    if not vectors:
+        along = [_length(word) for word in fields.get("spacings", "").split()]
+        in_space = kinds if len(kinds) == len(along) else ["space"] * len(along)
+        lengths = [
+            length
+            for length, kind in zip(along, in_space, strict=True)
+            if kind in ("space", "domain", "???")
+        ]
+    units = re.findall(r'"([^"]*)"', fields.get("space units", fields.get("units", "")))
+    return _unit(lengths[:3], {unit for unit in units if unit not in ("", *_TIME_UNITS)})
+
+
+def _meta_unit(fields: dict[str, str]) -> float | None:
+    words = fields.get("elementspacing", fields.get("elementsize", "")).split()
+    unit = fields.get("distanceunits", "").lower()
+    return _unit([_length(word) for word in words[:3]], {unit} - {"", "?"})
+
+
+def _length(vector: str) -> float:
+    """Length of a vector "(x,y,z)" or of a number; NaN where it is none."""
+    try:
+        return math.hypot(*(float(part) for part in vector.strip("()").split(",")))
+    except ValueError:
+        return math.nan
+
+
+def _unit(lengths: list[float], units: set[str]) -> float | None:
+    """Millimetres of the one unit named, or 1; None if a length or the unit is none."""
+    if not lengths or not all(0 < length < math.inf for length in lengths) or len(units) > 1:
+        return None
+    return MILLIMETRES.get(units.pop()) if units else 1.0
 
 
 def _nrrd_bytes(fields: dict[str, str]) -> int:

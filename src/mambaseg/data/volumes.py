@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,39 @@ from numpy.typing import NDArray
 
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.data.image_record import recorded
-from mambaseg.data.nifti_files import check_nifti, sound_nifti, time_step
+from mambaseg.data.nifti_files import check_nifti, kept_codes, sound_nifti, time_step
 from mambaseg.data.segmentation_record import label_block
 from mambaseg.data.volume_headers import read_text_header
 from mambaseg.types.errors import UnreadableImageError, UnsupportedImageError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.image import MedicalImage
 
-__all__ = ["open_labels", "open_volume", "placement", "read_itk"]
+__all__ = ["axes_of", "open_labels", "open_volume", "placement", "read_itk"]
 
 
 def _is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a file whose name hides what it is, by which SimpleITK chooses how to read it."""
+    with path.open("rb") as file:
+        head = file.read(348)
+    if head[344:347] == b"ni1":
+        raise UnsupportedImageError(
+            f"{path} seems to be the header of a NIfTI pair (.hdr and .img); one file was "
+            "expected. Convert the pair to .nii or .nii.gz."
+        )
+    kind, suffix = "", ""
+    if head[344:347] == b"n+1" and not _is_nifti(path):
+        kind, suffix = "NIfTI", ".nii"
+    elif head.startswith(b"NRRD000") and _is_nifti(path):
+        kind, suffix = "NRRD", ".nrrd"
+    if kind:
+        raise UnsupportedImageError(
+            f"{path} seems to be {kind}, though its name does not say so. Rename it to end with "
+            f"{suffix}."
+        )
 
 
 @contextmanager
@@ -33,7 +54,9 @@ def _told_apart(path: Path) -> Iterator[None]:
     """Turn what SimpleITK raises into a sentence."""
     try:
         yield
-    except (RuntimeError, MemoryError, OverflowError) as error:
+    except (RuntimeError, OverflowError) as error:
+        if "allocat" in str(error):
+            raise MemoryError from error
         if "orthonormal" in str(error):
             raise UnsupportedImageError(
                 f"{path} has axes that are not at right angles (a sheared orientation), of which "
@@ -43,6 +66,14 @@ def _told_apart(path: Path) -> Iterator[None]:
             f"{path} cannot be read: it is damaged, cut short or not of the kind that its name "
             "says. Copy or export it again."
         ) from error
+
+
+def _unit_mm(path: Path) -> float | None:
+    """Check a header; give its unit of length, of which SimpleITK makes millimetres for NIfTI."""
+    _check_name(path)
+    if _is_nifti(path):
+        return 1.0 if check_nifti(path) else None
+    return read_text_header(path).unit_mm
 
 
 def read_itk(path: Path) -> Any:
@@ -55,16 +86,12 @@ def read_itk(path: Path) -> Any:
     UnsupportedImageError
         If its data lie elsewhere.
     """
-    if _is_nifti(path):
-        check_nifti(path)
-        with _told_apart(path), sound_nifti(path) as sound:
-            return SimpleITK.ReadImage(str(sound))
-    read_text_header(path)
-    with _told_apart(path):
-        return SimpleITK.ReadImage(str(path))
+    _unit_mm(path)
+    with _told_apart(path), sound_nifti(path) if _is_nifti(path) else nullcontext(path) as sound:
+        return SimpleITK.ReadImage(str(sound))
 
 
-def placement(image: Any, n_spatial: int) -> Geometry:
+def placement(image: Any, n_spatial: int, unit_mm: float | None = 1.0) -> Geometry:
     """Spacing, origin and direction along the first axes of a SimpleITK image.
 
     Parameters
@@ -73,20 +100,37 @@ def placement(image: Any, n_spatial: int) -> Geometry:
         Its first axes are x, y and, if `n_spatial` is 3, z.
     n_spatial : {2, 3}
         Number of axes in space.
+    unit_mm : float or None
+        Millimetres of the unit in which its file says where it lies; None makes spacing unknown.
     """
     dimension = image.GetDimension()
     direction = np.eye(3)
     whole = np.array(image.GetDirection()).reshape(dimension, dimension)
     direction[:n_spatial, :n_spatial] = whole[:n_spatial, :n_spatial]
-    x, y, z = (*image.GetOrigin()[:n_spatial], 0.0)[:3]
+    unit = unit_mm or 1.0
+    x, y, z = (*(place * unit for place in image.GetOrigin()[:n_spatial]), 0.0)[:3]
+    spacing = tuple(step * unit for step in reversed(image.GetSpacing()[:n_spatial]))
     return Geometry(
-        tuple(reversed(image.GetSpacing()[:n_spatial])),
+        spacing if unit_mm else None,
         (x, y, z),
         tuple(direction.ravel().tolist()),
     )
 
 
-def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
+def axes_of(shape: tuple[int, ...]) -> str:
+    """Name the axes, without channels, of a file that does not: four with one slice are a clip's.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Two to four lengths, x last.
+    """
+    if len(shape) == 4:
+        return "TYX" if shape[1] == 1 else "TZYX"
+    return "ZYX"[-len(shape) :]
+
+
+def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8], float | None]:
     """Read a mask with SimpleITK.
 
     Returns
@@ -95,6 +139,8 @@ def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
         For its placement and metadata.
     labels : ndarray of uint8
         Two to four dimensions, x last.
+    unit_mm : float or None
+        As `placement` takes it.
 
     Raises
     ------
@@ -110,7 +156,7 @@ def open_labels(path: Path) -> tuple[Any, NDArray[np.uint8]]:
             f"{image.GetNumberOfComponentsPerPixel()} values per element; a mask with 2 to 4 "
             "dimensions and one value was expected."
         )
-    return image, label_block(SimpleITK.GetArrayFromImage(image), path)
+    return image, label_block(SimpleITK.GetArrayFromImage(image), path), _unit_mm(path)
 
 
 def open_volume(path: Path, source: str) -> MedicalImage:
@@ -137,7 +183,7 @@ def open_volume(path: Path, source: str) -> MedicalImage:
     UnsupportedImageError
         If it has more than four dimensions, or holds something but numbers.
     """
-    has_spacing = check_nifti(path) if _is_nifti(path) else read_text_header(path).has_spacing
+    unit_mm = _unit_mm(path)
     itk: Any = SimpleITK  # ships no types
     reader = itk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -147,7 +193,7 @@ def open_volume(path: Path, source: str) -> MedicalImage:
         kind = itk.GetPixelIDValueAsString(reader.GetPixelID())
         keys = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
         if dimension in (2, 3, 4):
-            geometry = placement(reader, min(3, dimension))
+            geometry = placement(reader, min(3, dimension), unit_mm)
     named = " x ".join(map(str, sizes))
     if dimension not in (2, 3, 4) or "complex" in kind:
         raise UnsupportedImageError(
@@ -163,12 +209,24 @@ def open_volume(path: Path, source: str) -> MedicalImage:
         times = None if step is None else tuple(i * step for i in range(shape[1]))
         geometry = replace(geometry, frame_times_s=times)
         notes = (f"The fourth axis, of {shape[1]}, is taken for time.",)
-    if not has_spacing:
-        geometry = replace(geometry, spacing_mm=None)
     names = tuple(f"channel {i}" for i in range(n_channels)) if n_channels > 1 else ("intensity",)
     array = DeferredArray(shape, _element(kind), lambda: _elements(path, shape))
-    image = MedicalImage(array, axes, geometry, names, source, notes)
-    return recorded(image, keys, path)
+    header = kept_codes(keys) if _is_nifti(path) else {}
+    image = MedicalImage(array, axes, geometry, names, source, notes, header=header)
+    found = recorded(image, keys, path)
+    return _clip(image) if found is image and axes_of(shape[1:]) == "TYX" else found
+
+
+def _clip(image: MedicalImage) -> MedicalImage:
+    """Leave out the z axis, of one slice."""
+    array, spacing = image.array, image.geometry.spacing_mm
+    shape = (*array.shape[:2], *array.shape[3:])
+    return replace(
+        image,
+        array=DeferredArray(shape, array.dtype, lambda: np.asarray(array)[:, :, 0]),
+        axes="CTYX",
+        geometry=replace(image.geometry, spacing_mm=spacing and spacing[1:]),
+    )
 
 
 def _elements(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mambaseg.data.blanking import blanked
 from mambaseg.data.channel_stack import ChannelStack
 from mambaseg.data.deferred import DeferredArray
 from mambaseg.types.image import MedicalImage
@@ -104,11 +105,14 @@ class GreyWindow:
 
 
 def rgb_plane(image: MedicalImage, index: int) -> NDArray[np.uint8]:
-    """Read one frame or slice to be looked at, (Y, X, 3): in colour, or its first channel in grey.
+    """Read one frame or slice as a picture, (Y, X, 3): in colour, or its first channel in grey.
+
+    Reports and records of runs keep such pictures, so they are black outside the region of an
+    ultrasound image, where text about the patient may stand.
 
     Parameters
     ----------
     image, index
         As of `read_plane`.
     """
-    return GreyWindow.of(image).picture(read_plane(image, index))
+    return GreyWindow.of(image).picture(blanked(read_plane(image, index), image.region))

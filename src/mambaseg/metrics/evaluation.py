@@ -25,6 +25,7 @@ from mambaseg.metrics.targets import (
     select,
     targets_of,
 )
+from mambaseg.metrics.values import all_values, values_of
 from mambaseg.types.errors import InvalidOptionError, UnsupportedImageError
 from mambaseg.types.segmentation import Segmentation
 
@@ -166,12 +167,12 @@ class _Work:
         """Give what is measured, once the values that a pair holds are found to be known."""
         if self.options.regions is None:
             if pair is not None:
-                check_values("prediction", _values(pair.found), self.classes)
-                check_values("reference", _values(pair.true), self.classes)
+                check_values("prediction", values_of(pair.found), self.classes)
+                check_values("reference", values_of(pair.true), self.classes)
             return select(targets_of(self.classes), self.options.classes)
         if self._targets is None:
             # The regions follow from the values of the whole case, and not of a slice.
-            found, true = (_all_values(labels) for labels in (self.found, self.true))
+            found, true = (all_values(labels) for labels in (self.found, self.true))
             self._targets = select(brats_regions(found, true), self.options.classes)
         return self._targets
 
@@ -213,18 +214,3 @@ class _Work:
 def _mean(values: list[float]) -> float:
     known = [value for value in values if value == value]
     return fmean(known) if known else float("nan")
-
-
-def _values(labels: NDArray[Any]) -> set[int]:
-    if labels.dtype == np.uint8:
-        return set(np.flatnonzero(np.bincount(labels.ravel())).tolist())
-    return set(np.unique(labels).tolist())
-
-
-def _all_values(labels: Any) -> set[int]:
-    if labels.ndim == 2:
-        return _values(np.asarray(labels[:]))
-    values: set[int] = set()
-    for index in range(labels.shape[0]):
-        values |= _values(np.asarray(labels[index]))
-    return values

@@ -1,18 +1,18 @@
-"""Whether two masks lie on the same grid, and how to bring one onto the other's."""
+"""Whether masks and images lie on the same grid, and how to bring one mask onto another's."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import MismatchError
 from mambaseg.types.geometry import Geometry
 from mambaseg.types.segmentation import Segmentation
 
-__all__ = ["check_same_grid", "resampled"]
+__all__ = ["Grid", "check_grids", "check_same_grid", "resampled"]
 
 _SPACING = 1e-3
 """Relative difference that files' rounding may make."""
@@ -23,6 +23,40 @@ _PLACE = 0.02
 _ADVICE = "compare masks of one image, or have the prediction resampled to the reference's grid."
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Where the elements of a mask or an image lie, as far as it is known.
+
+    Parameters
+    ----------
+    name : str
+        What a message calls it, such as "the mask 'nodule'".
+    axes : str
+        Without channels, such as "TYX".
+    shape : tuple of int
+        Length of each axis.
+    steps : tuple of (float, str) or None
+        Distance of the elements along each axis, and its unit; None where it is not known.
+    geometry : Geometry
+        Whose origin and direction count.
+    """
+
+    name: str
+    axes: str
+    shape: tuple[int, ...]
+    steps: tuple[tuple[float, str] | None, ...]
+    geometry: Geometry = field(default_factory=Geometry)
+
+    @classmethod
+    def of(cls, mask: Segmentation, name: str) -> Self:
+        """Give that of a mask; when its frames were taken does not count."""
+        spatial: list[tuple[float, str] | None]
+        spatial = [(step, "mm") for step in mask.geometry.spacing_mm or ()]
+        steps = spatial or [None] * len(mask.axes.removeprefix("T"))
+        timed: list[tuple[float, str] | None] = [None] * mask.axes.startswith("T")
+        return cls(name, mask.axes, tuple(mask.labels.shape), (*timed, *steps), mask.geometry)
+
+
 def check_same_grid(prediction: Segmentation, reference: Segmentation) -> None:
     """Refuse masks whose elements do not lie at the same places.
 
@@ -30,49 +64,77 @@ def check_same_grid(prediction: Segmentation, reference: Segmentation) -> None:
 
     Raises
     ------
-    UnsupportedImageError
+    MismatchError
         If the axes, shapes, spacings, origins or directions differ; it says along which
         axis, and by how much.
     """
-    found, true = tuple(prediction.labels.shape), tuple(reference.labels.shape)
-    if prediction.axes != reference.axes or found != true:
-        where = ""
-        if prediction.axes == reference.axes:
-            lengths = zip(reference.axes.lower(), found, true, strict=True)
-            where = "; ".join(f"along {axis} {p} and {r}" for axis, p, r in lengths if p != r)
-            where = f", {where}"
-        raise UnsupportedImageError(
-            f"The prediction has the shape {found} ({prediction.axes}) and the reference "
-            f"{true} ({reference.axes}){where}: {_ADVICE}"
-        )
-    problem = _misplaced(prediction.geometry, reference.geometry, reference.axes)
+    check_grids(Grid.of(prediction, "the prediction"), Grid.of(reference, "the reference"), _ADVICE)
+
+
+def check_grids(found: Grid, true: Grid, advice: str) -> None:
+    """Refuse grids that differ; what one of them does not know is not compared.
+
+    Parameters
+    ----------
+    found, true : Grid
+        Distances are compared where their units are the same.
+    advice : str
+        What to do next, which ends the message.
+
+    Raises
+    ------
+    MismatchError
+        If they differ; it says what does, along which axis, and by how much.
+    """
+    problem = _misshaped(found, true) or _misscaled(found, true) or _misplaced(found, true)
     if problem:
-        raise UnsupportedImageError(f"{problem}: {_ADVICE}")
+        raise MismatchError(f"{problem[0].upper()}{problem[1:]}: {advice}")
 
 
-def _misplaced(found: Geometry, true: Geometry, axes: str) -> str:
-    spatial = axes.removeprefix("T").lower()
-    if found.spacing_mm and true.spacing_mm:
-        for axis, p, r in zip(spatial, found.spacing_mm, true.spacing_mm, strict=True):
-            if abs(p - r) > _SPACING * r:
-                return (
-                    f"The prediction's spacing along {axis} is {p:.6g} mm and the reference's "
-                    f"{r:.6g} mm, {100 * (p / r - 1):+.2g} %"
-                )
-    if found.direction and true.direction:
-        turn = float(np.abs(np.subtract(found.direction, true.direction)).max())
+def _misshaped(found: Grid, true: Grid) -> str:
+    if found.axes == true.axes and found.shape == true.shape:
+        return ""
+    where = ""
+    if found.axes != true.axes:
+        where = f" (axes {found.axes} and {true.axes})"
+    elif len(found.shape) == len(true.shape):
+        lengths = zip(true.axes.lower(), found.shape, true.shape, strict=True)
+        where = "; ".join(f"along {axis} {p} and {r}" for axis, p, r in lengths if p != r)
+        where = f", {where}"
+    return f"{found.name} has the shape {found.shape} and {true.name} {true.shape}{where}"
+
+
+def _misscaled(found: Grid, true: Grid) -> str:
+    for axis, ours, theirs in zip(true.axes.lower(), found.steps, true.steps, strict=True):
+        if ours is None or theirs is None or ours[1] != theirs[1]:
+            continue
+        (p, unit), (r, _) = ours, theirs
+        if abs(p - r) > _SPACING * r:
+            what = "spacing" if unit == "mm" else "scale"
+            return (
+                f"the {what} of {found.name} along {axis} is {p:.6g} {unit}".rstrip()
+                + f" and that of {true.name} {r:.6g} {unit}".rstrip()
+                + f", {100 * (p / r - 1):+.3g} %"
+            )
+    return ""
+
+
+def _misplaced(found: Grid, true: Grid) -> str:
+    ours, theirs = found.geometry, true.geometry
+    if ours.direction and theirs.direction:
+        turn = float(np.abs(np.subtract(ours.direction, theirs.direction)).max())
         if turn > _SPACING:
             return (
-                "The prediction's axes point elsewhere in the patient than the reference's (their "
-                f"direction cosines differ by up to {turn:.2g})"
+                f"the axes of {found.name} point elsewhere in the patient than those of "
+                f"{true.name} (their direction cosines differ by up to {turn:.2g})"
             )
-    if found.origin_mm and true.origin_mm:
-        room = _PLACE * min(true.spacing_mm or (1.0,))
-        for axis, p, r in zip("xyz", found.origin_mm, true.origin_mm, strict=True):
+    if ours.origin_mm and theirs.origin_mm:
+        room = _PLACE * min(theirs.spacing_mm or (1.0,))
+        for axis, p, r in zip("xyz", ours.origin_mm, theirs.origin_mm, strict=True):
             if abs(p - r) > room:
                 return (
-                    f"The prediction's origin along the patient's {axis} is {p:.6g} mm and the "
-                    f"reference's {r:.6g} mm, {p - r:+.4g} mm"
+                    f"the origin of {found.name} along the patient's {axis} is {p:.6g} mm and "
+                    f"that of {true.name} {r:.6g} mm, {p - r:+.4g} mm"
                 )
     return ""
 
@@ -85,7 +147,7 @@ def resampled(prediction: Segmentation, reference: Segmentation) -> Segmentation
 
     Raises
     ------
-    UnsupportedImageError
+    MismatchError
         If their axes, or their numbers of frames, differ.
     """
     timed = reference.axes.startswith("T")

@@ -23,12 +23,14 @@ from mambaseg.plugin.keys import key_button, key_text
 from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.mask_keys import bind_reason
+from mambaseg.plugin.notices import report
 from mambaseg.plugin.panel import Panel
 from mambaseg.plugin.parts import Note, button, evenly, form
 from mambaseg.plugin.restore_offer import RestoreOffer
 from mambaseg.plugin.retouch_rows import RetouchRows
+from mambaseg.plugin.verified_clips import check_fits
 from mambaseg.session import Worker
-from mambaseg.types.errors import UnsupportedImageError
+from mambaseg.types.errors import MismatchError, UnsupportedImageError
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -149,10 +151,13 @@ class CorrectPanel(Panel):
         if layer is not None:
             try:
                 self._correction = correction_of(self._viewer, layer)
+                check_fits(self._viewer, layer)
                 self._problem = ""
             except UnsupportedImageError as error:
                 self._problem = str(error)
                 bind_reason(layer)
+                if isinstance(error, MismatchError):
+                    report(error)
         if self._correction is not None:
             self._correction.changed.connect(self._changed)
             self._correction.clip.failed.connect(self._failed)

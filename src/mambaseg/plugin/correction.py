@@ -20,7 +20,7 @@ from mambaseg.plugin.notices import report
 from mambaseg.plugin.seen import Seen
 from mambaseg.plugin.sessions import session_of
 from mambaseg.plugin.stroke_guard import StrokeGuard
-from mambaseg.plugin.verified_clips import check_fit, verified_clip_of
+from mambaseg.plugin.verified_clips import check_frames, verified_clip_of
 from mambaseg.session import event_now, mask_digest
 from mambaseg.types.errors import UnsupportedImageError
 
@@ -90,6 +90,7 @@ class Correction:
 
     def __init__(self, viewer: napari.Viewer, layer: Labels) -> None:
         self.clip = verified_clip_of(viewer, layer)
+        self._viewer = viewer
         self.session = session_of(viewer)
         self._layer = weakref.ref(layer)
         self._compared: set[int] = set()
@@ -210,8 +211,7 @@ class Correction:
             return False
         wanted = [n for n in frames if self.state(n) not in ("verified", "saving")]
         try:
-            for frame in wanted:
-                check_fit(self.clip, layer, frame)
+            check_frames(self._viewer, self.clip, layer, wanted)
         except UnsupportedImageError as error:
             report(error)
             return False

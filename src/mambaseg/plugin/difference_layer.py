@@ -59,28 +59,31 @@ class DifferenceLayer:
         lazy = dask.array.from_array(kinds, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
         colors: dict[int | None, str] = {0: "transparent", None: "transparent"}
         colors |= {kind.value: kind.color for kind in DIFFERENCES.classes}
-        chosen = self._viewer.layers.selection.active
-        self.layer = self._viewer.add_labels(
-            lazy,
-            name=f"difference of {prediction.name}",
-            opacity=0.8,
-            colormap=DirectLabelColormap(color_dict=colors),
-            features={
-                "index": [0, *DIFFERENCES.names],
-                "class": ["no difference", *DIFFERENCES.names.values()],
-            },
-            scale=prediction.scale,
-            translate=prediction.translate,
-            rotate=prediction.rotate,
-            shear=prediction.shear,
-            affine=prediction.affine,
-            units=prediction.units,
-            axis_labels=prediction.axis_labels,
-            metadata={"difference": True},
-        )
-        self.layer.editable = False
-        if chosen is not None:
-            self._viewer.layers.selection.active = chosen
+        selection = self._viewer.layers.selection
+        chosen = set(selection)
+        # napari selects what is added; no one is told, for the same layers are selected after it.
+        with selection.events.active.blocker():
+            self.layer = self._viewer.add_labels(
+                lazy,
+                name=f"difference of {prediction.name}",
+                opacity=0.8,
+                colormap=DirectLabelColormap(color_dict=colors),
+                features={
+                    "index": [0, *DIFFERENCES.names],
+                    "class": ["no difference", *DIFFERENCES.names.values()],
+                },
+                scale=prediction.scale,
+                translate=prediction.translate,
+                rotate=prediction.rotate,
+                shear=prediction.shear,
+                affine=prediction.affine,
+                units=prediction.units,
+                axis_labels=prediction.axis_labels,
+                metadata={"difference": True},
+            )
+            self.layer.editable = False
+            selection.clear()
+            selection.update(chosen)
 
     def hide(self) -> None:
         """Take the layer away, if it is there."""

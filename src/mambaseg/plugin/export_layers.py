@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mambaseg.plugin.from_layers import image_of, segmentation_of
-from mambaseg.types import MedicalImage, Segmentation
+from mambaseg.plugin.from_layers import image_of, taken_mask
+from mambaseg.plugin.same_place import check_same_place
+from mambaseg.session.taken_mask import TakenMask
+from mambaseg.types import MedicalImage
 from mambaseg.types.errors import UnsupportedImageError
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["other_mask_on", "pair_of", "shown_frame"]
 
 
-def pair_of(image: Image | None, mask: Labels | None) -> tuple[MedicalImage, Segmentation]:
+def pair_of(image: Image | None, mask: Labels | None) -> tuple[MedicalImage, TakenMask]:
     """Take an image layer and a mask of it.
 
     Raises
@@ -34,10 +36,10 @@ def pair_of(image: Image | None, mask: Labels | None) -> tuple[MedicalImage, Seg
             "There is no mask to draw: make one with the Segment panel, or open one."
         )
     taken = image_of(image)
-    return taken, _mask_on(taken, mask)
+    return taken, _mask_on(taken, image, mask)
 
 
-def other_mask_on(image: MedicalImage, choice: OtherMask, why: str) -> Segmentation:
+def other_mask_on(taken: MedicalImage, image: Image, choice: OtherMask, why: str) -> TakenMask:
     """Take a second mask of an image; `why` is said where there is none.
 
     Raises
@@ -47,7 +49,7 @@ def other_mask_on(image: MedicalImage, choice: OtherMask, why: str) -> Segmentat
     """
     if not choice.is_other:
         raise UnsupportedImageError(why)
-    return _mask_on(image, choice.layer)
+    return _mask_on(taken, image, choice.layer)
 
 
 def shown_frame(viewer: napari.Viewer, layer: Image, image: MedicalImage) -> int:
@@ -58,12 +60,6 @@ def shown_frame(viewer: napari.Viewer, layer: Image, image: MedicalImage) -> int
     return min(max(round(float(place)), 0), image.array.shape[1] - 1)
 
 
-def _mask_on(image: MedicalImage, layer: Labels) -> Segmentation:
-    axis = "Z" if image.kind == "volume" else "T"
-    mask = segmentation_of(layer, one_leading_axis=axis)
-    if tuple(mask.labels.shape) != tuple(image.array.shape[1:]):
-        raise UnsupportedImageError(
-            f"The mask {layer.name!r} has the shape {mask.labels.shape}, "
-            f"the image {tuple(image.array.shape[1:])}: choose the mask of this image."
-        )
-    return mask
+def _mask_on(taken: MedicalImage, image: Image, mask: Labels) -> TakenMask:
+    check_same_place(mask, image, taken.axes[1:], "choose the mask of this image")
+    return taken_mask(mask, "Z" if taken.kind == "volume" else "T")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import napari.viewer
+import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
+from numpy.typing import NDArray
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
@@ -27,8 +31,9 @@ from mambaseg.plugin.path_field import PathField
 from mambaseg.plugin.picture import Picture
 from mambaseg.plugin.preset_row import PresetRow
 from mambaseg.session import ExportRequest, Task, export
+from mambaseg.session.taken_mask import TakenMask
 from mambaseg.types import MedicalImage, Segmentation
-from mambaseg.types.errors import Cancelled, MambasegError, UnsupportedImageError
+from mambaseg.types.errors import Cancelled, MambasegError, MismatchError, UnsupportedImageError
 
 __all__ = ["ExportPanel"]
 
@@ -83,7 +88,9 @@ class ExportPanel(Panel):
         self.presets.chosen.connect(self._show_preset)
         self.picture = Picture("The frame that the viewer shows, as it will be written")
         self.path = PathField("where to write", {"Choose…": ("Write to", self._ask_path)})
-        self.export = button("Export", "Write it", self._start)
+        self.export = button(
+            "Export", "Write the masks as they are now; you may go on drawing", self._start
+        )
         self.cancel = button("Cancel", "Stop; nothing is left behind", self._cancel)
         self.cancel.setEnabled(False)
         self.bar = ProgressBar()
@@ -177,32 +184,40 @@ class ExportPanel(Panel):
         if self._drawing is not None:
             self._drawing.cancel()
         try:
-            image, segmentation = self._pair()
+            image, mask = self._pair()
             before = self._before(image)
         except MambasegError as error:
             self.picture.show_picture(None)
-            self.note.setText(str(error))
-            self.export.setEnabled(False)
+            if self._writing is None:
+                if isinstance(error, MismatchError) and self.note.text() != str(error):
+                    report(error)
+                self.note.setText(str(error))
+                self.export.setEnabled(False)
             return
         if not self.export.isEnabled() and self._writing is None:
             self.note.setText("")
             self.export.setEnabled(True)
         frame = shown_frame(self._viewer, self.image.layer, image)
         style = self.look.overlay_style
+
+        def draw(task: Task) -> NDArray[np.uint8]:
+            earlier = before.shared(task.check) if before is not None else None
+            return overlay(image, mask.shared(task.check), style, frame=frame, before=earlier)
+
         self._drawing = self.session.files.submit(
-            lambda task: overlay(image, segmentation, style, frame=frame, before=before),
+            draw,
             self.guarded(self.picture.show_picture),
             self.guarded(lambda error: self.note.setText(str(error))),
         )
 
-    def _pair(self) -> tuple[MedicalImage, Segmentation]:
+    def _pair(self) -> tuple[MedicalImage, TakenMask]:
         return pair_of(self.image.layer, self.labels.layer)
 
-    def _before(self, image: MedicalImage) -> Segmentation | None:
+    def _before(self, image: MedicalImage) -> TakenMask | None:
         """Give the earlier mask, where one is drawn."""
         if self.look.overlay_style.layout != "before_after":
             return None
-        return other_mask_on(image, self.look.before, _NO_BEFORE)
+        return other_mask_on(image, self.image.layer, self.look.before, _NO_BEFORE)
 
     # What the buttons do
 
@@ -223,14 +238,15 @@ class ExportPanel(Panel):
                 task.check()
                 deliver(lambda: told(done, total))
 
-            return export(request, progress)
+            return export(request(task), progress)
 
         self._writing = self.session.exports.submit(
             work, self.guarded(self._written), self.guarded(self._failed)
         )
 
-    def _request(self) -> ExportRequest:
-        image, segmentation = self._pair()
+    def _request(self) -> Callable[[Task], ExportRequest]:
+        """Give what reads the masks, in the thread that writes, and says what to write."""
+        image, mask = self._pair()
         if self.path.path is None:
             raise UnsupportedImageError("Say where to write: type a path or press Choose.")
         path = self._named(self.path.path)
@@ -240,22 +256,35 @@ class ExportPanel(Panel):
             shown = shown_frame(self._viewer, self.image.layer, image)
             frames = range(shown, shown + 1)
         if self.choice.by_reference:
-            reference = other_mask_on(image, self.choice.reference, _NO_REFERENCE)
-        return ExportRequest(
-            image,
-            segmentation,
-            self._preset(),
-            path,
-            frames if image.kind != "image" else None,
-            before=self._before(image),
-            reference=reference,
+            reference = other_mask_on(image, self.image.layer, self.choice.reference, _NO_REFERENCE)
+        among = frames if image.kind != "image" else None
+        before = self._before(image)
+        request = partial(
+            ExportRequest,
+            image=image,
+            preset=self._preset(),
+            path=path,
+            frames=among,
             doubt=DoubtRecord.of(doubt) if doubt is not None else None,
             origin=self.image.layer.metadata.get("file", ""),
             patient=self.choice.patient.isChecked(),
         )
 
+        def hold(task: Task) -> ExportRequest:
+            # What is drawn while it is written belongs to no frame of it.
+            def held(taken: TakenMask) -> Segmentation:
+                return taken.held(among, task.check)
+
+            return request(
+                segmentation=held(mask),
+                before=held(before) if before is not None else None,
+                reference=held(reference) if reference is not None else None,
+            )
+
+        return hold
+
     def _progress(self, done: int, total: int) -> None:
-        if self._writing is not None:
+        if self.cancel.isEnabled():
             self.bar.show_progress(done, total)
             self.note.setText(f"Writing… {done} of {total} frames")
 
@@ -271,14 +300,15 @@ class ExportPanel(Panel):
         show_info(note)
 
     def _failed(self, error: Exception) -> None:
-        self._ended("")
-        if not isinstance(error, Cancelled):
-            self.note.setText(report(error))
+        cancelled = isinstance(error, Cancelled)
+        self._ended("Cancelled; nothing was written." if cancelled else report(error))
 
     def _cancel(self) -> None:
+        """Ask for an end; whether it came in time, the end itself says."""
         if self._writing is not None:
-            self._writing.cancel()
-            self._ended("Cancelled; nothing was written.")
+            self._writing.stop()
+            self.cancel.setEnabled(False)
+            self.note.setText("Stopping…")
 
 
 def _mark(layer: Image) -> str:

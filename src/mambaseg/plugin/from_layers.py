@@ -9,22 +9,17 @@ import numpy as np
 
 from mambaseg.data.grids import GridChange
 from mambaseg.plugin.layers import RGB
+from mambaseg.plugin.mask_layers import classes_of, data_of
 from mambaseg.plugin.places import geometry_of
-from mambaseg.types import (
-    Geometry,
-    LabelClass,
-    LabelSet,
-    MedicalImage,
-    Provenance,
-    Segmentation,
-)
+from mambaseg.session.taken_mask import TakenMask
+from mambaseg.types import Geometry, MedicalImage, Provenance, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
 from mambaseg.types.image import AXES
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
-__all__ = ["image_of", "mask_place_of", "segmentation_of"]
+__all__ = ["image_of", "mask_place_of", "segmentation_of", "taken_mask"]
 
 _MEANINGS = {
     "T": ("t", "time", "frame", "frames"),
@@ -112,20 +107,35 @@ def segmentation_of(
     UnsupportedImageError
         If the layer has other axes, or labels above 254.
     """
-    data = layer.data[0] if layer.multiscale else layer.data
-    axes, geometry = mask_place_of(layer, one_leading_axis)
-    provenance = layer.metadata.get("provenance")
-    mask = Segmentation(
-        data,
-        axes,
-        _label_set(layer, data),
-        geometry,
-        Provenance(**provenance) if isinstance(provenance, dict) else Provenance(),
-    )
+    mask = taken_mask(layer, one_leading_axis).shared()
     home = layer.metadata.get("home")
     if not send_home or not isinstance(home, GridChange):
         return mask
     return home.back(mask) if mask.geometry == home.target.geometry else mask
+
+
+def taken_mask(layer: Labels, one_leading_axis: str = "T") -> TakenMask:
+    """Take a Labels layer without a look at its labels, which another thread may read.
+
+    Parameters are those of `segmentation_of`.
+
+    Raises
+    ------
+    UnsupportedImageError
+        If the layer has other axes.
+    """
+    axes, geometry = mask_place_of(layer, one_leading_axis)
+    provenance = layer.metadata.get("provenance")
+    known = classes_of(layer)
+    return TakenMask(
+        layer.name,
+        data_of(layer),
+        axes,
+        geometry,
+        Provenance(**provenance) if isinstance(provenance, dict) else Provenance(),
+        known.names if known is not None else {},
+        _colors(layer),
+    )
 
 
 def mask_place_of(layer: Labels, one_leading_axis: str = "T") -> tuple[str, Geometry]:
@@ -173,24 +183,8 @@ def _sliceable(data: Any) -> Any:
     return dask.array.from_array(data, name=False)  # type: ignore[no-untyped-call]
 
 
-def _label_set(layer: Labels, data: Any) -> LabelSet:
-    known = layer.metadata.get("label_set")
-    names = known.names if isinstance(known, LabelSet) else {}
-    values = list(names) or [int(value) for value in np.unique(np.asarray(data)) if value] or [1]
-    if not 0 < min(values) <= max(values) <= 254:
-        raise UnsupportedImageError(
-            f"The layer {layer.name!r} has labels from {min(values)} to {max(values)}; "
-            "classes are numbered from 1 to 254. Renumber its labels."
-        )
-    return LabelSet(
-        tuple(
-            LabelClass(value, names.get(value, f"class {value}"), _color(layer, value))
-            for value in values
-        )
-    )
-
-
-def _color(layer: Labels, value: int) -> str:
-    color = layer.get_color(value)
-    red, green, blue = (round(float(part) * 255) for part in color[:3])
-    return f"#{red:02X}{green:02X}{blue:02X}"
+def _colors(layer: Labels) -> list[str]:
+    """Colour on the screen of each value that a class may have, and of background."""
+    mapped = layer.colormap.map(np.arange(255))
+    rgb = np.round(255 * np.asarray(mapped, np.float64)[:, :3]).astype(int)
+    return [f"#{red:02X}{green:02X}{blue:02X}" for red, green, blue in rgb.tolist()]

@@ -18,6 +18,8 @@ __all__ = ["LayerChoice"]
 class LayerChoice(QComboBox):
     """Lists the layers of a type by name, and follows the layer that is selected in the viewer.
 
+    A layer that shows the difference of two masks is no mask, and is left out.
+
     Parameters
     ----------
     viewer : napari.Viewer
@@ -76,7 +78,11 @@ class LayerChoice(QComboBox):
         for layer in self._listed:
             layer.events.name.disconnect(self._refill)
         # The newest, on top, comes first.
-        self._listed = [layer for layer in reversed(self._layers) if isinstance(layer, self._type)]
+        self._listed = [
+            layer
+            for layer in reversed(self._layers)
+            if isinstance(layer, self._type) and not layer.metadata.get("difference")
+        ]
         for layer in self._listed:
             layer.events.name.connect(self._refill)
         self.blockSignals(True)

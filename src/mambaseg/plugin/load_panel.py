@@ -150,6 +150,7 @@ class LoadPanel(Panel):
         )
 
     def _failed(self, error: Exception) -> None:
+        self.open.setEnabled(self._found is not None)
         self.note.setText(report(error))
 
     def _show(self, found: Inspection | None) -> None:

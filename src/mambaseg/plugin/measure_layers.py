@@ -15,6 +15,7 @@ from mambaseg.plugin.layer_choice import LayerChoice
 from mambaseg.plugin.mask_layers import classes_of, data_of
 from mambaseg.plugin.other_mask import OtherMask
 from mambaseg.plugin.parts import form
+from mambaseg.plugin.same_place import check_same_place
 from mambaseg.session import Comparison
 from mambaseg.types import LabelSet
 from mambaseg.types.errors import MambasegError, UnsupportedImageError
@@ -115,11 +116,12 @@ class MeasureLayers(QWidget):
         Raises
         ------
         UnsupportedImageError
-            If the layer is no mask.
+            If the layer is no mask, or lies otherwise than the reference.
         """
         reference = self.reference.layer
         axes, geometry = mask_place_of(mask)
-        if geometry.spacing_mm is None and reference.ndim == mask.ndim:
+        check_same_place(mask, reference, axes, "choose two masks of one clip")
+        if geometry.spacing_mm is None:
             geometry = mask_place_of(reference)[1]
         return Comparison(
             data_of(mask),

@@ -49,11 +49,7 @@ class OtherMask(LayerChoice):
     def _avoid(self) -> None:
         if not isalive(self) or self.is_other or self.layer is None:
             return
-        others = [
-            layer
-            for layer in reversed(self._listed)
-            if layer not in self._taken and not layer.metadata.get("difference")
-        ]
+        others = [layer for layer in reversed(self._listed) if layer not in self._taken]
         same = [one for one in others if one.data.shape == self.layer.data.shape]
         if same or others:
             self.choose((same or others)[0])

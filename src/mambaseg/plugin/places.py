@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mambaseg.data.reorienting import nearest_axes
 from mambaseg.types import Geometry
 
-__all__ = ["geometry_of", "placement", "tilt_degrees"]
+__all__ = ["geometry_of", "length_in", "placement", "steps_of", "tilt_degrees"]
 
 _FLIP = np.eye(3)[::-1]
 """Between (x, y, z), as in DICOM, and (z, y, x), as in arrays and in napari's world."""
@@ -100,29 +100,44 @@ def geometry_of(layer: Any, axes: str, shape: tuple[int, ...]) -> Geometry:
     known = layer.metadata.get("geometry")
     if isinstance(known, Geometry) and _lies_as(layer, axes, known, shape):
         return known
-    # Of all transforms of the layer together, in array order.
-    corner = np.array(layer.data_to_world((0,) * len(axes)))
-    steps = np.array([layer.data_to_world(row) for row in np.eye(len(axes))]) - corner
+    corner, steps = steps_of(layer, len(axes))
     lengths = np.linalg.norm(steps, axis=1)
     spacing, times = [], None
     for axis, unit, step, start, length in zip(
         axes, layer.units, lengths, corner, shape, strict=True
     ):
-        known_step = _in(unit, "s" if axis == "T" else "mm") * float(step)
+        known_step = length_in(unit, "s" if axis == "T" else "mm") * float(step)
         if axis != "T":
             spacing.append(known_step)
         elif known_step > 0:
-            first = _in(unit, "s") * float(start)
+            first = length_in(unit, "s") * float(start)
             times = tuple(first + known_step * index for index in range(length))
     if not min(spacing) > 0:
         return Geometry(frame_times_s=times)
     if len(spacing) < 3:
         return Geometry(tuple(spacing), frame_times_s=times)
-    to_mm = _in(layer.units[-1], "mm")
+    to_mm = length_in(layer.units[-1], "mm")
     x, y, z = (corner[-3:][::-1] * to_mm).tolist()
     columns = (steps[-3:, -3:] / lengths[-3:, None]).T
     turn = _FLIP @ columns @ _FLIP
     return Geometry(tuple(spacing), (x, y, z), tuple(turn.ravel().tolist()), times)
+
+
+def steps_of(layer: Any, n_axes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give where a layer's first element lies, and the way from it to the next along each axis.
+
+    Of all transforms of the layer together, in array order.
+    """
+    corner = np.array(layer.data_to_world((0,) * n_axes))
+    return corner, np.array([layer.data_to_world(row) for row in np.eye(n_axes)]) - corner
+
+
+def length_in(unit: Any, name: str) -> float:
+    """How many seconds or millimetres a unit is; 0 where it is of another kind."""
+    target = type(unit)(name)
+    if unit.dimensionality != target.dimensionality:
+        return 0.0
+    return float((1 * unit).to(target).magnitude)
 
 
 def _lies_as(layer: Any, axes: str, geometry: Geometry, shape: tuple[int, ...]) -> bool:
@@ -142,11 +157,3 @@ def _lies_as(layer: Any, axes: str, geometry: Geometry, shape: tuple[int, ...]) 
             unit == type(unit)(name) for unit, name in zip(layer.units, place["units"], strict=True)
         )
     )
-
-
-def _in(unit: Any, name: str) -> float:
-    """How many seconds or millimetres a unit is; 0 where it is of another kind."""
-    target = type(unit)(name)
-    if unit.dimensionality != target.dimensionality:
-        return 0.0
-    return float((1 * unit).to(target).magnitude)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,6 @@ if TYPE_CHECKING:
     from mambaseg.plugin.layers import LayerData
 
 __all__ = ["get_reader"]
-
-_MASK_MARKS = (b"mambaseg_labels", b"mambaseg_provenance")
-_MASK_RECORD = "segmentation.json"
 
 
 def get_reader(
@@ -43,33 +41,47 @@ def _is_ours(path: Path) -> bool:
 
 def _read(path: str | Sequence[str]) -> list[LayerData]:
     paths = [path] if isinstance(path, str) else path
-    return [layer for one in paths for layer in _read_one(Path(one))]
+    return _what_can_be([partial(_read_one, Path(one)) for one in paths])
+
+
+def _what_can_be(readings: Sequence[Callable[[], list[LayerData]]]) -> list[LayerData]:
+    """Read what can be and notify of the rest; raise what was wrong first if nothing can."""
+    from mambaseg.types.errors import MambasegError
+
+    layers, problems = [], []
+    for reading in readings:
+        try:
+            layers += reading()
+        except MambasegError as error:
+            problems.append(error)
+    if problems and not layers:
+        raise problems[0]
+    if problems:
+        from mambaseg.plugin.notices import report
+
+        for problem in problems:
+            report(problem)
+    return layers
 
 
 def _read_one(path: Path) -> list[LayerData]:
     # Here and not above, so that a menu opens fast and whatever else is broken.
-    from mambaseg.data import list_parts, read_image, read_segmentation
-    from mambaseg.plugin.layers import image_layer, labels_layer
+    from mambaseg.data import list_parts, read_segmentation
+    from mambaseg.data.mask_kinds import is_mask
+    from mambaseg.plugin.layers import labels_layer
 
-    if _is_mask(path):
+    if is_mask(path):
         data, options, kind = labels_layer(read_segmentation(path))
         return [(data, options | {"name": path.stem}, kind)]
     parts = list_parts(path)
     if parts[0].kind == "series":  # a study: each of its series is a layer
-        return [image_layer(read_image(one.source)) for one in parts if one.kind == "series"]
-    return [image_layer(read_image(path))]
+        study = [one.source for one in parts if one.kind == "series"]
+        return _what_can_be([partial(_image_layers, source) for source in study])
+    return _image_layers(path)
 
 
-def _is_mask(path: Path) -> bool:
-    """Tell whether a path is a mask of ours, or a DICOM SEG."""
-    if path.is_dir():
-        return (path / _MASK_RECORD).is_file()
-    if not path.is_file():
-        return False
-    if path.suffix.lower() in (".nrrd", ".mha"):
-        with path.open("rb") as file:
-            head = file.read(65536)
-        return any(mark in head for mark in _MASK_MARKS)
-    from mambaseg.data.dicom_seg import is_dicom_seg
+def _image_layers(source: str | Path) -> list[LayerData]:
+    from mambaseg.data import read_image
+    from mambaseg.plugin.layers import image_layer
 
-    return is_dicom_seg(path)
+    return [image_layer(read_image(source))]

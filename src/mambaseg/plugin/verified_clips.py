@@ -6,10 +6,13 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 
-from mambaseg.plugin.from_layers import image_of
+from mambaseg.metrics.values import values_of
+from mambaseg.plugin.from_layers import image_of, mask_place_of
 from mambaseg.plugin.mask_image import clip_of
 from mambaseg.plugin.notices import report
+from mambaseg.plugin.same_place import check_same_place
 from mambaseg.plugin.sessions import session_of
 from mambaseg.session import ClipCorrections
 from mambaseg.types import LabelSet
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Labels
 
-__all__ = ["check_fit", "verified_clip_of"]
+__all__ = ["check_fits", "check_frames", "verified_clip_of"]
 
 _clips: weakref.WeakKeyDictionary[Any, list[ClipCorrections]] = weakref.WeakKeyDictionary()
 
@@ -45,6 +48,7 @@ def verified_clip_of(viewer: napari.Viewer, layer: Labels) -> ClipCorrections:
         )
     image = clip_of(viewer, layer)
     if image is None:
+        check_fits(viewer, layer)
         raise UnsupportedImageError(
             f"The clip of the mask {layer.name!r} is not open: open it first, for it is kept "
             "together with the verified masks."
@@ -67,25 +71,41 @@ def verified_clip_of(viewer: napari.Viewer, layer: Labels) -> ClipCorrections:
     return clip
 
 
-def check_fit(clip: ClipCorrections, layer: Labels, frame: int) -> None:
-    """See whether a frame of a mask can be verified.
+def check_fits(viewer: napari.Viewer, layer: Labels) -> None:
+    """Refuse a mask that lies otherwise than its clip; than the newest image, if that is not known.
+
+    Raises
+    ------
+    MismatchError
+        If their shapes or scales differ; it says where, and what to do.
+    """
+    image = clip_of(viewer, layer)
+    advice = "choose the mask of this clip"
+    if image is None:
+        image = next((one for one in reversed(viewer.layers) if isinstance(one, Image)), None)
+        advice = "choose the mask of this clip, or open the clip that this mask is of"
+    if image is not None:
+        check_same_place(layer, image, mask_place_of(layer)[0], advice)
+
+
+def check_frames(
+    viewer: napari.Viewer, clip: ClipCorrections, layer: Labels, frames: list[int]
+) -> None:
+    """See whether frames of a mask can be verified.
 
     Raises
     ------
     UnsupportedImageError
-        If the mask has another shape, or the frame holds labels of no class.
+        If the mask lies otherwise than its clip, or a frame holds labels of no class.
     """
-    if layer.data.shape != tuple(clip.image.array.shape[1:]):
-        raise UnsupportedImageError(
-            f"The mask {layer.name!r} has the shape {layer.data.shape} now, its clip "
-            f"{tuple(clip.image.array.shape[1:])}: choose the mask of this clip."
-        )
+    if clip_of(viewer, layer) is not None:  # else it was closed, and is kept for the mask
+        check_fits(viewer, layer)
     names, ignore = clip.label_set.names, clip.label_set.ignore
-    mask = np.asarray(layer.data[frame])
-    strange = [v for v in np.unique(mask).tolist() if v not in {0, *names, ignore}]
-    if strange:
-        known = ", ".join(f"{value} ({name})" for value, name in names.items())
-        raise UnsupportedImageError(
-            f"Frame {frame} was not verified: it holds the labels {strange}, but the classes "
-            f"are {known}. Repaint them."
-        )
+    for frame in frames:
+        values = values_of(np.asarray(layer.data[frame]))
+        if strange := sorted(values - {0, *names, ignore}):
+            known = ", ".join(f"{value} ({name})" for value, name in names.items())
+            raise UnsupportedImageError(
+                f"Frame {frame} was not verified: it holds the labels {strange}, but the classes "
+                f"are {known}. Repaint them."
+            )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mambaseg.data.channels import join_channels
+from mambaseg.data.memory import enough_memory
 from mambaseg.data.parts import Part
 from mambaseg.data.readers import open_image
 from mambaseg.data.window import GreyWindow, read_plane
@@ -130,7 +131,8 @@ def preview(image: MedicalImage, index: int | None = None) -> NDArray[np.uint8]:
         Red, green, blue.
     """
     planes = 1 if image.axes == "CYX" else image.array.shape[1]
-    plane = read_plane(image, planes // 2 if index is None else index)
+    with enough_memory(image.source, image.array):
+        plane = read_plane(image, planes // 2 if index is None else index)
     if plane.ndim == 4:  # of a video of volumes, the slice in the middle
         plane = plane[:, plane.shape[1] // 2]
     if len(plane) == 3 and plane.dtype == np.uint8:

@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Self
 
-import numpy as np
-
 from mambaseg.metrics import MEASURES, POOLED, MeasureOptions, Row, evaluate
 from mambaseg.metrics.ranking import worst
 from mambaseg.metrics.report import write_report
+from mambaseg.metrics.values import all_values
+from mambaseg.session.taken_mask import numbered
 from mambaseg.session.worst_pictures import N_PICTURES, picture_of, present
 from mambaseg.types import ArrayLike, Geometry, LabelSet, MedicalImage, Segmentation
 from mambaseg.types.errors import UnsupportedImageError
@@ -168,12 +168,9 @@ def measure(comparison: Comparison, check: Callable[[], None] = lambda: None) ->
         If the shapes differ, nothing is left to measure, or labels exceed 254.
     """
     prediction, reference = comparison.prediction, comparison.reference
-    if tuple(prediction.shape) != tuple(reference.shape):
-        raise UnsupportedImageError(
-            f"The prediction has the shape {tuple(prediction.shape)} and the reference "
-            f"{tuple(reference.shape)}: choose two masks of one clip."
-        )
-    label_set = comparison.label_set or _classes_in(reference)
+    label_set = comparison.label_set or LabelSet.from_names(
+        numbered(all_values(reference, check), "The reference")
+    )
     axes = comparison.axes or {2: "YX", 3: "TYX", 4: "TZYX"}.get(reference.ndim, "")
     spaced = Geometry(comparison.geometry.spacing_mm)
     masks = [Segmentation(labels, axes, label_set, spaced) for labels in (prediction, reference)]
@@ -186,19 +183,6 @@ def measure(comparison: Comparison, check: Callable[[], None] = lambda: None) ->
             "left out."
         )
     return Measurement.of(rows, label_set)
-
-
-def _classes_in(reference: ArrayLike) -> LabelSet:
-    keys: list[Any] = [...] if reference.ndim == 2 else list(range(reference.shape[0]))
-    values: set[int] = set()
-    for key in keys:
-        values |= {int(value) for value in np.unique(np.asarray(reference[key])) if value}
-    if values and not 0 < min(values) <= max(values) <= 254:
-        raise UnsupportedImageError(
-            f"The reference has labels from {min(values)} to {max(values)}; classes are numbered "
-            "from 1 to 254. Renumber its labels."
-        )
-    return LabelSet.from_names({value: f"class {value}" for value in values or {1}})
 
 
 def _lines(rows: Sequence[Row]) -> tuple[Line, ...]:

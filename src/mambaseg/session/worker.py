@@ -19,20 +19,26 @@ class Task:
     """Work that was handed to a `Worker`."""
 
     def __init__(self) -> None:
-        self._cancelled = threading.Event()
+        self._stopped = threading.Event()
+        self._silent = False
+
+    def stop(self) -> None:
+        """Ask the work to stop; it tells Cancelled, or how it ended if that came too late."""
+        self._stopped.set()
 
     def cancel(self) -> None:
         """Ask the work to stop; what it would have told is told no more."""
-        self._cancelled.set()
+        self._silent = True
+        self.stop()
 
     @property
-    def cancelled(self) -> bool:
-        """Whether a stop was asked for."""
-        return self._cancelled.is_set()
+    def silent(self) -> bool:
+        """Whether nothing is to be told any more."""
+        return self._silent
 
     def check(self) -> None:
         """Raise Cancelled if a stop was asked for."""
-        if self.cancelled:
+        if self._stopped.is_set():
             raise Cancelled("Cancelled.")
 
 
@@ -54,7 +60,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether there is work that nobody has cancelled."""
-        return not all(task.cancelled for task in self._tasks)
+        return not all(task.silent for task in self._tasks)
 
     def submit(
         self,
@@ -83,7 +89,7 @@ class Worker:
 
         def tell(told: Callable[[Any], object], outcome: Any) -> None:
             self._tasks.discard(task)
-            if not task.cancelled:
+            if not task.silent:
                 told(outcome)
 
         def run() -> Callable[[], None]:

@@ -20,6 +20,10 @@ class UnsupportedImageError(MambasegError):
     """A file was read, but holds something that the request cannot use."""
 
 
+class MismatchError(UnsupportedImageError):
+    """Masks, or a mask and an image, do not lie on one grid."""
+
+
 class InvalidAnnotationError(MambasegError):
     """A file of drawn labels does not fit its form or its image."""
 
