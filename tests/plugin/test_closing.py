@@ -34,7 +34,11 @@ def close_by_its_button(viewer: Any) -> None:
     del viewer.window._qt_window  # else the fixture would close it once more
 
 
-@pytest.mark.parametrize("close", [lambda viewer: viewer.close(), close_by_its_button])
+def close_by_a_call(viewer: Any) -> None:
+    viewer.close()
+
+
+@pytest.mark.parametrize("close", [close_by_a_call, close_by_its_button])
 def test_a_window_that_closes_lets_the_next_one_go_on(
     desk: Any, make_napari_viewer: Any, qtbot: Any, notices: list[str], close: Any
 ) -> None:
