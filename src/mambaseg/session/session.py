@@ -67,7 +67,7 @@ class Session:
     Signals
     -------
     closing
-        It ends now: what is to be written has to be said now.
+        It ends: what masks hold has to be told to their journals now.
     models_changed
         `models` are others.
     default_changed
@@ -207,8 +207,8 @@ class Session:
 
         What a user has asked to keep is still written: masks' journals and verified masks.
         """
-        if not self.closed:
-            self.closing.emit()
+        if self.closed:
+            return
         self.closed = True
         self.service.close()
         self.files.close()
@@ -216,6 +216,7 @@ class Session:
         self.exports.close()
         self.editing.close()
         self.corrections.close()
+        self.closing.emit()  # what masks hold is still told to their journals
         self.journals.close()
 
     def _set_models(self, models: list[TrainedModel]) -> None:
