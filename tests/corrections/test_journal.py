@@ -369,6 +369,42 @@ def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(read_journal(desk.journal.path).history.changes) <= 50
 
 
+def test_a_run_of_more_frames_than_steps_are_kept_is_undone_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mambaseg.corrections.journal.MOST_STEPS", 5)
+    monkeypatch.setattr("mambaseg.corrections.journal.MOST_STEP_BYTES", 500)
+    desk = Desk(tmp_path)
+    desk.draw(0, 0, 0, 5, 1)
+    drawn, journal = desk.mask.copy(), desk.journal
+    step = journal.new_step()
+    for number in range(60):
+        piece = Piece(number % 4, 0, 0, np.full((20, 30), 2 + number, np.uint8))
+        journal.record([piece], stroke("run"), step)
+    journal.save()
+    assert journal.history.undo_target() == len(journal.history.changes) - 60
+    desk.put(journal.undo())
+    np.testing.assert_array_equal(desk.mask, drawn)
+    np.testing.assert_array_equal(desk.restored(), drawn)
+
+
+def test_steps_are_counted_and_not_their_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mambaseg.corrections.journal.MOST_STEPS", 5)
+    desk = Desk(tmp_path)
+    for number in range(8):
+        step = desk.journal.new_step()
+        for plane in range(4):
+            piece = Piece(plane, 0, 0, np.full((5, 5), 1 + number, np.uint8))
+            desk.journal.record([piece], stroke(), step)
+    desk.journal.save()
+    for left in (7, 6, 5, 4, 3):
+        desk.put(desk.journal.undo())
+        assert (desk.mask[:, :5, :5] == left).all()
+    assert desk.journal.undo() == []
+
+
 def test_purge_and_retention_spare_what_is_open(tmp_path: Path) -> None:
     desk, old = Desk(tmp_path), begin(tmp_path)
     old.close()
@@ -380,6 +416,24 @@ def test_purge_and_retention_spare_what_is_open(tmp_path: Path) -> None:
     assert desk.journal.path.exists()
     desk.journal.close()
     assert purge_journals(IMAGE, tmp_path) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_kill_left_of_a_write_is_no_journal_and_goes(tmp_path: Path) -> None:
+    journal = begin(tmp_path)
+    folder = journal.path.parent
+    of_open = folder / f".partial-{16 * '0'}-{journal.path.name}"
+    of_none = folder / f".partial-{16 * '1'}-20260101-000000-{8 * '2'}.journal"
+    for leftover in (of_open, of_none):
+        leftover.write_bytes(journal.path.read_bytes()[:30])
+    kept, problems = list_kept_work(IMAGE, tmp_path)
+    assert [work.path for work in kept] == [journal.path]
+    assert problems == []
+    remove_old_journals(0, tmp_path)
+    assert of_open.exists(), "it is being written"
+    assert not of_none.exists()
+    journal.close()
+    purge_journals(IMAGE, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

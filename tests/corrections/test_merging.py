@@ -51,6 +51,20 @@ def test_clips_and_frames_of_both_come_together(
     assert len(mine.cases()) == 2
 
 
+def test_a_clip_that_only_bears_the_name_of_another_is_refused(
+    tmp_path: Path, clip: MedicalImage, masks: Segmentation
+) -> None:
+    mine, yours = Store(tmp_path / "mine"), Store(tmp_path / "yours")
+    case, other = mine.verify(clip, masks, [1]), yours.verify(other_clip(clip), masks, [3])
+    for file in yours.path.rglob(f"{other}*"):
+        file.rename(file.with_name(file.name.replace(other, case)))
+    listing = yours.path / "dataset.json"
+    listing.write_text(listing.read_text().replace(other, case))
+    with pytest.raises(StoreError, match="name different clips"):
+        merge_stores(mine, yours)
+    assert mine.verified_frames(case) == [1]
+
+
 def test_stores_that_do_not_fit_are_refused(
     tmp_path: Path, clip: MedicalImage, masks: Segmentation
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,10 @@ def test_each_kind_of_shortage_is_known(
         raise error
 
     once(monkeypatch, Forward, "_run", fail, at=1)
+    before = set(threading.enumerate())
     assert adapted(list(Engine("cpu").stream(random_clip(9), videos, replace(EXACT, batch=2))))
+    left = set(threading.enumerate()) - before
+    assert not [one for one in left if one.name.startswith("mambaseg-ahead")]
 
 
 def test_what_helped_is_remembered(

@@ -238,6 +238,21 @@ def desk(in_main_thread: None, model_folder: Path, make_napari_viewer: Any, qtbo
 
 
 @pytest.fixture
+def bare_desk(
+    in_main_thread: None, model_folder: Path, tmp_path: Path, monkeypatch: Any, qtbot: Any
+) -> Iterator[Desk]:
+    """A viewer without a window, where what it keeps is asked about; it takes no second."""
+    from napari.components import ViewerModel
+
+    from mambaseg.plugin.sessions import session_of
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    viewer = ViewerModel()
+    yield Desk(viewer, qtbot)
+    session_of(viewer).close()
+
+
+@pytest.fixture
 def frames(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Gives runs of the desk's models their frames as far as a test allows: at first all.
 

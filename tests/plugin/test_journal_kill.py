@@ -11,12 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import drawing_viewer
 import numpy as np
+import psutil
 import pytest
 from nnunet import check_raw_dataset
 from state_log import read_log
@@ -25,6 +27,8 @@ from mambaseg.corrections import Journal, find_store, list_kept_work, read_journ
 from mambaseg.types import LabelSet, MedicalImage, Segmentation
 
 pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.slow]
+
+_PATIENCE_S = 120.0
 
 
 def started(folder: Path, *options: str) -> subprocess.Popen[str]:
@@ -36,10 +40,25 @@ def started(folder: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
+def heard(process: subprocess.Popen[str]) -> str:
+    """The next line of a process; where none comes for long, it is ended and there is none."""
+
+    def end() -> None:
+        for one in (*psutil.Process(process.pid).children(recursive=True), process):
+            one.kill()
+
+    assert process.stdout is not None
+    timer = threading.Timer(_PATIENCE_S, end)
+    timer.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        timer.cancel()
+
+
 def killed(seed: int, process: subprocess.Popen[str], number: int) -> float:
     """Kill a process some time after it is ready; gives the time."""
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert heard(process) == "ready\n"
     time.sleep(random.Random(seed).uniform(0.1, 2))  # noqa: S311
     when = time.time()
     os.kill(number, signal.SIGKILL)
@@ -81,14 +100,13 @@ def test_95_kills_while_a_mask_is_drawn_on(tmp_path: Path) -> None:
     # Checked beside, so that the next one is drawn on meanwhile.
     with started(tmp_path, "server") as server, ThreadPoolExecutor(1) as checker:
         assert server.stdin is not None
-        assert server.stdout is not None
         for seed in range(95):
             folder = tmp_path / str(seed)
             folder.mkdir()
             server.stdin.write(f"{seed} {folder}\n")
             server.stdin.flush()
-            when = killed(seed, server, int(server.stdout.readline()))
-            assert server.stdout.readline() == "dead\n"
+            when = killed(seed, server, int(heard(server)))
+            assert heard(server) == "dead\n"
             checks.append(checker.submit(check_restored, folder, when))
         server.kill()
     for check in checks:

@@ -9,25 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kept_masks import CLASSES, N_FRAMES, add_mask, kept, on_disk, watched
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 
-from mambaseg.corrections import (
-    KeepingSettings,
-    Kept,
-    journals_folder,
-    list_kept_work,
-    read_journal,
-)
+from mambaseg.corrections import KeepingSettings, journals_folder, list_kept_work
+from mambaseg.files import check_writable
 from mambaseg.plugin.keeping import hand_over, keeping_of
 from mambaseg.plugin.recorder import _STALLED_S
 from mambaseg.plugin.shown_plane import ShownPlane
-from mambaseg.types import LabelSet
 
 pytestmark = pytest.mark.usefixtures("display")
-
-N_FRAMES = 6
-CLASSES = LabelSet.from_names({1: "nodule", 2: "vessel"})
 
 
 @pytest.fixture(autouse=True)
@@ -37,42 +29,11 @@ def home(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("mambaseg.plugin.recorder._IDLE_MS", 3_600_000)
 
 
-def add_mask(desk: Any, data: Any = None, **options: Any) -> Any:
-    """A mask of a clip, as a model's run or a file would add it."""
-    if not any(layer.name == "blobs" for layer in desk.viewer.layers):
-        desk.add_clip(N_FRAMES)
-    data = np.zeros((N_FRAMES, 48, 60), np.uint8) if data is None else data
-    mask = desk.viewer.add_labels(data, metadata={"label_set": CLASSES}, **options)
-    desk.viewer.layers.selection.active = mask
-    desk.viewer.dims.set_current_step(0, 2)
-    return mask
-
-
 def correct(desk: Any) -> Any:
     desk.menu("Layers", "Annotate", "Correct (mambaseg)")
     panel = desk.panel("Correct")
     desk.wait(lambda: panel.verify.isEnabled())
     return panel
-
-
-def watched(desk: Any, mask: Any) -> Any:
-    """The recorder of a mask, once its journal is on disk."""
-    recorder = keeping_of(desk.viewer).watch(mask)
-    desk.wait(lambda: bool(recorder.journal.status.path))
-    return recorder
-
-
-def kept(recorder: Any) -> Kept:
-    return read_journal(Path(recorder.journal.status.path))
-
-
-def on_disk(desk: Any, recorder: Any, mask: Any) -> None:
-    """Wait until the file holds what the layer does."""
-
-    def same() -> bool:
-        return np.array_equal(kept(recorder).history.planes.array(), np.asarray(mask.data))
-
-    desk.wait(same)
 
 
 def kinds(recorder: Any) -> list[str]:
@@ -322,16 +283,15 @@ def test_work_is_offered_when_the_image_is_opened_again_and_undo_goes_on(
         mask.paint((2, row, 20), 1)
         on_disk(desk, recorder, mask)
         states.append(np.array(mask.data))
-    session = keeping_of(desk.viewer).session
-    session.close()  # as when its window closes
-    recorder.journal.close()
+    keeping_of(desk.viewer).session.close()  # as when its window closes
+    desk.wait(lambda: not list_kept_work()[0][0].open)
     again = type(desk)(make_napari_viewer(show=True), qtbot)
     keeping_of(again.viewer)
     again.add_clip(N_FRAMES)
     again.wait(lambda: "Correct (mambaseg)" in again.viewer.window.dock_widgets)
     panel = again.panel("Correct")
     again.wait(lambda: panel.offer.isVisible())
-    assert "mine: 3 steps, today" in panel.offer.choice.currentText()
+    assert panel.offer.choice.currentText().startswith("mine: 3 steps, ")
     again.click(panel.offer.restore)
     again.wait(lambda: len(again.viewer.layers) == 2)
     assert not panel.offer.isVisible()
@@ -425,7 +385,9 @@ def test_a_drive_that_stalls_never_stalls_the_viewer(desk: Any) -> None:
     desk.wait(lambda: "within a second" in panel.history.note.text())
 
 
-def test_settings_say_what_is_kept_and_purge_it(desk: Any, tmp_path: Path) -> None:
+def test_settings_say_what_is_kept_and_purge_it(
+    desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from qtpy.QtWidgets import QMessageBox
 
     from mambaseg.plugin.kept_dialog import KeptDialog
@@ -445,7 +407,16 @@ def test_settings_say_what_is_kept_and_purge_it(desk: Any, tmp_path: Path) -> No
     assert Path(recorder.journal.status.path).exists(), "the open mask's journal stays"
     desk.type(dialog.folder.line, str(tmp_path / "mine"))
     dialog.days.setValue(30)
-    dialog._save()
+    drive = threading.Event()
+    monkeypatch.setattr(
+        "mambaseg.plugin.kept_dialog.check_writable",
+        lambda folder: drive.wait() and check_writable(folder),
+    )
+    desk.click(dialog.save)  # the drive does not answer, and the viewer does
+    assert not dialog.save.isEnabled()
+    assert dialog.isVisible()
+    drive.set()
+    desk.wait(lambda: not dialog.isVisible())
     assert KeepingSettings.read() == KeepingSettings(folder=tmp_path / "mine", keep_days=30)
     desk.wait(lambda: str(tmp_path / "mine") in recorder.journal.status.path)
 

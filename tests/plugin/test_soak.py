@@ -16,12 +16,12 @@ RUNS, WARM_UP = 20, 3
 LIMIT_BYTES = 50 * 2**20
 
 
-def ours() -> list[str]:
-    return [one.name for one in threading.enumerate() if one.name.startswith("mambaseg")]
+def ours() -> set[threading.Thread]:
+    return {one for one in threading.enumerate() if one.name.startswith("mambaseg")}
 
 
 def test_twenty_runs_leave_no_thread_process_or_memory(desk: Any) -> None:
-    process = psutil.Process()
+    process, others = psutil.Process(), ours()
     desk.add_clip(12)
     panel = desk.segment()
 
@@ -48,7 +48,10 @@ def test_twenty_runs_leave_no_thread_process_or_memory(desk: Any) -> None:
     assert after[1] <= children
     assert after[2] - memory < LIMIT_BYTES, f"{(after[2] - memory) / 2**20:.0f} MiB are left over"
 
-    assert ours()
+    assert ours() - others
     session = panel.session
     desk.viewer.close()
-    desk.wait(lambda: session.closed and not ours())
+    desk.wait(lambda: session.closed)
+    for thread in ours() - others:
+        thread.join(60)
+    assert [one.name for one in ours() - others] == []

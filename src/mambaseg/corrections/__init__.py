@@ -15,10 +15,11 @@ from mambaseg.corrections.journals import (
     purge_journals,
     remove_old_journals,
 )
-from mambaseg.corrections.library import find_store, find_store_cases
+from mambaseg.corrections.library import find_store
 from mambaseg.corrections.merging import Merge, merge_stores
 from mambaseg.corrections.planes import MASK_DTYPES, Planes, as_planes
 from mambaseg.corrections.provenance import plain
+from mambaseg.corrections.purging import purge_stores
 from mambaseg.corrections.settings import KeepingSettings, corrections_folder, default_folder
 from mambaseg.corrections.store import FrameState, Store
 
@@ -43,7 +44,6 @@ __all__ = [
     "default_folder",
     "export_store",
     "find_store",
-    "find_store_cases",
     "image_key",
     "import_store",
     "journals_folder",
@@ -51,6 +51,7 @@ __all__ = [
     "merge_stores",
     "plain",
     "purge_journals",
+    "purge_stores",
     "read_journal",
     "remove_old_journals",
 ]

@@ -17,11 +17,17 @@ from mambaseg.files import write_whole
 from mambaseg.types.errors import StoreError
 from mambaseg.types.labels import LabelClass, LabelSet
 
-__all__ = ["DatasetFile", "image_names", "label_name"]
+__all__ = ["DatasetFile", "case_digest", "image_names", "label_name"]
 
 FILE_NAME = "dataset.json"
 _RESERVED = ("background", "ignore")
+_DIGITS = 12
 _CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def case_digest(case_or_sha256: str) -> str:
+    """Give what a case's name ends with: the first digits of the SHA-256 of its image's content."""
+    return case_or_sha256.rpartition("_")[2][:_DIGITS]
 
 
 def image_names(case: str, channels: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 
 from mambaseg.corrections.differences import Patch, Piece, apply, take_over
 from mambaseg.corrections.planes import Mask, Planes
@@ -21,7 +22,8 @@ class Event:
     Parameters
     ----------
     kind : str
-        "stroke", "run", "program", "restored", "verified", "unverified", "classes"...
+        "stroke", "run", "program", "restored", "verified", "unverified", "classes", "moved" (by
+        undo or redo)...
     time : float
         Seconds since 1970.
     user : str
@@ -177,16 +179,19 @@ class History:
         return self.changes[position - 1].step != self.changes[position].step
 
     def trim(self, most_bytes: int, most: int) -> None:
-        """Forget the oldest steps, so that all take at most this much."""
+        """Forget the oldest steps and events, so that those left take at most this much.
+
+        The newest step in force stays, however large it is, and so does what was undone.
+        """
         size, first = 0, len(self.changes)
-        while first and size <= most_bytes and len(self.changes) - first < most:
-            first -= 1
-            size += self.changes[first].n_bytes
-        while 0 < first < len(self.changes) and (
-            self.changes[first].step == self.changes[first - 1].step
-        ):
-            first += 1
-        first = min(first, self.position)
+        newest_first = groupby(reversed(self.changes), key=lambda change: change.step)
+        for _, step in islice(newest_first, most):
+            changes = list(step)
+            size += sum(change.n_bytes for change in changes)
+            if size > most_bytes:
+                break
+            first -= len(changes)
+        first = min(first, self.undo_target())
         del self.changes[:first]
         self.position -= first
         del self.events[:-most]

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -75,7 +76,7 @@ class Journal:
         self.problem = ""
         self.closed = False
         self._tried = 0.0
-        self._since_snapshot = self._most_bytes = 0
+        self._since_snapshot = self._most_bytes = self._most_changes = 0
         self._step = max((change.step for change in history.changes), default=0)
         self._lock: FileLock | None = None
         self._place(folder)
@@ -132,7 +133,7 @@ class Journal:
         position = self.history.same_move(patches) if event.kind == "program" else None
         if position is not None:
             self.history.position = position
-            self._append((Kind.MOVE, position.to_bytes(4, "little")))
+            self._append_move(event)
         else:
             change = Change(event, step if step is not None else self.new_step(), patches)
             self.history.add(change)
@@ -149,21 +150,29 @@ class Journal:
         self.head = self.head.model_copy(update=changes)
         self.save()
 
-    def undo(self) -> list[Piece]:
+    def undo(self, event: Event | None = None) -> list[Piece]:
         """Take the last step back; gives what the changed parts of the mask hold then."""
-        return self.move(self.history.undo_target())
+        return self.move(self.history.undo_target(), event)
 
-    def redo(self) -> list[Piece]:
+    def redo(self, event: Event | None = None) -> list[Piece]:
         """Do again what was undone last."""
-        return self.move(self.history.redo_target())
+        return self.move(self.history.redo_target(), event)
 
-    def move(self, position: int) -> list[Piece]:
-        """Go to the state after a number of changes."""
+    def move(self, position: int, event: Event | None = None) -> list[Piece]:
+        """Go to the state after a number of changes; `event` says when and who."""
         if position == self.history.position:
             return []
         pieces = self.history.move(position)
-        self._append((Kind.MOVE, position.to_bytes(4, "little")))
+        self._append_move(event)
         return pieces
+
+    def _append_move(self, event: Event | None) -> None:
+        records = [(Kind.MOVE, self.history.position.to_bytes(4, "little"))]
+        if event is not None:
+            moved = replace(event, kind="moved")
+            self.history.events.append(moved)
+            records.append((Kind.EVENT, event_payload(moved)))
+        self._append(*records)
 
     # On disk
 
@@ -179,6 +188,7 @@ class Journal:
         else:
             self.problem, self._since_snapshot = "", 0
             self._most_bytes = 3 * self._file.n_bytes + _ROOM
+            self._most_changes = max(MOST_STEPS, len(self.history.changes)) * 11 // 10
 
     def retry(self) -> None:
         """Try again what has failed, if that is some seconds ago."""
@@ -202,18 +212,18 @@ class Journal:
         self.closed = True
         self._unlock()
 
-    def _append(self, record: tuple[Kind, bytes]) -> None:
+    def _append(self, *told: tuple[Kind, bytes]) -> None:
         if self.problem:
             self.retry()
             return
-        records = [record]
-        self._since_snapshot += len(record[1])
+        records = list(told)
+        self._since_snapshot += sum(len(payload) for _, payload in told)
         planes = self.history.planes
         if self._since_snapshot > planes.n_bytes + _ROOM:
             position = self.history.position
             records.append((Kind.SNAPSHOT, snapshot_payload(position, planes.packed)))
             self._since_snapshot = 0
-        if self.n_bytes > self._most_bytes or len(self.history.changes) > 1.1 * MOST_STEPS:
+        if self.n_bytes > self._most_bytes or len(self.history.changes) > self._most_changes:
             self.save()
             return
         try:

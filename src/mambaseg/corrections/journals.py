@@ -10,8 +10,9 @@ from pathlib import Path
 from mambaseg.corrections.journal import is_open
 from mambaseg.corrections.journal_file import read_journal
 from mambaseg.corrections.journal_head import JournalHead
-from mambaseg.corrections.settings import corrections_folder
-from mambaseg.types.errors import MambasegError
+from mambaseg.corrections.settings import corrections_folder, default_folder
+from mambaseg.files import clear_leftovers
+from mambaseg.types.errors import InvalidConfigError, MambasegError
 
 __all__ = [
     "KeptWork",
@@ -26,8 +27,15 @@ _DAY_S = 86_400
 
 
 def journals_folder() -> Path:
-    """Folder in which a user's journals lie, one folder per image."""
-    return corrections_folder() / "journals"
+    """Folder in which a user's journals lie, one folder per image.
+
+    It is in the standard place where the settings cannot be read: what is drawn is kept anyway.
+    """
+    try:
+        root = corrections_folder()
+    except InvalidConfigError:
+        root = default_folder()
+    return root / "journals"
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,9 @@ class KeptWork:
     open : bool
         Whether a viewer has it open.
     removed : bool
-        Whether the mask's layer was removed on purpose.
+        Whether the mask's layer was removed by hand.
+    damage : str
+        What of it was lost, in a sentence; empty if nothing was.
     """
 
     path: Path
@@ -59,12 +69,13 @@ class KeptWork:
     n_bytes: int
     open: bool
     removed: bool
+    damage: str = ""
 
 
 def list_journals(image: str | None = None, folder: Path | None = None) -> list[Path]:
     """Files of the journals of an image, or of all, those changed last first."""
     root = journals_folder() if folder is None else folder
-    found = root.glob(f"{image or '*'}/*.journal")
+    found = root.glob(f"{image or '*'}/[!.]*.journal")  # not what a kill has left of others
     return sorted(found, key=_changed, reverse=True)
 
 
@@ -89,11 +100,11 @@ def list_kept_work(
             continue
         history = content.history
         steps = {change.step for change in history.changes}
-        last = history.events[-1].kind if history.events else ""
+        kinds = [event.kind for event in history.events if event.kind != "moved"]
         size = path.stat().st_size if path.exists() else 0
         work = KeptWork(
             *(path, content.head, len(steps), _changed(path), size),
-            *(is_open(path), last == "removed"),
+            *(is_open(path), kinds[-1:] == ["removed"], content.damage),
         )
         kept.append(work)
     return kept, problems
@@ -101,14 +112,24 @@ def list_kept_work(
 
 def purge_journals(image: str, folder: Path | None = None) -> int:
     """Remove all journals of an image that no viewer has open; gives how many went."""
+    _clear_leftovers(image, folder)
     return sum(map(_remove, list_journals(image, folder)))
 
 
 def remove_old_journals(keep_days: int, folder: Path | None = None) -> int:
     """Remove journals that were not changed for some days, 0 for none; gives how many went."""
+    _clear_leftovers("*", folder)
     limit = time.time() - keep_days * _DAY_S
     old = (path for path in list_journals(folder=folder) if keep_days and _changed(path) < limit)
     return sum(map(_remove, old))
+
+
+def _clear_leftovers(image: str, folder: Path | None) -> None:
+    root = journals_folder() if folder is None else folder
+    for leftover in root.glob(f"{image}/.partial-*.journal"):
+        journal = leftover.with_name(leftover.name.split("-", 2)[2])
+        if not is_open(journal):
+            clear_leftovers(journal)
 
 
 def _remove(path: Path) -> bool:

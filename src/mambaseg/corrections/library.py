@@ -9,10 +9,9 @@ from pathlib import Path
 from mambaseg.corrections.settings import corrections_folder
 from mambaseg.corrections.store import Store
 from mambaseg.types.errors import MambasegError
-from mambaseg.types.image import MedicalImage
 from mambaseg.types.labels import LabelSet
 
-__all__ = ["find_store", "find_store_cases"]
+__all__ = ["find_store"]
 
 _FIRST_NUMBER = 501  # nnU-Net leaves the lower ones to published data sets
 _NAME = re.compile(r"Dataset(\d{3})_(.*)")
@@ -52,17 +51,3 @@ def find_store(
         if found is None and match[2] == words:  # its first write has failed
             begun = store
     return begun or Store(root / f"Dataset{taken + 1:03d}_{words}")
-
-
-def find_store_cases(image: MedicalImage) -> list[tuple[Store, str]]:
-    """Find an image in all stores of the user; the whole image is read if there are any."""
-    found = []
-    for path in sorted(corrections_folder().glob("Dataset*_*")):
-        try:
-            store = Store(path)
-            case = store.case_of(image) if store.cases() else None
-        except MambasegError:  # a damaged one: nothing of it can be named
-            continue
-        if case is not None:
-            found.append((store, case))
-    return found

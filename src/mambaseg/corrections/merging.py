@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from mambaseg.corrections.channels import write_channels
-from mambaseg.corrections.dataset_file import DatasetFile, image_names, label_name
+from mambaseg.corrections.dataset_file import DatasetFile, case_digest, image_names, label_name
 from mambaseg.corrections.provenance import Line, append_line, read_lines
 from mambaseg.corrections.store import Store
 from mambaseg.corrections.store_checks import check_same
@@ -84,8 +84,9 @@ def _take(
             _add(store, case, image, masks)
             result.added[case] = frames
         else:
-            labels = np.array(store.read(known)[1].labels)
-            if labels.shape != masks.labels.shape:
+            own_image, own = store.read(known)
+            labels = np.array(own.labels)
+            if not _same_pictures(own_image, image):  # a name alone says nothing
                 raise StoreError(
                     f"{other.path} and {store.path} name different clips {case!r}: "
                     "one of them was changed by another program."
@@ -106,7 +107,8 @@ def _take(
                 result.added[known] = sorted(taken)
             case = known
         origin = str(other.path.name)
-        lines = [line for line in read_lines(other.path) if line.case.endswith(_digest(case))]
+        digest = case_digest(case)
+        lines = [line for line in read_lines(other.path) if line.case.endswith(digest)]
         told = [_ours(line, case, origin) for line in lines]
         merged = tuple(result.added.get(case, ()))
         if merged:
@@ -119,12 +121,18 @@ def _ours(line: Line, case: str, origin: str) -> Line:
     return line.model_copy(update={"case": case, "origin": line.origin or origin})
 
 
-def _digest(case: str) -> str:
-    return case.rpartition("_")[2]
-
-
 def _same_clip(store: Store, case: str) -> str | None:
-    return next((one for one in store.cases() if _digest(one) == _digest(case)), None)
+    digest = case_digest(case)
+    return next((one for one in store.cases() if case_digest(one) == digest), None)
+
+
+def _same_pictures(one: MedicalImage, other: MedicalImage) -> bool:
+    if (one.axes, one.array.shape) != (other.axes, other.array.shape):
+        return False
+    return all(
+        np.array_equal(one.array[:, index], other.array[:, index])
+        for index in range(one.array.shape[1])
+    )
 
 
 def _add(store: Store, case: str, image: MedicalImage, masks: Segmentation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mambaseg.corrections.journal import user_name
+from mambaseg.files import write_whole
 
-__all__ = ["FILE_NAME", "Line", "append_line", "plain", "read_lines"]
+__all__ = ["FILE_NAME", "Line", "append_line", "forget_name", "plain", "read_lines"]
 
 FILE_NAME = "provenance.jsonl"
 
@@ -82,6 +84,18 @@ def append_line(folder: Path, *lines: Line) -> None:
         file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def forget_name(folder: Path, digest: str) -> bool:
+    """Leave of a case's name only its digest; whether it stood there. Raises OutputError."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return False
+    text, count = re.subn(f"[A-Za-z0-9_-]+_{digest}".encode(), digest.encode(), path.read_bytes())
+    if count:
+        with write_whole(path) as temporary:
+            temporary.write_bytes(text)
+    return bool(count)
 
 
 def read_lines(folder: Path) -> list[Line]:

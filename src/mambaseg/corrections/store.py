@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mambaseg.corrections.channels import ChannelFiles, content_sha256, write_channels
-from mambaseg.corrections.dataset_file import DatasetFile, image_names, label_name
+from mambaseg.corrections.dataset_file import DatasetFile, case_digest, image_names, label_name
 from mambaseg.corrections.provenance import Line, append_line, plain
+from mambaseg.corrections.purging import purge_store
 from mambaseg.corrections.store_checks import check_masks, check_same, existing, slug
 from mambaseg.corrections.store_lock import writing
 from mambaseg.data import read_segmentation, write_segmentation
@@ -83,7 +84,7 @@ class Store:
         The whole image is read when it is asked about for the first time.
         """
         digest = self._digest(image)
-        return next((case for case in self.cases() if case.endswith(f"_{digest}")), None)
+        return next((case for case in self.cases() if case_digest(case) == digest), None)
 
     def verified_frames(self, case: str) -> list[int]:
         """Frames (or slices) of a case whose masks were verified, ascending.
@@ -239,15 +240,9 @@ class Store:
         self._write_labels(case, replace(before, labels=content.to_disk(labels)))
 
     def remove(self, case: str) -> None:
-        """Remove a case with its images; raises as `unverify`."""
-        with writing(self.path):
-            content = self._content(case)
-            cases = tuple(other for other in content.cases if other != case)
-            replace(content, cases=cases).write(self.path)
-            for name in (label_name(case), *image_names(case, content.channel_names)):
-                with suppress(OSError):  # what dataset.json does not list is no part of the store
-                    (self.path / name).unlink()
-            append_line(self.path, Line(action="removed", case=case))
+        """Remove a case with its images, as `purge_store` does; raises as `unverify`."""
+        self._content(case)
+        purge_store(self.path, case_digest(case))
 
     def _content(self, case: str) -> DatasetFile:
         content = DatasetFile.read(self.path)
@@ -260,7 +255,7 @@ class Store:
 
     def _digest(self, image: MedicalImage) -> str:
         if image not in self._cases:
-            self._cases[image] = content_sha256(image)[:12]
+            self._cases[image] = case_digest(content_sha256(image))
         return self._cases[image]
 
     def _state(self, case: str) -> tuple[list[int], int]:

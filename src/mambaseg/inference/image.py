@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import groupby
 
 import numpy as np
@@ -73,12 +74,13 @@ def predict_pictures(
     """
     size = _input(recipe).size
     groups = runs((frame for frame in frames if frame not in skip), longest=batch)
-    for group, x in ahead(_reader(image, recipe, size, forward), groups):
-        cancel.check()
-        probabilities = probabilities_of(forward(x), recipe)
-        if meter is not None:
-            meter.add(group.start, probabilities)
-        yield group, labels_at_size(probabilities, image.spatial_shape, recipe)
+    with closing(ahead(_reader(image, recipe, size, forward), groups)) as read:
+        for group, x in read:
+            cancel.check()
+            probabilities = probabilities_of(forward(x), recipe)
+            if meter is not None:
+                meter.add(group.start, probabilities)
+            yield group, labels_at_size(probabilities, image.spatial_shape, recipe)
 
 
 def predict_tiled(
@@ -116,23 +118,24 @@ def predict_tiled(
     device = forward.device if stitching == "device" else torch.device("cpu")
     weights = window_weights(tile, "gaussian").to(device)
     singles = runs((frame for frame in frames if frame not in skip), longest=1)
-    for frame, x in ahead(_reader(image, recipe, size, forward), singles):
-        sums = Stitcher(recipe.out_channels, size[1:], weights, on_disk=stitching == "disk")
-        found: list[NDArray[np.uint8]] = []
-        thinned = meter.rows(frame.start, size) if meter is not None else None
-        for row, end in zip(rows, ends, strict=True):
-            for first in range(0, len(row), batch):
-                cancel.check()
-                group = row[first : first + batch]
-                logits = forward(torch.stack([x[0][:, *place] for place in group]))
-                for place, one in zip(group, logits, strict=True):
-                    sums.add(place, one)
-            for mean in sums.take(end):
-                probabilities = probabilities_of(mean, recipe)
-                found.append(labels_from_probabilities(probabilities, recipe))
-                if thinned is not None:
-                    thinned.add(probabilities)
-        yield frame, np.concatenate(found)[None]
+    with closing(ahead(_reader(image, recipe, size, forward), singles)) as read:
+        for frame, x in read:
+            sums = Stitcher(recipe.out_channels, size[1:], weights, on_disk=stitching == "disk")
+            found: list[NDArray[np.uint8]] = []
+            thinned = meter.rows(frame.start, size) if meter is not None else None
+            for row, end in zip(rows, ends, strict=True):
+                for first in range(0, len(row), batch):
+                    cancel.check()
+                    group = row[first : first + batch]
+                    logits = forward(torch.stack([x[0][:, *place] for place in group]))
+                    for place, one in zip(group, logits, strict=True):
+                        sums.add(place, one)
+                for mean in sums.take(end):
+                    probabilities = probabilities_of(mean, recipe)
+                    found.append(labels_from_probabilities(probabilities, recipe))
+                    if thinned is not None:
+                        thinned.add(probabilities)
+            yield frame, np.concatenate(found)[None]
 
 
 def _input(recipe: Recipe) -> ImageInput:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -18,8 +18,10 @@ DEPTH = 2
 
 def ahead(
     function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[tuple[Item, Result]]:
+) -> Generator[tuple[Item, Result], None, None]:
     """Call a function on items in another thread, a few ahead of who takes the results.
+
+    The thread ends with the last result, or when the generator is closed.
 
     Yields
     ------

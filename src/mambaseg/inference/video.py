@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -107,27 +108,28 @@ def predict_video(
     totals: dict[int, float] = {}
     reader = _Reader(image, recipe)
     read = ahead(lambda group: forward.timed("read", lambda: reader(group)), groups)
-    for (group, x), end in zip(read, ends, strict=True):
-        cancel.check()
-        probabilities = probabilities_of(forward(x).flatten(0, 1), recipe)
-        for number, clip in enumerate(group):
-            for place, frame in enumerate(clip):
-                found = probabilities[number * len(clip) + place]
-                added = found * weights[place]
-                if frame in sums:
-                    if meter is not None:
-                        meter.compare(frame, sums[frame], totals[frame], found)
-                    added += sums[frame]
-                sums[frame] = added
-                totals[frame] = totals.get(frame, 0.0) + weights[place]
-        for frame in [frame for frame in sums if frame < start or frame in skip]:
-            del sums[frame], totals[frame]
-        for final in runs(frame for frame in range(start, end) if frame in sums):
-            mean = torch.stack([sums.pop(frame) / totals.pop(frame) for frame in final])
-            if meter is not None:
-                meter.add(final.start, mean)
-            yield final, labels_at_size(mean, image.spatial_shape, recipe)
-        start = end
+    with closing(read):  # an error, too, ends its thread
+        for (group, x), end in zip(read, ends, strict=True):
+            cancel.check()
+            probabilities = probabilities_of(forward(x).flatten(0, 1), recipe)
+            for number, clip in enumerate(group):
+                for place, frame in enumerate(clip):
+                    found = probabilities[number * len(clip) + place]
+                    added = found * weights[place]
+                    if frame in sums:
+                        if meter is not None:
+                            meter.compare(frame, sums[frame], totals[frame], found)
+                        added += sums[frame]
+                    sums[frame] = added
+                    totals[frame] = totals.get(frame, 0.0) + weights[place]
+            for frame in [frame for frame in sums if frame < start or frame in skip]:
+                del sums[frame], totals[frame]
+            for final in runs(frame for frame in range(start, end) if frame in sums):
+                mean = torch.stack([sums.pop(frame) / totals.pop(frame) for frame in final])
+                if meter is not None:
+                    meter.add(final.start, mean)
+                yield final, labels_at_size(mean, image.spatial_shape, recipe)
+            start = end
 
 
 class _Reader:

@@ -29,6 +29,7 @@ from mambaseg.plugin.parts import Note, button, evenly, form
 from mambaseg.plugin.restore_offer import RestoreOffer
 from mambaseg.plugin.retouch_rows import RetouchRows
 from mambaseg.plugin.verified_clips import check_fits
+from mambaseg.session import Worker
 from mambaseg.types.errors import MismatchError, UnsupportedImageError
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ class CorrectPanel(Panel):
             image.name if image is not None else "",
             lambda: self._keeping.purge(image),
             self._keeping.move_to,
+            Worker("mambaseg-folder", self.session.deliver),
         ).open()
 
     def _show(self) -> None:

@@ -227,7 +227,6 @@ class ExportPanel(Panel):
         except MambasegError as error:
             self.note.setText(report(error))
             return
-        self.end_with_window()
         self.export.setEnabled(False)
         self.cancel.setEnabled(True)
         self.bar.show_progress(0, 0)

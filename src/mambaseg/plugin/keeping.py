@@ -33,14 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Keeping", "hand_over", "keep_masks", "keeping_of"]
 
-_GONE_MS = 1500  # a layer that went longer ago than this, in a window still open, was removed
-
 _known: weakref.WeakKeyDictionary[Any, Keeping] = weakref.WeakKeyDictionary()
 
 
 def keeping_of(viewer: napari.Viewer) -> Keeping:
     """Give what keeps the masks of a viewer; it begins with the first call."""
-    key = getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
+    key = _key(viewer)
     if key not in _known:
         _known[key] = Keeping(viewer)
     return _known[key]
@@ -55,6 +53,10 @@ def hand_over(viewer: napari.Viewer, old: Labels, new: Labels | None) -> None:
     """Have a mask that replaces another go on with its journal: undo leads back to the old one."""
     if new is not None:
         keeping_of(viewer).hand_over(old, new)
+
+
+def _key(viewer: napari.Viewer) -> Any:
+    return getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
 
 
 class Keeping:
@@ -79,6 +81,8 @@ class Keeping:
         self.offers: weakref.WeakKeyDictionary[Image, Findings] = weakref.WeakKeyDictionary()
         self._recorders: weakref.WeakKeyDictionary[Labels, Recorder] = weakref.WeakKeyDictionary()
         self._looked: weakref.WeakSet[Image] = weakref.WeakSet()
+        self._leaving: set[MaskJournal] = set()  # of masks that went a moment ago
+        self.session.closing.connect(self._end)
         viewer.layers.events.inserted.connect(self._inserted)
         viewer.layers.events.removed.connect(self._removed)
         for layer in list(viewer.layers):
@@ -114,6 +118,9 @@ class Keeping:
     def _look_at(self, layer: Any) -> None:
         if isinstance(layer, Image):
             self._search(layer)
+            for other in self._viewer.layers:  # it may be what masks have waited for
+                if isinstance(other, Labels):
+                    self._look_at(other)
         elif isinstance(layer, Labels) and isinstance(layer.metadata.get("label_set"), LabelSet):
             self.watch(layer)
 
@@ -121,21 +128,36 @@ class Keeping:
         recorder = self._recorders.pop(event.value, None)
         if recorder is None:
             self.offers.pop(event.value, None)
+            self._looked.discard(event.value)
             self.changed.emit()
             return
         recorder.stop()
-        journal = recorder.journal
+        journal, image = recorder.journal, clip_of(self._viewer, event.value)
+        self._leaving.add(journal)
 
         def gone() -> None:
-            if not self.session.closed:  # else it went with its window, and is offered again
+            if journal not in self._leaving:
+                return
+            self._leaving.remove(journal)
+            if image in self._viewer.layers:  # else all layers went, to open others or to end
                 journal.note(event_now("removed"))
-                journal.close()
-
-        if self.session.closed:
             journal.close()
-        else:
-            QTimer.singleShot(_GONE_MS, gone)
+
+        QTimer.singleShot(0, gone)  # once all are gone that go together
         self.changed.emit()
+
+    def _end(self) -> None:
+        """Write down what is left, and let others open it: the window has closed."""
+        events = self._viewer.layers.events
+        events.inserted.disconnect(self._inserted)
+        events.removed.disconnect(self._removed)
+        for recorder in self._recorders.values():
+            recorder.stop()
+            self._leaving.add(recorder.journal)
+        for journal in self._leaving:
+            journal.close()
+        self._leaving.clear()
+        _known.pop(_key(self._viewer), None)  # it would hold the viewer for good
 
     def hand_over(self, old: Labels, new: Labels) -> None:
         """See the function of this name."""
@@ -164,7 +186,13 @@ class Keeping:
             if image_layer is not None and image_layer in self._viewer.layers:
                 self._found(image_layer, findings)
 
-        find_kept_work(self.session.files, image, found, self._told)
+        def failed(error: Exception) -> None:
+            image_layer = key()
+            if image_layer is not None:
+                self._looked.discard(image_layer)  # it may go well another time
+            report(error)
+
+        find_kept_work(self.session.searches, image, found, failed)
 
     def _found(self, image: Image, findings: Findings) -> None:
         self.offers[image] = findings
@@ -186,7 +214,7 @@ class Keeping:
                 f"process {head.process} on {head.machine or 'this machine'}). What you draw here "
                 "is kept apart from it, as a branch of its own."
             )
-        if findings.work:
+        if any(not work.removed for work in findings.work):
             from mambaseg.plugin.correct_panel import show_correct_panel
 
             show_correct_panel(self._viewer)
@@ -207,7 +235,7 @@ class Keeping:
                 self._restored(image, work, kept)
 
         self.forget(image, work)
-        read_kept(self.session.files, work, read, self._told)
+        read_kept(self.session.searches, work, read, report)
 
     def forget(self, image: Image, work: KeptWork) -> None:
         """Offer it no more in this viewer."""
@@ -222,21 +250,24 @@ class Keeping:
         journal.failed.connect(self._failed)
         self._recorders[layer] = Recorder(self._viewer, layer, journal)
         journal.resume(journals_folder(), work.path, kept)
+        if work.removed:
+            journal.note(event_now("restored"))
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = layer
         if kept.damage:
             self._failed(kept.damage)
         self.changed.emit()
 
-    def _told(self, error: Exception) -> None:
-        report(error)
-
     # Where it lies
 
     def move_to(self, folder: Path) -> None:
         """Keep the journals of all masks that are open in another folder from now on."""
-        for recorder in self._recorders.values():
-            recorder.journal.move_to(folder / journals_folder().name)
+        for layer, recorder in list(self._recorders.items()):
+            image = clip_of(self._viewer, layer)
+            if recorder.journal.begun:
+                recorder.journal.move_to(folder / journals_folder().name)
+            elif image is not None:
+                self._search(image)
 
     def purge(self, image: Image) -> None:
         """Remove all that is kept of an image, but for the journals of masks that are open."""
@@ -246,7 +277,7 @@ class Keeping:
             show_info(text)
             self.session.verified_changed.emit()
 
-        purge_image(self.session.corrections, image_of(image), purged, self._told)
+        purge_image(self.session.corrections, image_of(image), purged, report)
         self.changed.emit()
 
     def _failed(self, text: str) -> None:

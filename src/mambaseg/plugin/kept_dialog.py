@@ -22,6 +22,7 @@ from mambaseg.files import check_writable
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.parts import Note, form
 from mambaseg.plugin.path_field import PathField
+from mambaseg.session import Task, Worker
 from mambaseg.types.errors import MambasegError
 
 __all__ = ["KeptDialog"]
@@ -46,6 +47,8 @@ class KeptDialog(QDialog):
         Removes all that is kept of that image.
     moved : callable
         Told the new folder, once another one was chosen.
+    worker : Worker
+        Tries the folder, whose drive may not answer; ended with the dialog.
     """
 
     def __init__(
@@ -54,11 +57,15 @@ class KeptDialog(QDialog):
         image_name: str,
         purge: Callable[[], None],
         moved: Callable[[Path], None],
+        worker: Worker,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Kept work (mambaseg)")
         self.setMinimumWidth(520)
         self._image_name, self._purge, self._moved = image_name, purge, moved
+        self._worker = worker
+        for ended in (self.finished, self.destroyed):
+            ended.connect(lambda _: worker.close())
         self.folder = PathField("folder", {"Choose…": ("Folder for kept work", _folder)})
         self.days = QSpinBox()
         self.days.setRange(0, 3650)
@@ -68,9 +75,10 @@ class KeptDialog(QDialog):
         self.purge = QPushButton(f"Remove all that is kept of {image_name}…")
         self.purge.setVisible(bool(image_name))
         self.purge.clicked.connect(self._ask_to_purge)
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        save = buttons.addButton(QDialogButtonBox.StandardButton.Ok)
+        assert save is not None  # noqa: S101 - Qt makes it
+        self.save = save
         buttons.accepted.connect(self._save)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -98,16 +106,25 @@ class KeptDialog(QDialog):
 
     def _save(self) -> None:
         folder = (self.folder.path or default_folder()).absolute()
-        try:
+        chosen = None if folder == default_folder() else folder
+        settings = KeepingSettings(folder=chosen, keep_days=self.days.value())
+
+        def write(task: Task) -> None:
             check_writable(folder)
-            chosen = None if folder == default_folder() else folder
-            KeepingSettings(folder=chosen, keep_days=self.days.value()).write()
-        except MambasegError as error:
+            task.check()
+            settings.write()
+
+        def written(_: None) -> None:
+            if folder != self._before:
+                self._moved(folder)
+            self.accept()
+
+        def failed(error: Exception) -> None:
+            self.save.setEnabled(True)
             report(error)
-            return
-        if folder != self._before:
-            self._moved(folder)
-        self.accept()
+
+        self.save.setEnabled(False)
+        self._worker.submit(write, written, failed)
 
     def _ask_to_purge(self) -> None:
         box = QMessageBox(self)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mambaseg.corrections import Kept
 
-__all__ = ["head_of", "restored_layer"]
+__all__ = ["head_of", "restored_layer", "words_of"]
 
 
 def head_of(layer: Labels, image: Image, key: str) -> JournalHead:
@@ -31,17 +31,24 @@ def head_of(layer: Labels, image: Image, key: str) -> JournalHead:
     key : str
         `image_key` of that image.
     """
-    label_set = layer.metadata.get("label_set")
     return JournalHead(
         image=key,
         image_name=image.name,
-        name=layer.name,
         shape=layer.data.shape,
         dtype=layer.data.dtype.name,
-        classes=label_set.classes if isinstance(label_set, LabelSet) else (),
-        provenance=plain(layer.metadata.get("provenance") or {}),
         created=time.time(),
+        **words_of(layer),
     )
+
+
+def words_of(layer: Labels) -> dict[str, Any]:
+    """Give what may change of a journal's head: name, classes and provenance of a mask."""
+    label_set = layer.metadata.get("label_set")
+    return {
+        "name": layer.name,
+        "classes": label_set.classes if isinstance(label_set, LabelSet) else (),
+        "provenance": plain(layer.metadata.get("provenance") or {}),
+    }
 
 
 def restored_layer(image: Image, kept: Kept) -> Labels:

@@ -59,7 +59,7 @@ class Panel(QWidget):
         keep_masks(viewer)
         add_help(viewer)
         viewer.layers.events.removing.connect(self._hold_canvas)
-        self._watched = self._placed = False
+        self._placed = False
         content = QWidget()
         outer = QVBoxLayout(content)
         outer.setContentsMargins(8, 8, 8, 8)
@@ -83,13 +83,6 @@ class Panel(QWidget):
         self.setMinimumHeight(200)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
-    def end_with_window(self) -> None:
-        """Have the session end when napari's window closes."""
-        window = self.window()
-        if not self._watched and window is not None and window is not self:
-            self._watched = True
-            window.destroyed.connect(self.session.close)
-
     def _hold_canvas(self, event: object = None) -> None:
         """Make the canvas's OpenGL context the current one.
 
@@ -102,11 +95,10 @@ class Panel(QWidget):
                 canvas.makeCurrent()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Take note of the window that the panel stands in."""
+        """Take its place in the window that it stands in."""
         super().showEvent(event)
         self._fit_width()
         QTimer.singleShot(0, self.guarded(self._become_a_tab))  # once napari has docked it
-        self.end_with_window()
         QTimer.singleShot(_SETTLED_MS, self.guarded(lambda: offer_tour(self._viewer)))
 
     def eventFilter(self, watched: Any, event: Any) -> bool:  # noqa: N802 - Qt's name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from app_model.types import KeyCode, KeyMod
@@ -13,6 +14,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from mambaseg.corrections import Event, Piece, as_planes
+from mambaseg.plugin.kept_layer import words_of
 from mambaseg.plugin.napari_history import forget_history
 from mambaseg.plugin.shown_plane import ShownPlane
 from mambaseg.plugin.stroke_parts import Part, copy_parts, parts_of
@@ -54,17 +56,14 @@ class Recorder:
     def __init__(self, viewer: napari.Viewer, layer: Labels, journal: MaskJournal) -> None:
         self.journal = journal
         self._viewer, self._layer = viewer, weakref.ref(layer)
-        self._shape, self._dtype = layer.data.shape, layer.data.dtype
-        self._parts: list[Part] = []
-        self._touched: set[int] = set()  # planes drawn on since the last look at all of them
         self._looking = False  # whether such a look is on its way
         self._atoms: list[Any] = []  # what napari tells of the stroke
         self._stroke = object()  # one per stroke; a new one once napari says that it is done
         self._ending = False
         self._moving = 0  # undo and redo that are on their way
         self._point = tuple(viewer.dims.point)
-        self._shown = ShownPlane(viewer, layer)
-        self._label_set = layer.metadata.get("label_set")
+        self._take_form(layer)
+        self._said = _said(layer)
         self._soon = _timer(_STROKE_MS, self.capture)
         self._sweep_soon = _timer(_SWEEP_MS, self._sweep)
         self._idle = _timer(_IDLE_MS, self._sweep, single=False)
@@ -78,6 +77,13 @@ class Recorder:
         )
         self._idle.start()
 
+    def _take_form(self, layer: Labels) -> None:
+        self._form = layer.data.shape, layer.data.dtype
+        self._shape = layer.data.shape
+        self._shown = ShownPlane(self._viewer, layer)
+        self._parts: list[Part] = []
+        self._touched: set[int] = set()  # planes drawn on since the last look at all of them
+
     @property
     def layer(self) -> Labels | None:
         """The mask; None once it is gone."""
@@ -90,6 +96,7 @@ class Recorder:
             timer.stop()
         layer = self.layer
         if layer is not None:
+            self._compare(layer, [])
             for emitter, slot in (
                 (layer.events.paint, self._painted),
                 (layer.events.labels_update, self._being_painted),
@@ -154,19 +161,21 @@ class Recorder:
 
     def _replaced(self, event: object = None) -> None:
         layer = self.layer
-        if layer is not None and (layer.data.shape, layer.data.dtype) == (self._shape, self._dtype):
-            # Else napari would undo an older mask's strokes in this one.
-            QTimer.singleShot(0, lambda: forget_history(layer))
+        if layer is None:
+            return
+        # Else napari would undo an older mask's strokes in this one.
+        QTimer.singleShot(0, lambda: forget_history(layer))
+        if self._fits():
             self._sweep_soon.start()
+        else:  # as when its type was converted
+            self._take_form(layer)
+            self.journal.renew(layer.data)
 
     # What goes to the journal
 
     def _fits(self) -> bool:
         layer = self.layer
-        return layer is not None and (layer.data.shape, layer.data.dtype) == (
-            self._shape,
-            self._dtype,
-        )
+        return layer is not None and (layer.data.shape, layer.data.dtype) == self._form
 
     def capture(self) -> None:
         """Tell the journal now what was drawn."""
@@ -175,7 +184,7 @@ class Recorder:
             return
         parts, self._parts = dict.fromkeys(self._parts), []
         self.journal.record(copy_parts(layer, parts), event_now("stroke"), self._stroke)
-        self._look_at_classes(layer)
+        self._look_at_words(layer)
 
     def written(self, frames: Iterable[int], event: Event, step: Hashable) -> None:
         """Tell the journal that a program of ours has written frames (or slices).
@@ -201,22 +210,27 @@ class Recorder:
         self._sweep_soon.stop()
         self.capture()
         # What is shown may be drawn on while the journal reads.
-        shown = copy_parts(layer, [Part(self._shown.look()[0], 0, 0, *self._shape[-2:])])
+        self._compare(layer, [Part(self._shown.look()[0], 0, 0, *self._shape[-2:])])
+
+    def _compare(self, layer: Labels, first: list[Part]) -> None:
         self._touched, self._looking = set(), True
-        self.journal.compare(layer.data, shown, event_now("program"), self._touched, self._end_look)
-        self._look_at_classes(layer)
+        copied, event = copy_parts(layer, first), event_now("program")
+        self.journal.compare(layer.data, copied, event, self._touched, self._end_look)
+        self._look_at_words(layer)
 
     def _end_look(self) -> None:
         self._looking = False
 
-    def _look_at_classes(self, layer: Labels) -> None:
-        label_set = layer.metadata.get("label_set")
-        if label_set is not self._label_set:
-            self._label_set = label_set
-            classes = label_set.classes if label_set is not None else ()
-            self.journal.describe(classes=classes)
-            words = ", ".join(one.name for one in classes)
-            self.journal.note(event_now("classes", text=words))
+    def _look_at_words(self, layer: Labels) -> None:
+        """Keep what the layer says of itself, such as how a run that has ended made it."""
+        before, self._said = self._said, _said(layer)
+        if all(map(is_, before, self._said)):
+            return
+        words = words_of(layer)
+        self.journal.describe(**words)
+        if before[0] is not self._said[0]:
+            names = ", ".join(one.name for one in words["classes"])
+            self.journal.note(event_now("classes", text=names))
 
     # The way back
 
@@ -234,7 +248,9 @@ class Recorder:
 
     def _move(self, ask: Any, napari_has: str) -> None:
         layer = self.layer
-        if layer is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return
+        if layer is None or not self._fits():
             return
         if not self.journal.begun or self.journal.behind_s > _STALLED_S:
             if napari_has:  # the drive does not answer: napari knows the last strokes too
@@ -244,7 +260,8 @@ class Recorder:
             self._sweep()
         self.capture()
         self._moving += 1
-        ask(self._put)
+        form = self._form
+        ask(lambda pieces: self._put(pieces if form == self._form else []))
 
     def _put(self, pieces: list[Piece]) -> None:
         self._moving -= 1
@@ -260,6 +277,11 @@ class Recorder:
             layer.refresh()
             self.moved.emit({plane for plane, *_ in pieces})
         self.capture()  # what was drawn meanwhile
+
+
+def _said(layer: Labels) -> tuple[object, ...]:
+    """Give what tells, by being another object, that a layer's words have changed."""
+    return layer.metadata.get("label_set"), layer.metadata.get("provenance"), layer.name
 
 
 def _timer(milliseconds: int, act: Any, *, single: bool = True) -> QTimer:

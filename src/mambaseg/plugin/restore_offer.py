@@ -19,7 +19,9 @@ def described(work: KeptWork) -> str:
     when = time.localtime(work.changed)
     today = time.strftime("%Y%m%d", when) == time.strftime("%Y%m%d")
     clock = time.strftime("today %H:%M" if today else "%d %b %Y %H:%M", when)
-    return f"{work.head.name}: {work.n_steps} step{'s' * (work.n_steps != 1)}, {clock}"
+    steps = f"{work.n_steps} step{'s' * (work.n_steps != 1)}"
+    state = " (damaged)" * bool(work.damage) + " (removed)" * work.removed
+    return f"{work.head.name}{state}: {steps}, {clock}"
 
 
 class RestoreOffer(QFrame):

@@ -284,7 +284,6 @@ class SegmentPanel(Panel):
         request, choice = self._request(replaces), self.model.choice
         if request is None or choice is None:
             return
-        self.end_with_window()
         if choice.note:
             show_info(choice.note)
         Run(self._viewer, self.session, self.layer.layer, request, replaces)

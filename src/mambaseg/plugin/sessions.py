@@ -44,9 +44,15 @@ class _Mailbox(QObject):
 
 
 def session_of(viewer: napari.Viewer) -> Session:
-    """Give the session that all panels of a viewer share; call it in Qt's thread."""
+    """Give the session that all panels of a viewer share; call it in Qt's thread.
+
+    It ends when the viewer's window closes.
+    """
     key = getattr(viewer, "__wrapped__", viewer)  # napari may hand out a proxy
     if key not in _sessions or _sessions[key].closed:
         limit = round(preferences.get("computing", "memory_gb") * _GB)
-        _sessions[key] = Session(_Mailbox().deliver, memory_limit=limit or None)
+        session = _sessions[key] = Session(_Mailbox().deliver, memory_limit=limit or None)
+        window = getattr(key, "window", None)  # a model of a viewer has none
+        if window is not None:
+            window.main_menu.window().destroyed.connect(session.close)
     return _sessions[key]

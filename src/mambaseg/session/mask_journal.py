@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Container, Hashable
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,15 +20,16 @@ from mambaseg.corrections import (
     Planes,
     as_planes,
 )
+from mambaseg.session.held_back import HeldBack
 from mambaseg.session.journal_status import Status, status_of
 from mambaseg.session.lasting_thread import LastingThread
-from mambaseg.session.mask_reading import changed_planes, read_planes
+from mambaseg.session.mask_reading import changed_planes, event_now, read_planes
 from mambaseg.session.timeline import frames_account
 from mambaseg.types.errors import MambasegError
 
 __all__ = ["MaskJournal"]
 
-_PATIENCE_S = 2.0
+_PATIENCE_S = 60.0
 
 T = TypeVar("T")
 Act = Callable[[Journal], Callable[[], None] | None]
@@ -55,14 +57,14 @@ class MaskJournal:
         self._journal: Journal | None = None  # only the thread uses it
         self._base: Planes | None = None
         self._steps: dict[Hashable, int] = {}
-        self._waiting: list[Act] | None = []  # until it is known where they go
+        self._do = HeldBack(self._submit)  # until it is known where it goes
         self._ended = False
         self.status = Status()
 
     @property
     def begun(self) -> bool:
         """Whether it is known where the journal lies."""
-        return self._waiting is None
+        return not self._do.holding
 
     @property
     def behind_s(self) -> float:
@@ -93,15 +95,32 @@ class MaskJournal:
         """Go on with a journal that was read from a file."""
         self._open(lambda: Journal.resume(folder, path, kept))
 
+    def renew(self, data: Any) -> None:
+        """Keep a mask whose labels are of another shape or type now; what was kept stays closed."""
+        self.read(data)
+        if self._do.holding:  # nothing was kept yet
+            self._do.forget()
+            return
+
+        def act(journal: Journal) -> Callable[[], None]:
+            assert self._base is not None  # noqa: S101 - it was read just now
+            base, self._base = self._base, None
+            journal.close()
+            form = {"shape": data.shape, "dtype": data.dtype.name, "created": time.time()}
+            head = journal.head.model_copy(update=form)
+            self._journal = Journal.begin(journal.path.parents[1], head, base)
+            self._steps.clear()
+            return self._told()
+
+        self._do(act)
+
     def _open(self, make: Callable[[], Journal]) -> None:
         def work() -> Callable[[], None]:
             self._journal = make()
             return self._told()
 
         self._thread.submit(work)
-        waiting, self._waiting = self._waiting or [], None
-        for act in waiting:
-            self._do(act)
+        self._do.release()
 
     # What happens to the mask
 
@@ -192,25 +211,24 @@ class MaskJournal:
 
     def undo(self, done: Callable[[list[Piece]], None]) -> None:
         """Take the last step back; `done` is told what the mask has to hold."""
-        self._move(Journal.undo, done)
+        self._move(lambda journal: journal.undo(event_now("moved")), done)
 
     def redo(self, done: Callable[[list[Piece]], None]) -> None:
         """Do again what was undone last."""
-        self._move(Journal.redo, done)
+        self._move(lambda journal: journal.redo(event_now("moved")), done)
 
     def go_to(self, position: int, done: Callable[[list[Piece]], None]) -> None:
         """Go to the state after a number of changes."""
-        self._move(lambda journal: journal.move(position), done)
+        self._move(lambda journal: journal.move(position, event_now("moved")), done)
 
     def _move(
         self, move: Callable[[Journal], list[Piece]], done: Callable[[list[Piece]], None]
     ) -> None:
         def act(journal: Journal) -> Callable[[], None]:
-            pieces: list[Piece] = []
             try:
                 pieces = move(journal)
-            except MambasegError as error:
-                return self._failing(str(error), lambda: done([]))
+            except Exception as error:  # `done` is waited for, whatever it is
+                return self._failing(error, lambda: done([]))
             told = self._told()
 
             def tell() -> None:
@@ -228,7 +246,7 @@ class MaskJournal:
             try:
                 answer = question(journal.history)
             except MambasegError as error:
-                return self._failing(str(error), lambda: None)
+                return self._failing(error, lambda: None)
             return lambda: done(answer)
 
         self._do(act)
@@ -239,10 +257,13 @@ class MaskJournal:
         Returns
         -------
         list of dict
-            As `frames_account` gives it; empty where the drive does not answer.
+            As `frames_account` gives it; empty where the drive has stalled, or nothing is kept.
         """
         answer: Future[list[dict[str, Any]]] = Future()
-        self._do(lambda journal: answer.set_result(frames_account(journal.history, planes)))
+        self._do(
+            lambda journal: answer.set_result(frames_account(journal.history, planes)),
+            lambda: answer.set_result([]),
+        )
         try:
             return answer.result(_PATIENCE_S)
         except TimeoutError:
@@ -263,6 +284,7 @@ class MaskJournal:
         """Let others open it, once all is written."""
         if not self._ended:
             self._ended = True
+            self._do.release()
             self._thread.submit(self._close)
 
     def discard(self, done: Callable[[], None]) -> None:
@@ -281,14 +303,17 @@ class MaskJournal:
         if self._journal is not None:
             self._journal.close()
 
-    def _do(self, act: Act) -> None:
-        if self._waiting is not None:
-            self._waiting.append(act)
-            return
+    def _submit(self, act: Act, instead: Callable[[], None] = lambda: None) -> None:
+        """Have something done to the journal, or something else where there is none."""
 
         def work() -> Callable[[], None] | None:
             journal = self._journal
-            return None if journal is None or journal.closed else act(journal)
+            if journal is None or journal.closed:
+                instead()
+                return None
+            problem = journal.problem
+            tell = act(journal)
+            return tell or (self._told() if journal.problem != problem else None)
 
         self._thread.submit(work)
 
@@ -313,9 +338,11 @@ class MaskJournal:
 
         return tell
 
-    def _failing(self, text: str, after: Callable[[], None]) -> Callable[[], None]:
+    def _failing(self, error: Exception, after: Callable[[], None]) -> Callable[[], None]:
         def tell() -> None:
             after()
-            self.failed.emit(text)
+            if not isinstance(error, MambasegError):
+                raise error
+            self.failed.emit(str(error))
 
         return tell

@@ -47,6 +47,8 @@ class Session:
         Segments.
     files : Worker
         Reads files and draws previews, beside the service and never behind it.
+    searches : Worker
+        Looks for kept work and reads it; where its drive does not answer, nothing else waits.
     exports : Worker
         Writes and measures what takes long.
     editing : Worker
@@ -64,6 +66,8 @@ class Session:
 
     Signals
     -------
+    closing
+        It ends: what masks hold has to be told to their journals now.
     models_changed
         `models` are others.
     default_changed
@@ -74,6 +78,7 @@ class Session:
         What is on disk of verified masks is another.
     """
 
+    closing = Signal()
     models_changed = Signal()
     default_changed = Signal(object)
     ready_changed = Signal()
@@ -93,6 +98,7 @@ class Session:
         self.deliver: Deliver = while_open
         self.service = service or ChildProcessService(while_open, memory_limit)
         self.files = Worker("mambaseg-files", while_open)
+        self.searches = Worker("mambaseg-searches", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
         self.editing = Worker("mambaseg-editing", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
@@ -201,12 +207,16 @@ class Session:
 
         What a user has asked to keep is still written: masks' journals and verified masks.
         """
+        if self.closed:
+            return
         self.closed = True
         self.service.close()
         self.files.close()
+        self.searches.close()
         self.exports.close()
         self.editing.close()
         self.corrections.close()
+        self.closing.emit()  # what masks hold is still told to their journals
         self.journals.close()
 
     def _set_models(self, models: list[TrainedModel]) -> None:

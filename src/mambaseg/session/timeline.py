@@ -25,6 +25,7 @@ _WORDS = {
     "unverified": "Taken back",
     "classes": "Classes changed",
     "removed": "Layer removed",
+    "restored": "Restored",
 }
 
 
@@ -64,7 +65,8 @@ def moments(history: History) -> tuple[Moment, ...]:
         changes = list(group)
         position += len(changes)
         found.append(_step(changes, position, position <= history.position))
-    found += [_event(event) for event in history.events[-_MOST:]]
+    # Undo and redo are seen by what is struck out.
+    found += [_event(event) for event in history.events[-_MOST:] if event.kind != "moved"]
     return tuple(sorted(found, key=lambda moment: moment.time))
 
 
