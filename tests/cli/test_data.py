@@ -60,7 +60,7 @@ def test_training_by_a_recipe_and_a_folder(
         (["--recipe", "vivim"], "Name the data set"),
         ([], "Give a configuration file, or --recipe"),
         (["--recipe", "vivim", "--data", "nowhere"], "There is no folder nowhere"),
-        (["--resume", "x", "-o", "y.safetensors"], "give no configuration"),
+        (["--resume", "x", "-o", "y.safetensors"], "give no --output with it, but a new budget"),
     ],
 )
 def test_what_does_not_fit_gets_a_sentence(
