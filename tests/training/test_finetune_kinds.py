@@ -92,7 +92,8 @@ def test_what_was_imported_untrained_can_be_fine_tuned(
     arguments = ["finetune", str(parent.path), "--data", str(tmp_path / "set"), "--run", str(run)]
     assert main([*arguments, "--steps", "2", "--device", "cpu"]) == 0, capsys.readouterr().err
     event = started(run)
-    assert event.unit in ("images", "frames", "volumes")
+    units = {"image": "images", "video": "clips", "volume": "volumes"}
+    assert event.unit == units[content["input"]["kind"]]
     assert event.split.n_held_out == 1
     assert event.before is None
     assert any("is not trained yet, so it has no score" in note for note in event.notes)
