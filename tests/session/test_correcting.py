@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +23,6 @@ from mambaseg.types import LabelSet
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    made = Worker("test-corrections")
-    yield made
-    made.close()
 
 
 def wait(condition: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import layouts
@@ -47,13 +47,6 @@ STARTED = Started(
 )
 PROGRESS = Progress(step=3, loss=0.4, seconds=2, seconds_left=58, dice={"nodule": 0.6})
 FINISHED = Finished(reason="time", step=9, model="m", sha256="0" * 64)
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    made = Worker("test-tuning")
-    yield made
-    made.close()
 
 
 @pytest.fixture

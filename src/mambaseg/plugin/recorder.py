@@ -77,9 +77,12 @@ class Recorder:
         )
         self._idle.start()
 
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self._form[0]
+
     def _take_form(self, layer: Labels) -> None:
-        self._form = layer.data.shape, layer.data.dtype
-        self._shape = layer.data.shape
+        self._form: tuple[tuple[int, ...], Any] = (layer.data.shape, layer.data.dtype)
         self._shown = ShownPlane(self._viewer, layer)
         self._parts: list[Part] = []
         self._touched: set[int] = set()  # planes drawn on since the last look at all of them

@@ -1,5 +1,6 @@
 """The nouns of mambaseg: plain, frozen, typed, without torch."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mambaseg.types.errors import MambasegError
@@ -27,19 +28,15 @@ __all__ = [
     "TrainingConfig",
 ]
 
+_LAZY = {
+    "Recipe": "recipe",
+    "TrainedModel": "trained_model",
+    "TrainingConfig": "training_config",
+}
+
 
 def __getattr__(name: str) -> Any:
     # Only who asks for one of them waits for pydantic.
-    if name == "Recipe":
-        from mambaseg.types.recipe import Recipe
-
-        return Recipe
-    if name == "TrainedModel":
-        from mambaseg.types.trained_model import TrainedModel
-
-        return TrainedModel
-    if name == "TrainingConfig":
-        from mambaseg.types.training_config import TrainingConfig
-
-        return TrainingConfig
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
