@@ -7,6 +7,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from mambaseg.inference.doubt import Doubt
 from mambaseg.inference.doubt_meter import DoubtMeter
@@ -116,3 +119,35 @@ def test_it_pickles() -> None:
     again = pickle.loads(pickle.dumps(doubt))  # noqa: S301 - our own
     np.testing.assert_array_equal(again.scores, doubt.scores)
     assert again.ranked() == doubt.ranked()
+
+
+@given(
+    arrays(np.float32, st.integers(1, 30), elements=st.floats(0, 1, width=32)),
+    st.sets(st.integers(-3, 35)),
+    st.integers(0, 4),
+)
+def test_the_frame_worth_most_takes_most_doubt_away(
+    scores: np.ndarray, known: set[int], first: int
+) -> None:
+    listed = Doubt("frames", first, scores).worth_correcting(4, known)
+    frames = range(first, first + len(scores))
+    assert len(listed) == len(set(listed)) == min(4, len(set(frames) - known))
+    inside = known & set(frames)
+    for frame in listed:
+
+        def left(one: int, inside: set[int] = inside) -> float:
+            nearest = (min(abs(n - m) for m in inside | {one}) for n in frames)
+            return sum(float(s) * near for s, near in zip(scores, nearest, strict=True))
+
+        if inside:
+            best = min(left(one) for one in frames if one not in inside)
+            assert left(frame) == pytest.approx(best, abs=1e-6)
+        else:
+            assert scores[frame - first] == scores.max()
+        inside |= {frame}
+
+
+def test_frames_without_a_score_are_not_worth_correcting() -> None:
+    scores = np.array([np.nan, 0.3, 0.4, np.nan, 0.1], np.float32)
+    assert Doubt("frames", 0, scores).worth_correcting(9) == [2, 1, 4]
+    assert Doubt("frames", 0, np.full(3, np.nan, np.float32)).worth_correcting(2) == []

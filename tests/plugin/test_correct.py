@@ -102,19 +102,24 @@ def test_the_map_tells_what_was_looked_at_and_what_the_model_doubted(desk: Any) 
     mask = desk.segmented(12)
     desk.viewer.layers.selection.active = mask
     panel = correct(desk)
-    worst = mask.metadata["doubt"].ranked()
+    doubt = mask.metadata["doubt"]
+    worst, worth = doubt.ranked(), doubt.worth_correcting(12)
     desk.wait(
         lambda: {n for n, cell in enumerate(panel.map.cells) if cell.doubtful} == {*worst[:3]}
     )
     shown = int(desk.viewer.dims.current_step[0])
     desk.wait(lambda: panel.map.cells[shown].seen)
     assert sum(cell.seen for cell in panel.map.cells) == 1
-    desk.viewer.dims.set_current_step(0, worst[-1])
-    for frame in worst[:4]:
+    desk.viewer.dims.set_current_step(0, worth[-1])
+    for frame in worth[:4]:
         press(desk, "D")
         assert desk.viewer.dims.current_step[0] == frame
-    desk.wait(lambda: panel.map.cells[worst[3]].seen)
+    desk.wait(lambda: panel.map.cells[worth[3]].seen)
+    desk.viewer.dims.set_current_step(0, worst[0])
     draw(mask, worst[0])
+    press(desk, "D")
+    (following,) = doubt.worth_correcting(1, [worst[0]])
+    assert desk.viewer.dims.current_step[0] == following
     desk.wait(lambda: not panel.map.cells[worst[0]].doubtful)
     assert str(panel.map.cells[worst[0]]) == "corrected, not verified"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -90,3 +91,57 @@ class Doubt:
                     listed.append(self.first + place)
             left = wait
         return listed[:n]
+
+    def worth_correcting(self, n: int, known: Iterable[int] = ()) -> list[int]:
+        """Give the frames or slices whose correction tells most of the others, in that order.
+
+        A correction helps its neighbours, too, the nearer the more. Each of these frames is the
+        one that takes most from the sum over all frames of doubt times the distance to the nearest
+        one that is known, those before it among them. Where none is known it is the most doubtful.
+
+        Parameters
+        ----------
+        n : int
+            How many at most: those without a score are never listed.
+        known : iterable of int
+            Frames that a person has corrected or verified.
+        """
+        weights = np.nan_to_num(self.scores).astype(np.float64)
+        places = np.arange(len(weights))
+        taken = {place for one in known if 0 <= (place := one - self.first) < len(weights)}
+        listed: list[int] = []
+        for _ in range(n):
+            gains = _gains(weights, np.array(sorted(taken))) if taken else weights
+            open_ = np.isfinite(self.scores) & ~np.isin(places, list(taken))
+            if not open_.any():
+                break
+            best = int(np.where(open_, gains, -np.inf).argmax())
+            taken.add(best)
+            listed.append(self.first + best)
+        return listed
+
+
+def _gains(weights: NDArray[np.float64], known: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Say how much each place, were it known, would take from the sum of weights times distances.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (N,)
+    known : ndarray of int
+        Places in ascending order, at least one; there the gain has no meaning.
+    """
+    places = np.arange(len(weights))
+    after = np.searchsorted(known, places)
+    left, right = np.append(-np.inf, known)[after], np.append(known, np.inf)[after]
+    nearest = np.minimum(places - left, right - places)
+    # Those nearer to a place than to what is known: from `first` up to `stop`.
+    first = (np.floor((left + places) / 2) + 1).clip(0).astype(int)
+    stop = np.ceil((places + right) / 2).clip(max=len(weights)).astype(int)
+    # Sums up to each place: of weights, of these times places, and of these times distances.
+    total, moment, cost = (
+        np.concatenate([[0.0], np.cumsum(one)])
+        for one in (weights, weights * places, weights * nearest)
+    )
+    before = places * (total[places] - total[first]) - (moment[places] - moment[first])
+    behind = (moment[stop] - moment[places]) - places * (total[stop] - total[places])
+    return np.asarray(cost[stop] - cost[first] - before - behind)

@@ -100,7 +100,7 @@ class CorrectPanel(Panel):
             lambda: self._do(lambda one: one.walk.on()),
         )
         self.doubtful = key_button(
-            "Most doubtful",
+            "Next doubtful",
             "correct.doubtful",
             lambda: self._do(lambda one: one.walk.to_doubtful()),
         )

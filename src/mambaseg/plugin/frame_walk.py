@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FrameWalk"]
 
+_AHEAD = 20
+"""Frames that the key leads to before it begins again."""
+
 _NO_DOUBT = (
     "No other frame is in doubt: a run of the Segment panel ranks its frames, and those that were "
     "corrected or verified are left out."
@@ -38,11 +41,16 @@ class FrameWalk:
         self._ranked: list[int] = []
         self._led_to = -1
 
-    def doubtful(self, most: int | None = None) -> list[int]:
-        """Of the frames that the model was in `most` doubt of those still its own, worst first."""
+    @property
+    def _run_doubt(self) -> Doubt | None:
         layer = self._correction.layer
         doubt = layer.metadata.get("doubt") if layer is not None else None
-        if not isinstance(doubt, Doubt):
+        return doubt if isinstance(doubt, Doubt) else None
+
+    def doubtful(self, most: int) -> list[int]:
+        """Of the frames that the model was in `most` doubt of those still its own, worst first."""
+        doubt = self._run_doubt
+        if doubt is None:
             return []
         if doubt is not self._doubt:
             self._doubt, self._ranked = doubt, doubt.ranked()
@@ -75,8 +83,10 @@ class FrameWalk:
             self.to(frame)
 
     def to_doubtful(self) -> None:
-        """Show the frame of the greatest doubt; asked again there, the one of the next greatest."""
-        frames, shown = self.doubtful(), self._correction.edits.shown
+        """Show the frame most worth correcting; asked again there, the next one."""
+        doubt, shown = self._run_doubt, self._correction.edits.shown
+        known = self._correction.known
+        frames = doubt.worth_correcting(_AHEAD, known) if doubt is not None else []
         others = [frame for frame in frames if frame != shown]
         if not others:
             show_info(_NO_DOUBT)
