@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mambaseg.editing import (
+    agreement,
     fill_holes,
     grow,
+    half_way,
     interpolate,
     keep_largest,
     propagate,
@@ -178,3 +180,25 @@ def test_what_cannot_be_carried_is_said() -> None:
         list(propagate(clip.__getitem__, {0: true[0][:5, :5]}, range(3)))
     with pytest.raises(InvalidOptionError, match="cannot be blended"):
         interpolate(true[0], true[0][:5], 1)
+
+
+@given(*[arrays(np.uint8, (9, 11), elements=st.integers(0, 3))] * 2)
+def test_agreement_is_the_dice_of_all_classes(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> None:
+    size = (a > 0).sum() + (b > 0).sum()
+    both = sum(((a == value) & (b == value)).sum() for value in (1, 2, 3))
+    assert agreement(a, b) == pytest.approx(2 * both / size if size else 1)
+
+
+def test_outlines_move_half_the_way() -> None:
+    found = half_way(disc((32, 32), 10), disc((32, 32), 20))
+    np.testing.assert_array_equal(found, disc((32, 32), 15))
+    assert found.dtype == np.uint8
+    shifted = half_way(disc((32, 26), 12), disc((32, 34), 12))
+    assert dice(shifted, disc((32, 30), 11)) > 0.95
+
+
+def test_a_class_that_one_mask_lacks_is_as_in_the_first() -> None:
+    mask, other = 2 * disc((16, 16), 8), disc((48, 48), 8)
+    np.testing.assert_array_equal(half_way(mask, other), mask)
+    np.testing.assert_array_equal(half_way(mask, 0 * other), mask)
+    assert not half_way(0 * mask, other).any()

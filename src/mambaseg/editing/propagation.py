@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mambaseg.editing.comparing import agreement
 from mambaseg.editing.motion import Displacements, Motion
 from mambaseg.editing.scaling import enlarged
 from mambaseg.editing.shapes import (
@@ -91,12 +92,12 @@ def _best_share(motion: Motion, known: Mapping[int, Labels]) -> float:
     order = sorted(known)
     # The widest gaps first: there the ways differ most.
     inner = sorted(zip(order, order[1:], order[2:], strict=False), key=lambda one: one[0] - one[2])
-    agreement = dict.fromkeys(_SHARES, 0.0)
+    found = dict.fromkeys(_SHARES, 0.0)
     for left, middle, right in inner[:_MEASURED]:
         sides = _sides(motion, known, (left, right), range(middle, middle + 1))
         for share in _SHARES:
-            agreement[share] += _dice(_mask(sides, middle, share), known[middle])
-    return max(agreement, key=agreement.__getitem__)
+            found[share] += agreement(_mask(sides, middle, share), known[middle])
+    return max(found, key=found.__getitem__)
 
 
 def _sides(
@@ -169,12 +170,6 @@ class _Carried:
             for value, here in self._distances.items():
                 found[value] += share * np.mean([_at(here, one) for one in places], axis=0)
         return found
-
-
-def _dice(found: Labels, true: Labels) -> float:
-    """Measure the Dice of all classes together."""
-    both = ((found == true) & (true > 0)).sum()
-    return 2 * float(both) / max(1, int((found > 0).sum() + (true > 0).sum()))
 
 
 def _at(distances: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
