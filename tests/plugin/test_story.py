@@ -152,11 +152,14 @@ def correct(desk: Any, mask: Any, true: np.ndarray) -> Any:
     return panel
 
 
-def carry(desk: Any, panel: Any, mask: Any, true: np.ndarray) -> None:
+def carry(desk: Any, panel: Any, mask: Any, true: np.ndarray, notices: list[str]) -> None:
+    """Carry the masks to the others, and have a copy of the model learn them."""
     alone, drawn = dice(mask, true), np.array(mask.data)
+    desk.click(panel.carrying.adapt)
     desk.click(panel.carrying.carry)
     desk.wait(lambda: panel.carrying.carry.text() == "Carry to open frames", PATIENCE_S)
     assert dice(mask, true) > max(alone, 0.8)
+    assert "What parent has learnt" in notices[-1]
     np.testing.assert_array_equal(mask.data[list(CORRECTED)], drawn[list(CORRECTED)])
 
 
@@ -257,14 +260,19 @@ def export(desk: Any, mask: Any, clip: Path, folder: Path) -> None:
 
 @pytest.mark.usefixtures("own_presets", "no_training_is_left")
 def test_a_clip_is_corrected_learned_from_measured_and_exported(
-    desk: Any, clip: Path, true: np.ndarray, model_folder: Path, tmp_path: Path
+    desk: Any,
+    clip: Path,
+    true: np.ndarray,
+    model_folder: Path,
+    tmp_path: Path,
+    notices: list[str],
 ) -> None:
     load(desk, clip)
     mask = segment(desk)
     alone = dice(mask, true)
     look_at_doubt(desk)
     correcting = correct(desk, mask, true)
-    carry(desk, correcting, mask, true)
+    carry(desk, correcting, mask, true, notices)
     tuning = fine_tune(desk)
     keep(desk, tuning, model_folder)
     found = segment_again(desk, tuning, mask)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info, show_warning
 
 from mambaseg.plugin.notices import report
-from mambaseg.session import Carrying, event_now
+from mambaseg.session import Adaptation, Carrying, Ingredients, event_now
 
 if TYPE_CHECKING:
     import napari
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["Carry"]
 
 _NOTHING = "Verify a frame, or draw on one: its mask is then carried to the others."
+
+_NO_MODEL = (
+    "The model that made this mask is not among those that are known here, so no copy of it can "
+    "learn: masks are carried along the motion alone. Add it in the Segment panel."
+)
 
 
 class Carry:
@@ -34,15 +39,20 @@ class Carry:
     ----------
     carrying : Carrying
         How far it is.
+    adapts : bool
+        Whether a copy of the mask's model is to learn what is carried.
     """
 
     def __init__(self, viewer: napari.Viewer, correction: Correction) -> None:
         self._correction = weakref.ref(correction)
-        session = correction.session
-        self.carrying = Carrying(session.editing, session.deliver, correction.clip.image)
+        session, image = correction.session, correction.clip.image
+        self.carrying = Carrying(session.editing, session.learning, session.deliver, image)
+        self.adapts = False
+        session.list_models()
         self._step = object()
         self.carrying.arrived.connect(self._put)
         self.carrying.failed.connect(report)
+        self.carrying.ended.connect(self._tell)
         viewer.layers.events.removed.connect(self._removed)
 
     def toggle(self) -> None:
@@ -60,11 +70,29 @@ class Carry:
     def _start(self, masks: dict[int, Any]) -> None:
         correction = self._correction()
         if correction is not None and not self.carrying.active:  # pressed again meanwhile
-            correction.say_if_it_waits()
+            adaptation = self._adaptation(correction) if self.adapts else None
+            if adaptation is None:
+                correction.say_if_it_waits()
             self._step = object()
-            self.carrying.start(masks)
+            self.carrying.start(masks, adaptation)
 
-    def _put(self, frame: int, mask: Any) -> None:
+    def _adaptation(self, correction: Correction) -> Adaptation | None:
+        """Prepare a copy of the model that made the mask; says so if it is not here."""
+        layer, session, clip = correction.layer, correction.session, correction.clip
+        provenance = (layer.metadata.get("provenance") if layer is not None else None) or {}
+        models = session.models or []
+        made_by = [m for m in models if m.sha256 == provenance.get("weights_sha256")]
+        if not made_by:
+            show_info(_NO_MODEL)
+            return None
+        of = Ingredients(made_by[0], clip.image, clip.label_set, session.service, session.deliver)
+        return Adaptation(of)
+
+    def _tell(self, outcome: str) -> None:
+        if outcome:
+            show_info(outcome)
+
+    def _put(self, frame: int, mask: Any, model: str) -> None:
         correction = self._correction()
         layer = correction.layer if correction is not None else None
         if correction is None or layer is None:
@@ -72,7 +100,8 @@ class Carry:
         elif layer.data.shape[1:] != mask.shape:
             self._give_up(f"The data of {layer.name!r} were replaced")
         elif correction.state(frame) == "unverified":
-            correction.writer.write({frame: mask}, event_now("carried"), self._step)
+            event = event_now("carried", model=model)
+            correction.writer.write({frame: mask}, event, (self._step, model))
 
     def _removed(self, event: Any) -> None:
         correction = self._correction()

@@ -17,6 +17,7 @@ from mambaseg.service import (
     speed,
     time_left,
 )
+from mambaseg.session.adapting import Adaptation
 from mambaseg.session.carrying import Carrying
 from mambaseg.session.correcting import ClipCorrections, mask_digest
 from mambaseg.session.describe import describe_image, describe_part, summarise_image
@@ -31,6 +32,7 @@ from mambaseg.session.learning_data import LearningData, list_learning_data
 from mambaseg.session.mask_journal import MaskJournal
 from mambaseg.session.mask_reading import event_now, plane_at
 from mambaseg.session.measuring import Comparison, Line, Measurement, measure
+from mambaseg.session.model_copy import Ingredients
 from mambaseg.session.new_training import FolderChoice, NewTraining, look_at_folder
 from mambaseg.session.plots import Canvas, Curve, Drawing, draw_curves, draw_run
 from mambaseg.session.run_folders import open_runs, runs_folder, start_run
@@ -40,6 +42,7 @@ from mambaseg.session.tuning import Tuning, TuningState
 from mambaseg.session.worker import Task, Worker
 
 __all__ = [
+    "Adaptation",
     "Adapted",
     "Advanced",
     "Canvas",
@@ -55,6 +58,7 @@ __all__ = [
     "FramesDone",
     "Glance",
     "ImportChoices",
+    "Ingredients",
     "Inspection",
     "Job",
     "JobEvent",

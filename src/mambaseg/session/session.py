@@ -53,6 +53,8 @@ class Session:
         Writes and measures what takes long.
     editing : Worker
         Carries masks to other frames.
+    learning : Worker
+        Carries masks with the help of models that learn them first.
     corrections : Worker
         Reads and writes verified masks, in the order in which it was asked to.
     journals : LastingThread
@@ -101,6 +103,7 @@ class Session:
         self.searches = Worker("mambaseg-searches", while_open)
         self.exports = Worker("mambaseg-exports", while_open)
         self.editing = Worker("mambaseg-editing", while_open)
+        self.learning = Worker("mambaseg-learning", while_open)
         self.corrections = Worker("mambaseg-corrections", while_open)
         self.journals = LastingThread("mambaseg-journals", while_open)
         self.models: list[TrainedModel] | None = None
@@ -215,6 +218,7 @@ class Session:
         self.searches.close()
         self.exports.close()
         self.editing.close()
+        self.learning.close()
         self.corrections.close()
         self.closing.emit()  # what masks hold is still told to their journals
         self.journals.close()

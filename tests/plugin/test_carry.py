@@ -1,0 +1,77 @@
+"""Carrying masks with a model's help, in a real napari."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mambaseg.session import adapting
+
+pytestmark = pytest.mark.usefixtures("display")
+
+
+def draw(mask: Any, frame: int, width: int) -> None:
+    """Draw a rectangle at the left as the only object, as one stroke."""
+    with mask.block_history():
+        for value, columns in ((0, mask.data.shape[2]), (1, width)):
+            rows, columns = np.mgrid[: mask.data.shape[1], :columns].reshape(2, -1)
+            mask.data_setitem((np.full(rows.size, frame), rows, columns), value)
+
+
+class Copy:
+    """Stands in for a copy of the model, which has learnt that everything is the class."""
+
+    def __init__(self, of: Any, masks: Any, task: Any) -> None:
+        self.learnt: frozenset[int] = frozenset()
+        self.of, self.masks = of, masks
+
+    def __enter__(self) -> Copy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def learn(self, held_out: Any, budget: Any, told: Any) -> None:
+        told(0.5)
+
+    def find(self, frames: Any) -> Iterator[tuple[int, np.ndarray]]:
+        for frame in frames:
+            yield frame, self.masks.get(frame, np.ones(self.of.image.array.shape[2:], np.uint8))
+
+
+def test_the_model_learns_what_is_carried_if_that_is_wanted(
+    desk: Any, notices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapting, "ModelCopy", Copy)
+    mask = desk.segmented(9)
+    desk.menu("Layers", "Annotate", "Correct (mambaseg)")
+    panel = desk.panel("Correct")
+    desk.wait(lambda: panel.verify.isEnabled())
+    for frame, width in ((1, 35), (4, 50), (7, 35)):
+        draw(mask, frame, width)
+    desk.wait(lambda: [panel.map.states[n] for n in (1, 4, 7)] == ["edited"] * 3)
+    true, open_ = np.array(mask.data), [0, 2, 3, 5, 6, 8]
+    desk.click(panel.carrying.adapt)
+    desk.click(panel.carrying.carry)
+    assert not panel.carrying.adapt.isEnabled()
+    assert panel.carrying.text.isVisible()
+    desk.wait(lambda: panel.carrying.carry.text() == "Carry to open frames")
+    assert notices[-1].startswith("What colour has learnt helps (Dice")
+    assert not panel.carrying.text.isVisible()
+    helped = np.array(mask.data)
+    np.testing.assert_array_equal(helped[[1, 4, 7]], true[[1, 4, 7]])
+    desk.wait(lambda: panel.history.timeline.moments[0].by == "colour")
+    panel._correction.recorder.undo()
+    desk.wait(lambda: not np.array_equal(mask.data, helped))
+    alone = np.array(mask.data)
+    assert all((alone[n] > 0).sum() < (helped[n] > 0).sum() for n in open_)
+    panel._correction.recorder.undo()
+    desk.wait(lambda: np.array_equal(mask.data, true))
+
+    mask.metadata["provenance"]["weights_sha256"] = "0" * 64
+    desk.click(panel.carrying.carry)
+    assert "no copy of it can learn" in notices[-1]
+    desk.wait(lambda: np.array_equal(mask.data, alone))

@@ -1,0 +1,252 @@
+"""A copy of a model that learns what was corrected, and whether it is let to help."""
+
+from __future__ import annotations
+
+import queue
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from verified import NODULE, disc_film, nodule_model
+
+from mambaseg.corrections import Store, content_digest
+from mambaseg.service import InProcessService, call_at_once
+from mambaseg.session import (
+    Adaptation,
+    Carrying,
+    Ingredients,
+    Worker,
+    adapting,
+    run_folders,
+)
+from mambaseg.session.adapting import left_out
+from mambaseg.types.errors import MambasegError, TrainingError
+from mambaseg.types.optimization import Budget
+from mambaseg.types.trained_model import TrainedModel
+
+N_FRAMES = 13
+KNOWN = (1, 3, 6, 9, 11)
+OPEN = sorted(set(range(N_FRAMES)) - set(KNOWN))
+
+
+class Ended(NamedTuple):
+    outcome: str | Exception
+    alone: dict[int, np.ndarray]
+    helped: dict[int, np.ndarray]
+    texts: list[str]
+
+
+@pytest.fixture
+def service() -> Iterator[InProcessService]:
+    made = InProcessService()
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where copies lie."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def carry(
+    model: TrainedModel,
+    service: InProcessService,
+    worker: Worker,
+    frames: Any = KNOWN,
+    stop_at: str = "",
+) -> Ended:
+    film, masks = disc_film(N_FRAMES)
+    carrying = Carrying(worker, worker, call_at_once, film)
+    alone, helped = {}, {}
+    texts: list[str] = []
+    ends: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
+
+    def changed() -> None:
+        if carrying.active and carrying.text not in texts[-1:]:
+            texts.append(carrying.text)
+        if stop_at and carrying.active and stop_at in carrying.text:
+            carrying.stop()
+            ends.put("stopped")
+
+    carrying.arrived.connect(lambda n, mask, name: (helped if name else alone).update({n: mask}))
+    carrying.changed.connect(changed)
+    carrying.ended.connect(ends.put)
+    carrying.failed.connect(ends.put)
+    of = Ingredients(model, film, NODULE, service, call_at_once)
+    carrying.start({frame: masks.labels[frame] for frame in frames}, Adaptation(of))
+    return Ended(ends.get(timeout=240), alone, helped, texts)
+
+
+@pytest.mark.parametrize(
+    ("known", "learnt", "wanted"),
+    [
+        ((1, 2), (), []),
+        ((1, 5, 9), (), [5]),
+        ((9, 1, 5), (5,), []),
+        ((1, 3, 5, 7, 9), (), [5]),
+        ((1, 3, 5, 7, 9), (5,), [7]),
+        (range(8), (), [2, 5]),
+        (range(0, 120, 10), (), [20, 60, 90]),
+    ],
+)
+def test_a_quarter_of_the_inner_frames_is_left_out(
+    known: Any, learnt: Any, wanted: list[int]
+) -> None:
+    assert left_out(known, learnt) == wanted
+
+
+class Scripted:
+    """Stands in for a copy: it finds what the test wants."""
+
+    found: np.ndarray
+    lessons: list[tuple[int, ...]]
+
+    def __init__(self, of: Ingredients, masks: Any, task: Any) -> None:
+        self.learnt: frozenset[int] = frozenset()
+
+    def __enter__(self) -> Scripted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def learn(self, held_out: Any, budget: Budget, told: Any) -> None:
+        self.lessons.append(tuple(held_out))
+        told(0.5)
+
+    def find(self, frames: Any) -> Iterator[tuple[int, np.ndarray]]:
+        for frame in frames:
+            yield frame, self.found[frame]
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> type[Scripted]:
+    Scripted.lessons = []
+    monkeypatch.setattr(adapting, "ModelCopy", Scripted)
+    return Scripted
+
+
+def dice(masks: dict[int, np.ndarray], true: np.ndarray) -> float:
+    pairs = [(mask > 0, true[frame] > 0) for frame, mask in masks.items()]
+    return float(np.mean([2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in pairs]))
+
+
+def test_it_helps_where_frames_left_out_say_so(
+    tmp_path: Path, service: InProcessService, worker: Worker, scripted: type[Scripted]
+) -> None:
+    true = disc_film(N_FRAMES)[1].labels
+    scripted.found = true
+    ended = carry(nodule_model(tmp_path), service, worker)
+    assert scripted.lessons == [(6,), ()]
+    assert sorted(ended.alone) == sorted(ended.helped) == OPEN
+    assert dice(ended.helped, true) > dice(ended.alone, true)
+    assert "parent has learnt helps (Dice" in str(ended.outcome)
+    assert "on 6 left out" in str(ended.outcome)
+    assert ended.texts[0] == "Carrying…"
+    assert ended.texts[1:4] == [
+        "A copy of parent learns…",
+        "It learns the frames left out…",
+        "Carried masks move towards what it finds…",
+    ]
+
+
+def test_what_is_carried_stays_where_it_does_not_help(
+    tmp_path: Path, service: InProcessService, worker: Worker, scripted: type[Scripted]
+) -> None:
+    scripted.found = np.roll(disc_film(N_FRAMES)[1].labels, 20, axis=1)
+    ended = carry(nodule_model(tmp_path), service, worker)
+    assert scripted.lessons == [(6,)]
+    assert sorted(ended.alone) == OPEN
+    assert ended.helped == {}
+    assert "does not help (Dice" in str(ended.outcome)
+
+
+@pytest.mark.parametrize("frames", [(4,), (4, 9)])
+def test_two_frames_are_too_few(
+    tmp_path: Path, service: InProcessService, worker: Worker, frames: Any
+) -> None:
+    ended = carry(nodule_model(tmp_path), service, worker, frames)
+    assert len(ended.alone) == N_FRAMES - len(frames)
+    assert ended.helped == {}
+    assert "3 corrected frames are needed to see whether parent helps" in str(ended.outcome)
+
+
+def test_a_model_is_not_measured_on_what_it_has_learnt(
+    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+) -> None:
+    store = Store(tmp_path / "Dataset001_film")
+    film, masks = disc_film(N_FRAMES)
+    digest = content_digest(store.verify(film, masks, KNOWN))
+    model = nodule_model(tmp_path, trained_frames={digest: KNOWN})
+    ended = carry(model, service, worker)
+    assert "parent has learnt the corrected frames before" in str(ended.outcome)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapting, "_TRIAL", Budget(steps=40))
+    monkeypatch.setattr(adapting, "_REST", Budget(steps=5))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("brief")
+def test_a_copy_learns_in_its_own_process_and_is_gone_after_it(
+    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+) -> None:
+    model = nodule_model(tmp_path)
+    before = model.path.read_bytes()
+    ended = carry(model, service, worker)
+    assert "(Dice" in str(ended.outcome), ended.outcome
+    assert bool(ended.helped) == ("does not help" not in str(ended.outcome))
+    assert model.path.read_bytes() == before
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("brief")
+def test_stopped_while_it_learns_it_leaves_nothing(
+    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+) -> None:
+    ended = carry(nodule_model(tmp_path), service, worker, stop_at="learns")
+    assert ended.outcome == "stopped"
+    assert sorted(ended.alone) == OPEN
+    done: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    worker.submit(lambda task: None, lambda _: done.put(True), pytest.fail)
+    assert done.get(timeout=60)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_model_that_is_gone_is_named(
+    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+) -> None:
+    model = nodule_model(tmp_path)
+    model.path.unlink()
+    ended = carry(model, service, worker)
+    assert isinstance(ended.outcome, MambasegError)
+    assert str(model.path) in str(ended.outcome)
+    assert sorted(ended.alone) == OPEN
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_training_that_dies_is_told(
+    tmp_path: Path,
+    service: InProcessService,
+    worker: Worker,
+    temporary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_folders, "finetune_command", lambda config, run: ["false"])
+    ended = carry(nodule_model(tmp_path), service, worker)
+    assert isinstance(ended.outcome, TrainingError)
+    assert "ended of itself" in str(ended.outcome)
+    assert list(temporary.iterdir()) == []
