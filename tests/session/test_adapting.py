@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from verified import NODULE, disc_film, nodule_model
+from models import PICTURES, VOLUMES, model_of, random_volume
+from verified import disc_film, nodule_model
 
 from mambaseg.corrections import Store, content_digest
 from mambaseg.service import InProcessService, call_at_once
@@ -23,6 +24,7 @@ from mambaseg.session import (
     run_folders,
 )
 from mambaseg.session.adapting import left_out
+from mambaseg.types import LabelSet, MedicalImage
 from mambaseg.types.errors import MambasegError, TrainingError
 from mambaseg.types.optimization import Budget
 from mambaseg.types.trained_model import TrainedModel
@@ -61,8 +63,9 @@ def carry(
     worker: Worker,
     frames: Any = KNOWN,
     stop_at: str = "",
+    clip: tuple[MedicalImage, np.ndarray] | None = None,
 ) -> Ended:
-    film, masks = disc_film(N_FRAMES)
+    film, masks = clip or (disc_film(N_FRAMES)[0], disc_film(N_FRAMES)[1].labels)
     carrying = Carrying(worker, worker, call_at_once, film)
     alone, helped = {}, {}
     texts: list[str] = []
@@ -79,8 +82,9 @@ def carry(
     carrying.changed.connect(changed)
     carrying.ended.connect(ends.put)
     carrying.failed.connect(ends.put)
-    of = Ingredients(model, film, NODULE, service, call_at_once)
-    carrying.start({frame: masks.labels[frame] for frame in frames}, Adaptation(of))
+    labels = LabelSet.from_names(model.recipe.labels)
+    of = Ingredients(model, film, labels, service, call_at_once)
+    carrying.start({frame: masks[frame] for frame in frames}, Adaptation(of))
     return Ended(ends.get(timeout=240), alone, helped, texts)
 
 
@@ -208,6 +212,23 @@ def test_a_copy_learns_in_its_own_process_and_is_gone_after_it(
     assert bool(ended.helped) == ("does not help" not in str(ended.outcome))
     assert model.path.read_bytes() == before
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize(("content", "channels"), [(VOLUMES, 2), (PICTURES, 1)])
+def test_slices_of_a_volume_are_learnt(
+    tmp_path: Path,
+    service: InProcessService,
+    worker: Worker,
+    content: dict[str, Any],
+    channels: int,
+) -> None:
+    model, volume = model_of(tmp_path, "volumes", content), random_volume(channels=channels)
+    masks = (np.asarray(volume.array[0]) > 110).astype(np.uint8)
+    ended = carry(model, service, worker, (5, 15, 30), clip=(volume, masks))
+    assert "(Dice" in str(ended.outcome), ended.outcome
+    assert len(ended.alone) == len(masks) - 3
 
 
 @pytest.mark.slow

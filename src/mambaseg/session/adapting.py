@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,11 @@ class Adaptation:
 
     def __init__(self, of: Ingredients) -> None:
         self._of, self.model, self.outcome = of, of.model.name, ""
-        frames, height, width = of.image.array.shape[1:]
-        self._carried = new_labels((frames, height, width))
+
+    @cached_property
+    def _carried(self) -> Any:
+        frames, height, width = self._of.image.array.shape[1:]
+        return new_labels((frames, height, width))
 
     def take(self, frame: int, mask: Mask) -> None:
         """Take the mask (Y, X) that was carried to a frame."""
@@ -141,7 +145,7 @@ class Adaptation:
             self.outcome = f"What {self.model} has learnt helps {scores}: it was used."
         else:
             self.outcome = (
-                f"What {self.model} has learnt does not help {scores}: what is carried "
-                "stays as it is."
+                f"What {self.model} has learnt does not help {scores}: what is carried stays as "
+                "it is."
             )
         return after > before

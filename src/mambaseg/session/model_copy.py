@@ -184,10 +184,11 @@ class ModelCopy:
         Cancelled
             If the task was stopped.
         """
-        image, wanted = self._of.image, frozenset(frames)
+        image, wanted, kind = self._of.image, frozenset(frames), self._model.recipe.kind
+        others = frozenset(range(image.array.shape[1])) - wanted
         options = Options(
-            skip=frozenset(range(image.array.shape[1])) - wanted,
-            by_slice=self._model.recipe.kind == "image" and image.kind == "volume",
+            skip=frozenset() if kind == "volume" else others,  # a volume is segmented as a whole
+            by_slice=kind == "image" and image.kind == "volume",
         )
         request = Request(image, self._model, "auto", options)
         told: queue.SimpleQueue[JobEvent] = queue.SimpleQueue()
