@@ -190,6 +190,7 @@ def keep(desk: Any, panel: Any, folder: Path) -> None:
     desk.click(panel.view.decision.keep)
     desk.wait(panel.again.isVisible)
     assert (folder / "tuned.safetensors").is_file()
+    desk.wait(lambda: panel.setup.model.currentText() == "tuned")
 
 
 def segment_again(desk: Any, panel: Any, mask: Any) -> Any:

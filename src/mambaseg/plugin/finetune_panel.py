@@ -62,6 +62,7 @@ class FineTunePanel(Panel):
         self.view.hide()
         self.new_setup.hide()
         self.session.models_changed.connect(self.setup.models_changed)
+        self.session.default_changed.connect(self.setup.model.choose)  # what was kept goes on
         self._soon = QTimer(self)  # several frames are read as one change
         self._soon.setSingleShot(True)
         self._soon.setInterval(_SETTLED_MS)
