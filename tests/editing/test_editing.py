@@ -197,6 +197,14 @@ def test_outlines_move_half_the_way() -> None:
     assert dice(shifted, disc((32, 30), 11)) > 0.95
 
 
+def test_what_lies_elsewhere_moves_no_outline() -> None:
+    mask = disc((16, 16), 10)
+    np.testing.assert_array_equal(half_way(mask, disc((16, 33), 10)), mask)
+    np.testing.assert_array_equal(half_way(mask, disc((48, 48), 4)), mask)
+    both = np.maximum(disc((16, 20), 10), disc((52, 52), 6))
+    np.testing.assert_array_equal(half_way(mask, both), half_way(mask, disc((16, 20), 10)))
+
+
 def test_a_class_that_one_mask_lacks_is_as_in_the_first() -> None:
     mask, other = 2 * disc((16, 16), 8), disc((48, 48), 8)
     np.testing.assert_array_equal(half_way(mask, other), mask)

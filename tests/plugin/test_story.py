@@ -159,7 +159,7 @@ def carry(desk: Any, panel: Any, mask: Any, true: np.ndarray, notices: list[str]
     desk.click(panel.carrying.carry)
     desk.wait(lambda: panel.carrying.carry.text() == "Carry to open frames", PATIENCE_S)
     assert dice(mask, true) > max(alone, 0.8)
-    assert "What parent has learnt" in notices[-1]
+    assert "A copy of parent" in notices[-1]
     np.testing.assert_array_equal(mask.data[list(CORRECTED)], drawn[list(CORRECTED)])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +23,9 @@ from mambaseg.session import (
     run_folders,
 )
 from mambaseg.session.adapting import left_out
+from mambaseg.session.copies_folder import copies_folder, own_folder
 from mambaseg.types import LabelSet, MedicalImage
-from mambaseg.types.errors import MambasegError, TrainingError
+from mambaseg.types.errors import MambasegError, OutputError, TrainingError
 from mambaseg.types.optimization import Budget
 from mambaseg.types.trained_model import TrainedModel
 
@@ -49,12 +49,13 @@ def service() -> Iterator[InProcessService]:
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where copies lie."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+
+
+def copies() -> list[Path]:
+    """What is left of copies."""
+    return [path for path in copies_folder().iterdir() if path.is_dir()]
 
 
 def carry(
@@ -89,21 +90,28 @@ def carry(
 
 
 @pytest.mark.parametrize(
-    ("known", "learnt", "wanted"),
+    ("known", "learnt", "margin", "wanted"),
     [
-        ((1, 2), (), []),
-        ((1, 5, 9), (), [5]),
-        ((9, 1, 5), (5,), []),
-        ((1, 3, 5, 7, 9), (), [5]),
-        ((1, 3, 5, 7, 9), (5,), [7]),
-        (range(8), (), [2, 5]),
-        (range(0, 120, 10), (), [20, 60, 90]),
+        ((1, 2), (), 0, []),
+        ((1, 5, 9), (), 2, [5]),
+        ((9, 1, 5), (5,), 0, []),
+        ((1, 3, 5, 7, 9), (), 1, [5]),
+        ((1, 3, 5, 7, 9), (5,), 1, [7]),
+        (range(8), (), 0, [2, 5]),
+        (range(0, 120, 10), (), 2, [20, 60, 90]),
+        ((10, 11, 12), (), 2, []),
+        ((10, 12, 14), (), 2, []),
+        ((10, 12, 40), (), 2, []),
+        ((10, 12, 40, 41, 42), (), 2, [40]),
     ],
 )
 def test_a_quarter_of_the_inner_frames_is_left_out(
-    known: Any, learnt: Any, wanted: list[int]
+    known: Any, learnt: Any, margin: int, wanted: list[int]
 ) -> None:
-    assert left_out(known, learnt) == wanted
+    out, rest = left_out(known, learnt, margin)
+    assert out == wanted
+    far = [n for n in sorted(known) if all(abs(n - one) > margin for one in out)]
+    assert rest == (far if out else [])
 
 
 class Scripted:
@@ -114,6 +122,7 @@ class Scripted:
 
     def __init__(self, of: Ingredients, masks: Any, task: Any) -> None:
         self.learnt: frozenset[int] = frozenset()
+        self.margin = 1
 
     def __enter__(self) -> Scripted:
         return self
@@ -151,11 +160,13 @@ def test_it_helps_where_frames_left_out_say_so(
     assert scripted.lessons == [(6,), ()]
     assert sorted(ended.alone) == sorted(ended.helped) == OPEN
     assert dice(ended.helped, true) > dice(ended.alone, true)
-    assert "parent has learnt helps (Dice" in str(ended.outcome)
-    assert "on 6 left out" in str(ended.outcome)
+    assert "A copy of parent helps (Dice" in str(ended.outcome)
+    assert "on frame 6, left out" in str(ended.outcome)
     assert ended.texts[0] == "Carrying…"
-    assert ended.texts[1:4] == [
+    assert ended.texts[1:] == [
+        "Keeping a copy of the clip to learn from…",
         "A copy of parent learns…",
+        "Comparing on the frames left out…",
         "It learns the frames left out…",
         "Carried masks move towards what it finds…",
     ]
@@ -169,7 +180,7 @@ def test_what_is_carried_stays_where_it_does_not_help(
     assert scripted.lessons == [(6,)]
     assert sorted(ended.alone) == OPEN
     assert ended.helped == {}
-    assert "does not help (Dice" in str(ended.outcome)
+    assert "A copy of parent does not help (Dice" in str(ended.outcome)
 
 
 @pytest.mark.parametrize("frames", [(4,), (4, 9)])
@@ -183,15 +194,15 @@ def test_two_frames_are_too_few(
 
 
 def test_a_model_is_not_measured_on_what_it_has_learnt(
-    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+    tmp_path: Path, service: InProcessService, worker: Worker
 ) -> None:
     store = Store(tmp_path / "Dataset001_film")
     film, masks = disc_film(N_FRAMES)
     digest = content_digest(store.verify(film, masks, KNOWN))
     model = nodule_model(tmp_path, trained_frames={digest: KNOWN})
     ended = carry(model, service, worker)
-    assert "parent has learnt the corrected frames before" in str(ended.outcome)
-    assert list(temporary.iterdir()) == []
+    assert "that the model has not learnt before" in str(ended.outcome)
+    assert copies() == []
 
 
 @pytest.fixture
@@ -203,7 +214,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("brief")
 def test_a_copy_learns_in_its_own_process_and_is_gone_after_it(
-    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+    tmp_path: Path, service: InProcessService, worker: Worker
 ) -> None:
     model = nodule_model(tmp_path)
     before = model.path.read_bytes()
@@ -211,7 +222,7 @@ def test_a_copy_learns_in_its_own_process_and_is_gone_after_it(
     assert "(Dice" in str(ended.outcome), ended.outcome
     assert bool(ended.helped) == ("does not help" not in str(ended.outcome))
     assert model.path.read_bytes() == before
-    assert list(temporary.iterdir()) == []
+    assert copies() == []
 
 
 @pytest.mark.slow
@@ -234,7 +245,7 @@ def test_slices_of_a_volume_are_learnt(
 @pytest.mark.slow
 @pytest.mark.usefixtures("brief")
 def test_stopped_while_it_learns_it_leaves_nothing(
-    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+    tmp_path: Path, service: InProcessService, worker: Worker
 ) -> None:
     ended = carry(nodule_model(tmp_path), service, worker, stop_at="learns")
     assert ended.outcome == "stopped"
@@ -242,12 +253,12 @@ def test_stopped_while_it_learns_it_leaves_nothing(
     done: queue.SimpleQueue[bool] = queue.SimpleQueue()
     worker.submit(lambda task: None, lambda _: done.put(True), pytest.fail)
     assert done.get(timeout=60)
-    assert list(temporary.iterdir()) == []
+    assert copies() == []
 
 
 @pytest.mark.slow
 def test_a_model_that_is_gone_is_named(
-    tmp_path: Path, service: InProcessService, worker: Worker, temporary: Path
+    tmp_path: Path, service: InProcessService, worker: Worker
 ) -> None:
     model = nodule_model(tmp_path)
     model.path.unlink()
@@ -255,7 +266,7 @@ def test_a_model_that_is_gone_is_named(
     assert isinstance(ended.outcome, MambasegError)
     assert str(model.path) in str(ended.outcome)
     assert sorted(ended.alone) == OPEN
-    assert list(temporary.iterdir()) == []
+    assert copies() == []
 
 
 @pytest.mark.slow
@@ -263,11 +274,27 @@ def test_a_training_that_dies_is_told(
     tmp_path: Path,
     service: InProcessService,
     worker: Worker,
-    temporary: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(run_folders, "finetune_command", lambda config, run: ["false"])
     ended = carry(nodule_model(tmp_path), service, worker)
     assert isinstance(ended.outcome, TrainingError)
     assert "ended of itself" in str(ended.outcome)
-    assert list(temporary.iterdir()) == []
+    assert copies() == []
+
+
+def test_what_a_killed_viewer_left_goes_and_what_another_holds_stays() -> None:
+    with own_folder() as others:
+        left = copies_folder() / "left"
+        (left / "Dataset001_clip").mkdir(parents=True)
+        with own_folder() as ours:
+            assert set(copies()) == {others, ours}
+        assert copies() == [others]
+    assert copies() == []
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    copies_folder().parent.mkdir(parents=True)
+    copies_folder().write_text("not a folder")
+    with pytest.raises(OutputError, match="cannot be put into .*copies"), own_folder():
+        pass

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mambaseg.editing.shapes import signed_distances, to_labels
+from mambaseg.editing.shapes import extent, signed_distances, to_labels
 
 __all__ = ["agreement", "half_way"]
 
@@ -38,10 +38,16 @@ def half_way(mask: Labels, other: Labels) -> Labels:
     Returns
     -------
     ndarray of int, shape (Y, X)
-        Of the type of `mask`. A class that `other` lacks stays as it is, and one that `mask`
-        lacks does not come in.
+        Of the type of `mask`. A class stays as it is unless the two overlap by half of the smaller
+        one at least: else it would shrink or vanish between them. None comes in.
     """
+    found = np.zeros_like(mask)
+    box = extent((mask > 0) | (other > 0), (1, 1))
+    mask, other = mask[box], other[box]
     here, there = signed_distances(mask), signed_distances(other)
     for value in here.keys() & there.keys():
-        here[value] = np.mean([here[value], there[value]], axis=0, dtype=np.float32)
-    return to_labels(here, mask)
+        both = np.count_nonzero((mask == value) & (other == value))
+        if 2 * both >= min(np.count_nonzero(mask == value), np.count_nonzero(other == value)):
+            here[value] = np.mean([here[value], there[value]], axis=0, dtype=np.float32)
+    found[box] = to_labels(here, mask)
+    return found

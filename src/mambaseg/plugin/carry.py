@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info, show_warning
 
 from mambaseg.plugin.notices import report
-from mambaseg.session import Adaptation, Carrying, Ingredients, event_now
+from mambaseg.session import Adaptation, Carrying, Ingredients, event_now, mask_digest
 
 if TYPE_CHECKING:
     import napari
@@ -50,6 +50,7 @@ class Carry:
         self.adapts = False
         session.list_models()
         self._step = object()
+        self._carried: dict[int, int] = {}  # digests of frames as they were once carried to
         self.carrying.arrived.connect(self._put)
         self.carrying.failed.connect(report)
         self.carrying.ended.connect(self._tell)
@@ -62,7 +63,9 @@ class Carry:
             self.carrying.stop()
         elif correction is not None and correction.check_ready():
             known = correction.known
-            if known:
+            if len(known) == correction.n_frames:
+                show_info("No frame is open: all are corrected or verified.")
+            elif known:
                 correction.masks(known, self._start)
             else:
                 show_info(_NOTHING)
@@ -70,18 +73,19 @@ class Carry:
     def _start(self, masks: dict[int, Any]) -> None:
         correction = self._correction()
         if correction is not None and not self.carrying.active:  # pressed again meanwhile
+            if self.adapts and correction.session.models is None:
+                show_info("Models are still being read; try again in a moment.")
+                return
             adaptation = self._adaptation(correction) if self.adapts else None
-            if adaptation is None:
-                correction.say_if_it_waits()
-            self._step = object()
+            correction.say_if_it_waits(learning=adaptation is not None)
+            self._step, self._carried = object(), {}
             self.carrying.start(masks, adaptation)
 
     def _adaptation(self, correction: Correction) -> Adaptation | None:
         """Prepare a copy of the model that made the mask; says so if it is not here."""
         layer, session, clip = correction.layer, correction.session, correction.clip
         provenance = (layer.metadata.get("provenance") if layer is not None else None) or {}
-        models = session.models or []
-        made_by = [m for m in models if m.sha256 == provenance.get("weights_sha256")]
+        made_by = [m for m in session.models or () if m.sha256 == provenance.get("weights_sha256")]
         if not made_by:
             show_info(_NO_MODEL)
             return None
@@ -100,8 +104,11 @@ class Carry:
         elif layer.data.shape[1:] != mask.shape:
             self._give_up(f"The data of {layer.name!r} were replaced")
         elif correction.state(frame) == "unverified":
+            if model and self._carried.get(frame) != mask_digest(layer.data[frame]):
+                return  # it was undone, or segmented again, meanwhile
             event = event_now("carried", model=model)
             correction.writer.write({frame: mask}, event, (self._step, model))
+            self._carried[frame] = mask_digest(layer.data[frame])
 
     def _removed(self, event: Any) -> None:
         correction = self._correction()

@@ -163,9 +163,9 @@ class Correction:
             show_info("What is verified of this clip is still being read; try again in a moment.")
         return self.clip.ready
 
-    def say_if_it_waits(self) -> None:
-        """Say so where masks that are to be computed wait for others."""
-        if self.session.editing.busy:
+    def say_if_it_waits(self, *, learning: bool = False) -> None:
+        """Say so where masks that are to be computed, or learnt, wait for others."""
+        if (self.session.learning if learning else self.session.editing).busy:
             show_info("This waits for other masks, which are still being carried or computed.")
 
     @property

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mambaseg.editing import agreement, half_way, propagate
-from mambaseg.inference.label_store import new_labels
+from mambaseg.inference.events import Chunk
+from mambaseg.inference.label_store import keep_labels, new_labels
 from mambaseg.session.model_copy import Ingredients, ModelCopy
 from mambaseg.session.worker import Task
+from mambaseg.training.split import near_frames
 from mambaseg.types.optimization import Budget
 
 __all__ = ["Adaptation", "left_out"]
@@ -21,12 +23,16 @@ Mask = NDArray[np.integer[Any]]
 Read = Callable[[int], NDArray[Any]]
 
 _FEWEST = 3
+_LEAST_GAIN = 0.005
+"""In Dice; less may be chance."""
 _TRIAL = Budget(steps=180, minutes=2.5)
 _REST = Budget(steps=60, minutes=1)
 """What is learnt to see whether it helps, and with the left-out frames after that."""
 
 
-def left_out(known: Collection[int], learnt: Collection[int] = ()) -> list[int]:
+def left_out(
+    known: Collection[int], learnt: Collection[int] = (), margin: int = 0
+) -> tuple[list[int], list[int]]:
     """Choose known frames to leave out, a quarter of them, of those that lie between others.
 
     Parameters
@@ -34,16 +40,21 @@ def left_out(known: Collection[int], learnt: Collection[int] = ()) -> list[int]:
     known : collection of int
     learnt : collection of int
         Frames that the model knows from before, on which it would flatter itself.
+    margin : int
+        How far from those left out nothing may be learnt.
 
     Returns
     -------
-    list of int
-        In ascending order, evenly spaced; empty where nothing can be left out.
+    list of int, list of int
+        Those left out, evenly spaced, and those to learn, both in ascending order; empty where
+        none can be left out, or fewer than two would be left to learn.
     """
     inner = [frame for frame in sorted(known)[1:-1] if frame not in learnt]
     count = min(len(inner), max(1, len(known) // 4))
     # The middles of as many equal parts.
-    return [inner[(2 * part + 1) * len(inner) // (2 * count)] for part in range(count)]
+    out = [inner[(2 * part + 1) * len(inner) // (2 * count)] for part in range(count)]
+    rest = sorted(set(known) - near_frames(out, margin))
+    return (out, rest) if out and len(rest) > 1 else ([], [])
 
 
 class Adaptation:
@@ -75,7 +86,7 @@ class Adaptation:
 
     def take(self, frame: int, mask: Mask) -> None:
         """Take the mask (Y, X) that was carried to a frame."""
-        self._carried[frame] = mask
+        keep_labels(self._carried, Chunk(frame, frame + 1, mask[None].astype(np.uint8)))
 
     def masks(
         self,
@@ -108,44 +119,53 @@ class Adaptation:
         MambasegError
             If learning or segmenting fails.
         """
-        model = self.model
         if len(known) < _FEWEST:
-            self.outcome = (
-                f"{_FEWEST} corrected frames are needed to see whether {model} helps: what is "
-                "carried stays as it is."
-            )
+            self._stays(f"{_FEWEST} corrected frames are needed to see whether {self.model} helps")
             return
+        say("Keeping a copy of the clip to learn from…", 0.0)
         with ModelCopy(self._of, known, task) as copy:
-            trial = left_out(known, copy.learnt)
+            trial, rest = left_out(known, copy.learnt, copy.margin)
             if not trial:
-                self.outcome = (
-                    f"{model} has learnt the corrected frames before, so that none shows whether "
-                    "it helps: what is carried stays as it is. Correct another one between them."
+                self._stays(
+                    "No corrected frame lies between others that the model has not learnt before, "
+                    "and far enough from them, to see on it whether it helps"
                 )
                 return
-            copy.learn(trial, _TRIAL, lambda part: say(f"A copy of {model} learns…", part))
-            if self._helps(known, dict(copy.find(trial)), read):
+            copy.learn(trial, _TRIAL, lambda part: say(f"A copy of {self.model} learns…", part))
+            say("Comparing on the frames left out…", 0.0)
+            found = dict(copy.find(trial))
+            if self._helps(known, {frame: known[frame] for frame in rest}, found, read):
                 copy.learn((), _REST, lambda part: say("It learns the frames left out…", part))
                 unknown = [n for n in range(self._of.image.array.shape[1]) if n not in known]
-                for done, (frame, found) in enumerate(copy.find(unknown)):
+                for done, (frame, mask) in enumerate(copy.find(unknown)):
                     say("Carried masks move towards what it finds…", done / len(unknown))
-                    yield frame, half_way(self._carried[frame], found)
+                    yield frame, half_way(self._carried[frame], mask)
 
-    def _helps(self, known: Mapping[int, Mask], found: Mapping[int, Mask], read: Read) -> bool:
-        """Compare on the frames left out, and say how it went."""
-        rest = {frame: mask for frame, mask in known.items() if frame not in found}
-        alone = {n: mask for one in found for n, mask in propagate(read, rest, range(one, one + 1))}
-        before, after = (
-            float(np.mean([agreement(masks[n], known[n]) for n in found]))
-            for masks in (alone, {n: half_way(alone[n], found[n]) for n in found})
-        )
+    def _helps(
+        self,
+        known: Mapping[int, Mask],
+        rest: Mapping[int, Mask],
+        found: Mapping[int, Mask],
+        read: Read,
+    ) -> bool:
+        """Compare on frames left out, to which only the rest is carried, and say how it went."""
+        scores = []
+        for frame in sorted(found):
+            ((_, alone),) = propagate(read, rest, range(frame, frame + 1))
+            both = half_way(alone, found[frame])
+            # What nobody annotated is neither right nor wrong.
+            annotated = known[frame] != self._of.label_set.ignore
+            true = known[frame] * annotated
+            scores.append([agreement(one * annotated, true) for one in (alone, both)])
+        before, after = np.mean(scores, axis=0)
         which = ", ".join(map(str, sorted(found)))
-        scores = f"(Dice {after:.3f} with it, {before:.3f} without, on {which} left out)"
-        if after > before:
-            self.outcome = f"What {self.model} has learnt helps {scores}: it was used."
+        why = f"(Dice {after:.3f} with it and {before:.3f} without on frame {which}, left out)"
+        helps = bool(after > before + _LEAST_GAIN)
+        if helps:
+            self.outcome = f"A copy of {self.model} helps {why}: it was used."
         else:
-            self.outcome = (
-                f"What {self.model} has learnt does not help {scores}: what is carried stays as "
-                "it is."
-            )
-        return after > before
+            self._stays(f"A copy of {self.model} does not help {why}")
+        return helps
+
+    def _stays(self, why: str) -> None:
+        self.outcome = f"{why}: what is carried stays as it is."

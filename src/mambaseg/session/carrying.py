@@ -16,6 +16,7 @@ from mambaseg.service import Deliver
 from mambaseg.session.adapting import Adaptation
 from mambaseg.session.worker import Task, Worker
 from mambaseg.types import MedicalImage
+from mambaseg.types.errors import Cancelled
 
 __all__ = ["Carrying"]
 
@@ -140,4 +141,5 @@ class Carrying:
 
     def _fail(self, error: Exception) -> None:
         self._close()
-        self.failed.emit(error)
+        if not isinstance(error, Cancelled):  # the job of a copy can be removed from the queue
+            self.failed.emit(error)

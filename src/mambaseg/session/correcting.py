@@ -14,7 +14,7 @@ from mambaseg.corrections import Store, find_store
 from mambaseg.session.worker import Task, Worker
 from mambaseg.types import LabelSet, MedicalImage, Segmentation
 
-__all__ = ["ClipCorrections", "mask_digest"]
+__all__ = ["ClipCorrections", "SomeFrames", "mask_digest"]
 
 Mask = NDArray[np.integer[Any]]
 
@@ -86,7 +86,7 @@ class ClipCorrections:
         """
         copies = {frame: np.array(mask) for frame, mask in masks.items()}
         segmentation = Segmentation(
-            _SomeFrames(copies, self.image.array.shape[1]),
+            SomeFrames(copies, self.image.array.shape[1]),
             self.image.axes[1:],
             self.label_set,
             self.image.geometry,
@@ -176,7 +176,7 @@ class ClipCorrections:
         self._worker.submit(work, written, failed, lasting=True)
 
 
-class _SomeFrames:
+class SomeFrames:
     """Labels of a clip of which only some frames are known, and asked for."""
 
     ndim = 3

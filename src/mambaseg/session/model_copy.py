@@ -1,13 +1,14 @@
-"""A copy of a model that learns some frames of one clip, and goes with its folder."""
+"""A copy of a model that learns some frames of one clip, and is gone after it."""
 
 from __future__ import annotations
 
 import queue
+import re
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,15 +28,17 @@ from mambaseg.service import (
     Stopped,
     Succeeded,
 )
+from mambaseg.session.copies_folder import own_folder
+from mambaseg.session.correcting import SomeFrames
 from mambaseg.session.run_folders import last_error, launch, process_of, remove_run
 from mambaseg.session.worker import Task
-from mambaseg.training import FineTuningConfig, Run
+from mambaseg.training import FineTuningConfig, Run, split_margin
 from mambaseg.training.events import AnyEvent, Progress
 from mambaseg.training.events import Failed as TrainingFailed
 from mambaseg.training.events import Finished as TrainingFinished
 from mambaseg.training.learnt import learnt_frames
-from mambaseg.types import LabelSet, MedicalImage, Segmentation
-from mambaseg.types.errors import Cancelled, TrainingError
+from mambaseg.types import ArrayLike, LabelSet, MedicalImage, Segmentation
+from mambaseg.types.errors import Cancelled, OutputError, TrainingError
 from mambaseg.types.optimization import Budget
 from mambaseg.types.trained_model import TrainedModel
 from mambaseg.zoo import load_model
@@ -44,6 +47,7 @@ __all__ = ["Ingredients", "ModelCopy"]
 
 Mask = NDArray[np.integer[Any]]
 _POLL_S = 0.2
+_UNNAMEABLE = r"[^\w .+-]"
 
 
 @dataclass(frozen=True)
@@ -84,34 +88,42 @@ class ModelCopy:
 
     Attributes
     ----------
+    margin : int
+        How far from frames that are held out nothing is learnt.
     learnt : frozenset of int
-        Frames of these that the model itself has learnt before.
+        Frames of these that the model itself has learnt before. Known in the context.
+
+    Raises
+    ------
+    MambasegError
+        As the context begins, if the clip cannot be copied.
+    Cancelled
+        As anywhere, if the task was stopped.
     """
 
     def __init__(self, of: Ingredients, masks: Mapping[int, Mask], task: Task) -> None:
-        self._of, self._task = of, task
+        self._of, self._masks, self._task = of, masks, task
         self._model = of.model
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="mambaseg-copy-", ignore_cleanup_errors=True
-        )
-        self._store = Store(Path(self._folder.name) / "Dataset001_clip")
-        labels = np.zeros(of.image.array.shape[1:], np.uint8)
-        for frame, mask in masks.items():
-            labels[frame] = mask
-        kept = Segmentation(labels, of.image.axes[1:], of.label_set, of.image.geometry)
-        try:
-            self._case = self._store.verify(of.image, kept, masks)
-        except BaseException:
-            self._folder.cleanup()
-            raise
-        found = learnt_frames(of.model.card, [self._case]).get(self._case, ())
-        self.learnt = frozenset(found).intersection(masks)
+        self.margin = split_margin(of.model.recipe)
+        self.learnt: frozenset[int] = frozenset()
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        of, image = self._of, self._of.image
+        with ExitStack() as opened:
+            self._folder = opened.enter_context(own_folder())
+            self._store = Store(self._folder / "Dataset001_clip")
+            labels = SomeFrames(self._masks, image.array.shape[1])
+            kept = Segmentation(labels, image.axes[1:], of.label_set, image.geometry)
+            watched = replace(image, array=_Watched(image.array, self._task))
+            self._case = self._store.verify(watched, kept, self._masks)
+            found = learnt_frames(of.model.card, [self._case]).get(self._case, ())
+            self.learnt = frozenset(found).intersection(self._masks)
+            self._open = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
+        self._open.close()
 
     def learn(
         self, held_out: Collection[int], budget: Budget, told: Callable[[float], object]
@@ -137,9 +149,9 @@ class ModelCopy:
             data=str(self._store.path),
             budget=budget,
             held_out={self._case: tuple(held_out)} if held_out else {},
-            name="copy",
+            name=f"copy of {re.sub(_UNNAMEABLE, '_', self._of.model.name)}",
         )
-        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder.name))
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
         launch(config, folder)
         process = process_of(folder)
         assert process is not None  # noqa: S101 - it was just started
@@ -155,7 +167,8 @@ class ModelCopy:
         finally:
             process.kill()
             process.wait()
-            remove_run(folder)
+            with suppress(OutputError):  # it goes with the copy's own folder in any case
+                remove_run(folder)
 
     def _events(self, run: Run, ended: Callable[[], bool]) -> Iterator[AnyEvent]:
         """Tell what a run says, up to its end."""
@@ -214,6 +227,18 @@ class ModelCopy:
             with suppress(queue.Empty):
                 event = told.get(timeout=_POLL_S)
                 yield event
+
+
+class _Watched:
+    """An array that is read no further once a task is stopped."""
+
+    def __init__(self, array: ArrayLike, task: Task) -> None:
+        self._array, self._task = array, task
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, key: Any) -> Any:
+        self._task.check()
+        return self._array[key]
 
 
 def _cancel(jobs: list[Job]) -> None:
