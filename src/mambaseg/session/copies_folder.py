@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from platformdirs import user_data_path
 
+from mambaseg.corrections import corrections_folder
 from mambaseg.types.errors import OutputError
 
 __all__ = ["copies_folder", "own_folder"]
@@ -20,8 +20,14 @@ _PATIENCE_S = 10.0
 
 
 def copies_folder() -> Path:
-    """Folder of all copies; it may not exist."""
-    return user_data_path("mambaseg", appauthor=False) / "copies"
+    """Folder of all copies, where corrections lie: they hold as much of patients. It may not exist.
+
+    Raises
+    ------
+    MambasegError
+        As `corrections_folder`.
+    """
+    return corrections_folder() / "copies"
 
 
 @contextmanager
