@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ _MEASURED = 3
 
 
 def propagate(
-    read: Callable[[int], NDArray[Any]], known: Mapping[int, Labels], frames: range
+    read: Callable[[int], NDArray[Any]], known: Mapping[int, Labels], frames: Iterable[int]
 ) -> Iterator[tuple[int, Labels]]:
     """Carry masks of some frames to others, and blend what comes from both sides.
 
@@ -51,8 +52,8 @@ def propagate(
         Gives a frame of the clip (or a slice) by its index as ndarray of shape (C, Y, X).
     known : mapping of int to ndarray of int, shape (Y, X)
         Class values by frame; 0 is background.
-    frames : range
-        Those that masks are wanted of, a run of neighbours. What is known is left out.
+    frames : iterable of int
+        Those that masks are wanted of. What is known is left out.
 
     Yields
     ------
@@ -68,8 +69,10 @@ def propagate(
     """
     if not known:
         raise InvalidOptionError("No frame has a mask to start from: correct or verify one first.")
-    motion, order = Motion(read), sorted(known)
-    size = read(frames.start).shape[1:]
+    motion, order, wanted = Motion(read), sorted(known), sorted(set(frames) - set(known))
+    if not wanted:
+        return
+    size = read(wanted[0]).shape[1:]
     for frame, mask in known.items():
         if mask.shape != size:
             raise InvalidOptionError(
@@ -77,14 +80,12 @@ def propagate(
                 f"are {size}: choose the mask of this clip."
             )
     between = _best_share(motion, known)
-    for left, right in pairwise([None, *order, None]):
-        start = frames.start if left is None else max(left + 1, frames.start)
-        stop = frames.stop if right is None else min(right, frames.stop)
-        if start < stop:
-            share = 1.0 if left is None or right is None else between
-            sides = _sides(motion, known, (left, right), range(start, stop))
-            for frame in range(start, stop):
-                yield frame, _mask(sides, frame, share)
+    for place, some in groupby(wanted, lambda frame: bisect(order, frame)):
+        left, right, gap = [None, *order][place], [*order, None][place], list(some)
+        share = 1.0 if left is None or right is None else between
+        sides = _sides(motion, known, (left, right), range(gap[0], gap[-1] + 1))
+        for frame in gap:
+            yield frame, _mask(sides, frame, share)
 
 
 def _best_share(motion: Motion, known: Mapping[int, Labels]) -> float:

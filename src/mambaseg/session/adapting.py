@@ -150,8 +150,7 @@ class Adaptation:
     ) -> bool:
         """Compare on frames left out, to which only the rest is carried, and say how it went."""
         scores = []
-        for frame in sorted(found):
-            ((_, alone),) = propagate(read, rest, range(frame, frame + 1))
+        for frame, alone in propagate(read, rest, found):
             both = half_way(alone, found[frame])
             # What nobody annotated is neither right nor wrong.
             annotated = known[frame] != self._of.label_set.ignore
