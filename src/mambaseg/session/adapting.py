@@ -157,8 +157,8 @@ class Adaptation:
             true = known[frame] * annotated
             scores.append([agreement(one * annotated, true) for one in (alone, both)])
         before, after = np.mean(scores, axis=0)
-        which = ", ".join(map(str, sorted(found)))
-        why = f"(Dice {after:.3f} with it and {before:.3f} without on frame {which}, left out)"
+        which = f"frame{'s' * (len(found) > 1)} {' and '.join(map(str, sorted(found)))}"
+        why = f"(Dice {after:.3f} with it, {before:.3f} without it, on {which}, left out)"
         helps = bool(after > before + _LEAST_GAIN)
         if helps:
             self.outcome = f"A copy of {self.model} helps {why}: it was used."
