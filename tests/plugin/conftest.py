@@ -183,6 +183,18 @@ class Desk:
         (button,) = [one for one in box.buttons() if box.buttonRole(one) == accept]
         button.click()
 
+    def activate(self, panel: Any) -> None:
+        """Make the panel's window the active one, for keys that only work there.
+
+        Again and again, for the viewer of another test on the same display may take that away.
+        """
+
+        def is_active() -> bool:
+            self.viewer.window.activate()
+            return bool(panel.isActiveWindow())
+
+        self.wait(is_active)
+
     def wait(self, condition: Any, seconds: float = 60) -> None:
         self.qtbot.waitUntil(condition, timeout=round(1000 * seconds))
 

@@ -72,8 +72,7 @@ def test_keys_and_tooltips_of_a_panel_follow_the_preferences(
     assert "Ctrl+Return" in panel.run_button.toolTip()
     chosen.keys_segment.run = "Ctrl+J"
     assert "Ctrl+J" in panel.run_button.toolTip()
-    desk.viewer.window.activate()
-    desk.wait(panel.isActiveWindow)
+    desk.activate(panel)
     control = Qt.KeyboardModifier.ControlModifier
     desk.qtbot.keyClick(panel, Qt.Key.Key_Return, control)
     assert not any("image layer" in notice for notice in notices)
