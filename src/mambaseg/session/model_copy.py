@@ -30,7 +30,7 @@ from mambaseg.service import (
 )
 from mambaseg.session.copies_folder import own_folder
 from mambaseg.session.correcting import SomeFrames
-from mambaseg.session.run_folders import last_error, launch, process_of, remove_run
+from mambaseg.session.run_folders import last_error, launch, remove_run
 from mambaseg.session.worker import Task
 from mambaseg.training import FineTuningConfig, Run, split_margin
 from mambaseg.training.events import AnyEvent, Progress
@@ -152,9 +152,7 @@ class ModelCopy:
             name=f"copy of {re.sub(_UNNAMEABLE, '_', self._of.model.name)}",
         )
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
-        launch(config, folder)
-        process = process_of(folder)
-        assert process is not None  # noqa: S101 - it was just started
+        process = launch(config, folder)
         try:
             for event in self._events(Run(folder), lambda: process.poll() is not None):
                 if isinstance(event, Progress):

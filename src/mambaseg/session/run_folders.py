@@ -58,8 +58,8 @@ def start_run(config: FineTuningConfig | NewTraining) -> Path:
     return folder
 
 
-def launch(config: FineTuningConfig | NewTraining, folder: Path) -> None:
-    """Start a run's process, anew or to go on; raises as `start_run`."""
+def launch(config: FineTuningConfig | NewTraining, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a run's process, anew or to go on, and give it; raises as `start_run`."""
     if isinstance(config, NewTraining):
         command = train_command(config, folder)
     else:
@@ -80,6 +80,7 @@ def launch(config: FineTuningConfig | NewTraining, folder: Path) -> None:
             f"The training cannot be started in {folder}: {error.strerror or error}. Make room, "
             "and try again."
         ) from error
+    return _processes[folder]
 
 
 def config_of(run: Run) -> FineTuningConfig | NewTraining:
