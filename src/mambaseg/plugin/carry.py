@@ -48,13 +48,19 @@ class Carry:
         session, image = correction.session, correction.clip.image
         self.carrying = Carrying(session.editing, session.learning, session.deliver, image)
         self.adapts = False
-        session.list_models()
         self._step = object()
         self._carried: dict[int, int] = {}  # digests of frames as they were once carried to
         self.carrying.arrived.connect(self._put)
         self.carrying.failed.connect(report)
         self.carrying.ended.connect(self._tell)
         viewer.layers.events.removed.connect(self._removed)
+
+    def let_learn(self, wanted: bool) -> None:
+        """Have a copy of the mask's model learn what is carried, or not."""
+        self.adapts = wanted
+        correction = self._correction()
+        if wanted and correction is not None:
+            correction.session.list_models()
 
     def toggle(self) -> None:
         """Begin, or stop; what has arrived stays."""

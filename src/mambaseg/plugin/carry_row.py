@@ -65,7 +65,7 @@ class CarryRow(QWidget):
 
     def _choose(self, adapts: bool) -> None:
         if self._correction is not None:
-            self._correction.carry.adapts = adapts
+            self._correction.carry.let_learn(adapts)
 
     def _show(self) -> None:
         if not isalive(self):
