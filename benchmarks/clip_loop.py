@@ -15,7 +15,7 @@ from __future__ import annotations
 import queue
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from record import record, table
 from scipy import ndimage
+from thyroid_film import mean_dice, thyroid_film
 
-from mambaseg.data import read_image
 from mambaseg.editing import interpolate
 from mambaseg.inference import Engine, Finished
 from mambaseg.session import Adaptation, Carrying, Ingredients, Session
@@ -68,10 +68,8 @@ class Followed(NamedTuple):
 
 
 def film(shared: Path) -> Clip:
-    folder = shared / "data" / "vivim_vtus"
-    files = sorted((folder / "Train_GT" / "0002").glob("*.png"))
-    true = np.stack([np.asarray(Image.open(file).convert("L")) > 127 for file in files])
-    return Clip(read_image(folder / "Train" / "0002"), true.astype(np.uint8))
+    image, true = thyroid_film(shared)
+    return Clip(image, true.astype(np.uint8))
 
 
 def made_of_stills(shared: Path) -> Iterator[Clip]:
@@ -121,22 +119,15 @@ def most_doubtful(image: MedicalImage) -> list[int]:
     return finished.doubt.worth_correcting(max(COUNTS))
 
 
-def mean_dice(found: Masks, true: Masks, shown: list[int]) -> float:
-    """Over the frames that were not shown."""
-    unseen = [frame for frame in range(len(true)) if frame not in shown]
-    both, sizes = (found & true)[unseen].sum((1, 2)), (found + true)[unseen].sum((1, 2))
-    return float(np.mean(2 * both / np.maximum(sizes, 1)))
-
-
 def followed(session: Session, clip: Clip, shown: list[int], model: str = "") -> Followed:
     """Carry the masks of some frames as the panel does; with a model, let it learn, too."""
-    found, arrived = clip.true.copy(), {"": np.zeros(0, np.uint8)}
+    found, before = clip.true.copy(), []  # before the model helped
     ends: queue.SimpleQueue[str | Exception] = queue.SimpleQueue()
     carrying = Carrying(session.editing, session.learning, session.deliver, clip.image)
 
     def put(frame: int, mask: Masks, name: str) -> None:
-        if name and name not in arrived:
-            arrived[name] = found.copy()  # as it was before the model helped
+        if name and not before:
+            before.append(found.copy())
         found[frame] = mask
 
     carrying.arrived.connect(put)
@@ -154,13 +145,10 @@ def followed(session: Session, clip: Clip, shown: list[int], model: str = "") ->
     outcome = ends.get()
     if isinstance(outcome, Exception):
         raise outcome
-    print(shown, outcome, f"{time.perf_counter() - begun:.0f} s", flush=True)
-    alone = arrived.get(model, found) if model else found
-    return Followed(
-        mean_dice(alone, clip.true, shown),
-        mean_dice(found, clip.true, shown),
-        time.perf_counter() - begun,
-    )
+    seconds = time.perf_counter() - begun
+    print(shown, outcome, f"{seconds:.0f} s", flush=True)
+    alone, helped = (mean_dice(one, clip.true, shown) for one in ([*before, found][0], found))
+    return Followed(alone, helped, seconds)
 
 
 def interpolated(true: Masks, shown: list[int]) -> Masks:
@@ -205,26 +193,26 @@ def on_the_film(session: Session, clip: Clip) -> tuple[str, bool]:
 
 
 def on_stills(session: Session, clips: list[Clip]) -> str:
-    rows = []
-    for name, counts, some in (
-        ("shapes interpolated", COUNTS[:3], clips),
-        ("**carried**", COUNTS[:3], clips),
-        (f"the first {HELPED}, carried", HELPED_COUNTS, clips[:HELPED]),
-        (f"**the first {HELPED}, carried and learnt**", HELPED_COUNTS, clips[:HELPED]),
-    ):
-        cells = []
-        for count in COUNTS[:3]:
-            if count not in counts:
-                cells.append("")
-                continue
-            shown = evenly(LENGTH, count)
-            if "interpolated" in name:
-                dices = [mean_dice(interpolated(c.true, shown), c.true, shown) for c in some]
-            else:
-                model = OTHER_MODEL if "learnt" in name else ""
-                dices = [followed(session, clip, shown, model).helped for clip in some]
-            cells.append(f"{np.mean(dices):.3f} ({np.min(dices):.3f})")
-        rows.append([name, *cells])
+    dices: dict[str, list[list[float]]] = {}  # by row and count of frames, of each clip
+
+    def add(row: str, values: Iterable[float]) -> None:
+        dices.setdefault(row, []).append(list(values))
+
+    for count in COUNTS[:3]:
+        shown = evenly(LENGTH, count)
+        add(
+            "shapes interpolated",
+            (mean_dice(interpolated(c.true, shown), c.true, shown) for c in clips),
+        )
+        add("**carried**", (followed(session, clip, shown).helped for clip in clips))
+        some = clips[:HELPED] if count in HELPED_COUNTS else []
+        ours = [followed(session, clip, shown, OTHER_MODEL) for clip in some]
+        add(f"the first {HELPED}, carried", (one.alone for one in ours))
+        add(f"**the first {HELPED}, carried and learnt**", (one.helped for one in ours))
+    rows = [
+        [row, *(f"{np.mean(one):.3f} ({min(one):.3f})" if one else "" for one in values)]
+        for row, values in dices.items()
+    ]
     return (
         f"{len(clips)} clips of {LENGTH} frames made of stills, which were not looked at while the "
         "way to carry was chosen but for 15 made in the same manner; in brackets the worst clip. "

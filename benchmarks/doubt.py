@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from doubt_models import HIPPOCAMPUS, POLYPS, image_and_mask, stems, train
-from PIL import Image
 from record import record, table
 from scipy.stats import spearmanr
+from thyroid_film import thyroid_film
 
 from mambaseg.corrections import Store
 from mambaseg.data import read_drawn_labels, read_image, sample_path
@@ -113,10 +113,7 @@ def between(runs: list[Run], part: float) -> list[str]:
 
 def film(shared: Path, home: Path, engine: Engine) -> list[list[str]]:
     """The thyroid film by the shipped model, and fine-tuned on some of its frames."""
-    folder = shared / "data" / "vivim_vtus"
-    files = sorted((folder / "Train_GT" / "0002").glob("*.png"))
-    true = np.stack([np.asarray(Image.open(file).convert("L")) > 127 for file in files])
-    image = read_image(folder / "Train" / "0002")
+    image, true = thyroid_film(shared)
     labels = LabelSet.from_names(load_model(NERVES).recipe.labels)
     masks = Segmentation(true.astype(np.uint8), "TYX", labels, image.geometry)
     true = true.astype(np.uint8)

@@ -14,12 +14,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from record import record, table
+from thyroid_film import mean_dice, thyroid_film
 
 from mambaseg.corrections import Store
-from mambaseg.data import read_image
 from mambaseg.inference import Engine
 from mambaseg.training import FineTuningConfig, Run, finetune
 from mambaseg.training.events import Progress
@@ -31,20 +29,9 @@ VALUE = 1
 VERIFIED = (3, 24, 45, 66, 87)  # evenly spaced over the 91 frames
 
 
-def mean_dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
-    """Over the frames (T, Y, X) that were never shown."""
-    unseen = [frame for frame in range(len(true)) if frame not in VERIFIED]
-    both = (found & true)[unseen].sum((1, 2))
-    sizes = (found.sum((1, 2)) + true.sum((1, 2)))[unseen]
-    return float(np.mean(2 * both / sizes))
-
-
 def main() -> None:
-    folder = Path(sys.argv[1]) / "data" / "vivim_vtus"
     minutes = float(sys.argv[2]) if len(sys.argv) > 2 else 4.5
-    files = sorted((folder / "Train_GT" / "0002").glob("*.png"))
-    true = np.stack([np.asarray(Image.open(file).convert("L")) > 127 for file in files])
-    image = read_image(folder / "Train" / "0002")
+    image, true = thyroid_film(Path(sys.argv[1]))
     labels = LabelSet.from_names(load_model(PARENT).recipe.labels)
     masks = Segmentation((VALUE * true).astype(np.uint8), "TYX", labels, image.geometry)
     nearest = [min(VERIFIED, key=lambda frame: abs(frame - i)) for i in range(len(true))]
@@ -63,7 +50,10 @@ def main() -> None:
             "after": engine.segment(image, finished.model).labels == VALUE,
             "the nearest verified frame, copied": true[nearest],
         }
-    rows = [[name, f"{mean_dice(np.asarray(found), true):.3f}"] for name, found in results.items()]
+    rows = [
+        [name, f"{mean_dice(np.asarray(found), true, VERIFIED):.3f}"]
+        for name, found in results.items()
+    ]
     record(
         "Fine-tuning on five frames",
         f"python benchmarks/fine_tune.py SHARED {minutes:g}",

@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from fine_tune import PARENT, VALUE, VERIFIED, mean_dice
-from PIL import Image
+from fine_tune import PARENT, VALUE, VERIFIED
 from record import record, table
+from thyroid_film import mean_dice, thyroid_film
 
 from mambaseg.corrections import Store
-from mambaseg.data import read_image
 from mambaseg.inference import Engine
 from mambaseg.training import FineTuningConfig, finetune
 from mambaseg.training.held_out import dice_rows, mean_dices
@@ -42,10 +41,8 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     shared, steps = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 24
-    folder = shared / "data" / "vivim_vtus"
-    files = sorted((folder / "Train_GT" / "0002").glob("*.png"))
-    true = np.stack([np.asarray(Image.open(file).convert("L")) > 127 for file in files])
-    image, parent = read_image(folder / "Train" / "0002"), load_model(PARENT)
+    image, true = thyroid_film(shared)
+    parent = load_model(PARENT)
     labels = LabelSet.from_names(parent.recipe.labels)
     masks = Segmentation((VALUE * true).astype(np.uint8), "TYX", labels, image.geometry)
     split = LabelledSet(path="data/usgra_seg", held_out=0.2, look_alike=0.8)
@@ -56,7 +53,12 @@ def main() -> None:
         found = np.asarray(engine.segment(image, model.path).labels) == VALUE
         network, device = load_network(model), torch.device("cpu")
         old = mean_dices(dice_rows(network, model.recipe, stills.scored(), device))
-        return [name, f"{mean_dice(found, true):.3f}", *(f"{v:.3f}" for v in old.values()), seconds]
+        return [
+            name,
+            f"{mean_dice(found, true, VERIFIED):.3f}",
+            *(f"{v:.3f}" for v in old.values()),
+            seconds,
+        ]
 
     rows = [row(f"`{PARENT}` as it is", parent, "")]
     for name, settings in WAYS.items():
