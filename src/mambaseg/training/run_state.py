@@ -188,15 +188,18 @@ def load_state(path: Path, form: type[Standing] = RunState) -> Saved[Any]:
     found: dict[str, dict[str, Tensor]] = {_NETWORK: {}, _AVERAGE: {}}
     moments: dict[int, dict[str, Tensor]] = {}
     try:
-        with safe_open(path, framework="pt") as content:
+        # As NumPy's, for which the file is opened once. For PyTorch's it is opened again by its
+        # name, which may be another file by then, where the run has just saved.
+        with safe_open(path, framework="numpy") as content:
             state = form.parse(json.loads((content.metadata() or {})["state"]), str(path))
             for key in content.keys():  # noqa: SIM118 - it is no mapping
+                tensor = torch.from_numpy(content.get_tensor(key))
                 kind, rest = key.split(".", 1)
                 if f"{kind}." in found:
-                    found[f"{kind}."][rest] = content.get_tensor(key)
+                    found[f"{kind}."][rest] = tensor
                 else:
                     index, name = rest.split(".")
-                    moments.setdefault(int(index), {})[name] = content.get_tensor(key)
+                    moments.setdefault(int(index), {})[name] = tensor
     except (SafetensorError, OSError, KeyError, ValueError, MambasegError) as error:
         reason = " ".join(str(error).split())
         raise TrainingError(

@@ -64,6 +64,8 @@ def read_model(path: str | os.PathLike[str]) -> TrainedModel:
             "or a name from `mambaseg models`."
         )
     try:
+        # Before the header: where the file is replaced in between, its weights are refused.
+        sha256 = _sha256(file)
         with safe_open(file, framework="numpy") as content:
             header = content.metadata() or {}
     except (SafetensorError, OSError) as error:
@@ -81,7 +83,7 @@ def read_model(path: str | os.PathLike[str]) -> TrainedModel:
         recipe=Recipe.parse(_from_json(header["recipe"]), f"The Recipe in {file}"),
         card=ModelCard.parse(_from_json(header.get("card", "{}")), f"The model card in {file}"),
         path=file,
-        sha256=_sha256(file),
+        sha256=sha256,
     )
 
 
