@@ -1,5 +1,5 @@
 #!/bin/sh
-# See that napari's windows can open in the tests: Qt's system libraries, and Xvfb for no display.
+# See that napari's windows can open in the tests: Qt's system libraries, and Xvfb for displays.
 # Installs them where it may. Elsewhere it says how, and fails only in CI: the tests that need no
 # window still run for a user, and the others say why they are skipped.
 set -eu
@@ -14,8 +14,8 @@ go_on_without() {
 }
 
 if ! command -v apt-get >/dev/null; then
-    command -v xvfb-run >/dev/null || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] ||
-        go_on_without "The tests of napari's windows need xvfb-run and Mesa: install them with your package manager."
+    command -v Xvfb >/dev/null || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] ||
+        go_on_without "The tests of napari's windows need Xvfb and Mesa: install them with your package manager."
     exit
 fi
 

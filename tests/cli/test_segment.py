@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from models import small_model
+from patience import PATIENCE_S, wait_for
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -315,12 +315,9 @@ def test_an_end_from_outside_leaves_no_temporary_folder(model: Path, tmp_path: P
     with subprocess.Popen(  # noqa: S603
         [*command, "-o", str(tmp_path / "out")], env={**os.environ, "TMPDIR": str(temporary)}
     ) as process:
-        deadline = time.monotonic() + 60
-        while not any(temporary.glob("mambaseg-labels-*/*")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert any(temporary.iterdir())
+        wait_for(lambda: any(temporary.glob("mambaseg-labels-*/*")))
         process.terminate()
-        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+        assert process.wait(timeout=PATIENCE_S) == 128 + signal.SIGTERM
     assert not any(temporary.iterdir())
     assert not any((tmp_path / "out").iterdir())
 

@@ -7,14 +7,18 @@ import random
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 
+import mambaseg.corrections.journal
 from mambaseg.corrections import (
     Event,
     Journal,
@@ -312,6 +316,18 @@ def test_a_journal_open_elsewhere_is_taken_up_as_a_branch(tmp_path: Path) -> Non
     assert problems == []
     other.close()
     assert not is_open(other.path)
+
+
+def test_who_asks_at_the_same_time_has_it_not_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mambaseg.corrections.journal, "_ASKED_S", PATIENCE_S)
+    path = tmp_path / "a.journal"
+    with ThreadPoolExecutor() as pool, FileLock(path.with_suffix(".lock")):
+        asked = pool.submit(is_open, path)
+        time.sleep(0.1)
+        assert not asked.done()
+    assert not asked.result(PATIENCE_S)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")

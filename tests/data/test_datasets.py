@@ -157,6 +157,7 @@ def test_the_check_names_what_is_wrong(tmp_path: Path) -> None:
     layouts.nnunet(tmp_path)
     (tmp_path / "labelsTr/c0.nii.gz").unlink()
     (tmp_path / "imagesTr/c1_0001.nii.gz").unlink()
+    (tmp_path / "labelsTr/.partial-0-c1.nii.gz").touch()  # as while a mask is written
     layouts.write_volume(tmp_path / "labelsTr/c2.nii.gz", 7 * layouts.ball(2))
     layouts.write_volume(tmp_path / "labelsTr/c3.nii.gz", np.full(layouts.SIZE, 2, np.uint8))
     problems = check_dataset(open_dataset(tmp_path)).problems

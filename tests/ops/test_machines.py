@@ -95,7 +95,7 @@ def test_a_forked_child_computes_the_same(
     assert [t for t in threading.enumerate() if t.name.startswith("mambaseg-scan")]
     child = multiprocessing.get_context("fork").Process(target=_child, args=(given, expected))
     child.start()
-    child.join(120)
+    child.join(600)
     assert child.exitcode == 0
 
 
@@ -107,7 +107,7 @@ def run_python(code: str, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=180,
+        timeout=600,
     ).stdout
 
 
@@ -135,7 +135,7 @@ def test_spawned_children_compute_the_same(tmp_path: Path) -> None:
     tail = textwrap.indent("here = child()" + tail, "    ")
     script.write_text(f"{head}if __name__ == '__main__':\n{tail}")
     out = subprocess.run(  # noqa: S603
-        [sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=180
+        [sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=600
     )
     assert out.stdout == "same\n"
 

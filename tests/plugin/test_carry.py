@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 from scripted_copy import ScriptedCopy
 
 from mambaseg.session import adapting
@@ -56,7 +57,7 @@ def test_the_model_learns_what_is_carried_if_that_is_wanted(
     assert not panel.carrying.text.isVisible()
     helped = np.array(mask.data)
     np.testing.assert_array_equal(helped[[1, 4, 7]], true[[1, 4, 7]])
-    desk.wait(lambda: panel.history.timeline.moments[0].by == "colour")
+    desk.wait(lambda: [one.by for one in panel.history.timeline.moments][:1] == ["colour"])
     panel._correction.recorder.undo()
     desk.wait(lambda: not np.array_equal(mask.data, helped))
     alone = np.array(mask.data)
@@ -73,7 +74,7 @@ def test_what_was_undone_meanwhile_is_not_put_back(
     class Waiting(Copy):
         def learn(self, held_out: Any, budget: Any, told: Any) -> None:
             told(0.5)
-            gate.wait(60)
+            gate.wait(PATIENCE_S)
 
     monkeypatch.setattr(adapting, "ModelCopy", Waiting)
     mask, panel, true = drawn(desk)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMessageBox
 
@@ -168,7 +169,9 @@ def test_segmenting_again_never_overwrites_verified_frames(desk: Any) -> None:
     desk.wait(lambda: panel.map.states == ["unverified"] * 4 + ["verified", "unverified"])
 
 
-def test_what_is_verified_after_run_was_pressed_is_never_overwritten(desk: Any) -> None:
+def test_what_is_verified_after_run_was_pressed_is_never_overwritten(
+    desk: Any, frames: Any
+) -> None:
     mask = desk.segmented(6)
     at_first = np.asarray(mask.data).copy()
     panel = correct(desk)
@@ -176,7 +179,8 @@ def test_what_is_verified_after_run_was_pressed_is_never_overwritten(desk: Any) 
         draw(mask, frame)
     drawn = np.asarray(mask.data).copy()
     # Another clip is ahead in the queue, until it is stopped.
-    desk.add_clip(1000, name="long")
+    desk.add_clip(60, name="long")
+    frames.allow(30)
     segment = desk.panel("Segment")
     desk.raise_tab("Segment")
     desk.click(segment.view.run_button)
@@ -190,7 +194,7 @@ def test_what_is_verified_after_run_was_pressed_is_never_overwritten(desk: Any) 
     verify(desk, panel, mask, [1])
     draw(mask, 2)
     again = np.asarray(mask.data[2]).copy()
-    assert len(segment.session.service.queue) == 2, "the first run was over too soon"
+    assert len(segment.session.service.queue) == 2
 
     def verify_another(done: int) -> None:
         """Verify a frame as soon as the first frames of the second run have come."""
@@ -203,6 +207,7 @@ def test_what_is_verified_after_run_was_pressed_is_never_overwritten(desk: Any) 
     pressed: list[int] = []
     segment.bar.valueChanged.connect(verify_another)
     desk.click(segment.cancel_button)
+    frames.allow()
     desk.wait(lambda: mask not in desk.viewer.layers)
     assert pressed
     new = desk.viewer.layers[-1]
@@ -239,7 +244,7 @@ def test_closing_the_viewer_loses_no_verified_frame(desk: Any) -> None:
     desk.segmented(6)
     panel = correct(desk)
     session, drive, ended = panel.session, threading.Event(), threading.Event()
-    session.corrections.submit(lambda task: drive.wait(60), print, print)
+    session.corrections.submit(lambda task: drive.wait(PATIENCE_S), print, print)
     for frame in (4, 1, 3):
         desk.viewer.dims.set_current_step(0, frame)
         desk.wait(lambda frame=frame: f"frame {frame}" in panel.verify.text())
@@ -249,7 +254,7 @@ def test_closing_the_viewer_loses_no_verified_frame(desk: Any) -> None:
     desk.wait(lambda: session.closed)
     assert not stores()
     drive.set()
-    assert ended.wait(60)
+    assert ended.wait(PATIENCE_S)
     (store,) = stores()
     assert store.verified_frames(store.cases()[0]) == [1, 3, 4]
 

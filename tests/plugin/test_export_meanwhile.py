@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from holding import Hold
+from patience import wait_for
 from PIL import Image
 
 from mambaseg.export import FrameComposer
@@ -104,10 +104,7 @@ def test_cancel_in_time_says_that_nothing_was_written(
 def test_cancel_that_comes_too_late_says_what_was_written(desk: Any, tmp_path: Path) -> None:
     panel = export_panel(desk)
     start(desk, panel, tmp_path / "a")
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "a").is_dir():  # Qt is told of nothing meanwhile
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for((tmp_path / "a").is_dir)  # Qt is told of nothing meanwhile
     panel.cancel.click()
     desk.wait(panel.export.isEnabled)
     assert f"Wrote {tmp_path / 'a'}" in panel.note.text()

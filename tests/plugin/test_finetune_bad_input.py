@@ -10,7 +10,7 @@ import layouts
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from tuning_desk import PATIENCE_S, finetune, new_training, set_up, verify
+from tuning_desk import finetune, new_training, set_up, verify
 from verified import NODULE, disc_film, nodule_model
 
 from mambaseg.corrections import corrections_folder, find_store
@@ -174,7 +174,7 @@ def test_a_training_that_cannot_begin_says_why(
     desk.wait(lambda: panel.new_setup.recipe.count() > 0)
     panel.new_setup.recipe.setCurrentText("segmamba")
     desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed", PATIENCE_S)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "failed")
     assert "holds images, but segmamba takes a volume" in panel.view.status.text()
     desk.click(panel.view.decision.discard)
     desk.wait(lambda: panel.tuning is None)

@@ -14,7 +14,6 @@ from models import small_model
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMessageBox
 from tuning_desk import (
-    PATIENCE_S,
     finetune,
     keep_as,
     new_training,
@@ -60,10 +59,10 @@ def test_the_loop_by_buttons(desk: Any, learner: Path, notices: list[str]) -> No
     desk.wait(panel.view.stop.isVisible)
     assert panel.view.stop.isVisible()
     assert not panel.start.isVisible()
-    desk.wait(lambda: bool(panel.tuning.losses), PATIENCE_S)
+    desk.wait(lambda: bool(panel.tuning.losses))
     assert "4 frames train, 1 held out" in panel.view.about.text()
     desk.wait(lambda: panel.view.plot.drawing is not None)
-    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    desk.wait(lambda: panel.tuning.state == "finished")
     text, before = panel.view.result.text(), panel.tuning.before["nodule"]
     after = panel.tuning.finished.after["nodule"]
     assert f"<b>{before:.3f}</b>" in text
@@ -158,14 +157,14 @@ def test_paused_stopped_early_and_discarded_with_the_clip_closed_meanwhile(
         desk.qtbot.wait(3000)
         return len(panel.tuning.losses) == steps
 
-    desk.wait(rests, PATIENCE_S)
+    desk.wait(rests)
     steps = len(panel.tuning.losses)
     desk.wait(lambda: panel.view.pause.text() == "Continue")
     desk.click(panel.view.pause)
     desk.wait(lambda: not run.pause_requested)
-    desk.wait(lambda: len(panel.tuning.losses) > steps, PATIENCE_S)
+    desk.wait(lambda: len(panel.tuning.losses) > steps)
     desk.click(panel.view.stop)
-    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    desk.wait(lambda: panel.tuning.state == "finished")
     assert "Stopped after" in panel.view.result.text()
     desk.click(panel.view.decision.discard)
     desk.wait(lambda: panel.tuning is None and panel.start.isVisible())
@@ -179,15 +178,15 @@ def test_a_killed_training_says_so_and_goes_on(desk: Any, learner: Path) -> None
     panel = started(desk, 60)  # more than it takes to be killed and go on
     first = panel.tuning.started
     os.kill(first.pid, signal.SIGKILL)
-    desk.wait(lambda: panel.tuning.state == "cut off", PATIENCE_S)
+    desk.wait(lambda: panel.tuning.state == "cut off")
     assert "cut off" in panel.view.status.text()
     run = panel.tuning.run
     load_network(load_path(run))
     desk.click(panel.view.go_on)
-    desk.wait(lambda: panel.tuning.started.pid != first.pid, PATIENCE_S)
+    desk.wait(lambda: panel.tuning.started.pid != first.pid)
     assert panel.tuning.started.resumed
     desk.click(panel.view.stop)
-    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    desk.wait(lambda: panel.tuning.state == "finished")
 
 
 @pytest.mark.slow
@@ -203,12 +202,12 @@ def test_a_closed_viewer_leaves_the_training_alone_and_another_finds_it(
     other = type(desk)(make_napari_viewer(show=True), qtbot)
     assert run.alive
     again = finetune(other)
-    other.wait(lambda: again.tuning is not None and len(again.tuning.losses) > steps, PATIENCE_S)
+    other.wait(lambda: again.tuning is not None and len(again.tuning.losses) > steps)
     assert again.tuning.started.pid == pid
     assert again.tuning.state == "running"
     assert not again.start.isVisible()
     other.click(again.view.stop)
-    other.wait(lambda: again.tuning.state == "finished", PATIENCE_S)
+    other.wait(lambda: again.tuning.state == "finished")
     other.viewer.window.remove_dock_widget(again)
     third = finetune(other)  # finished, and not decided on
     other.wait(lambda: third.tuning is not None and third.view.decision.keep.isVisible())
@@ -227,7 +226,7 @@ def test_a_harmful_fine_tuning_is_refused_as_the_default_and_a_click_goes_back(
     panel.setup.budget.unit.setCurrentText("steps")
     panel.setup.budget.amount.setValue(100)
     desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "finished", PATIENCE_S)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "finished")
     good = panel.tuning.finished
     assert good.improved
     keep_as(desk, panel, "good")
@@ -245,7 +244,7 @@ def test_a_harmful_fine_tuning_is_refused_as_the_default_and_a_click_goes_back(
     desk.wait(lambda: "good" in [model.name for model in panel.session.models])
     panel.setup.model.setCurrentText("good")
     desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "finished", PATIENCE_S)
+    desk.wait(lambda: panel.tuning is not None and panel.tuning.state == "finished")
     before, after = panel.tuning.finished.before, panel.tuning.dices[-1][1]
     assert after["nodule"] < before["nodule"]
     keep_as(desk, panel, "bad")
@@ -275,12 +274,12 @@ def test_a_new_model_is_trained_from_a_folder(
     setup.budget.unit.setCurrentText("steps")
     setup.budget.amount.setValue(1000)
     desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
+    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses))
     assert "1,000 steps" in panel.view.about.text()
     assert "5 cases train, 1 held out" in panel.view.about.text()
     assert panel.tuning.run.alive
     desk.click(panel.view.stop)
-    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    desk.wait(lambda: panel.tuning.state == "finished")
     assert "Stopped after" in panel.view.result.text()
     assert panel.view.decision.name.text() == "vm_unet_v2-discs"
     desk.click(panel.view.decision.keep)

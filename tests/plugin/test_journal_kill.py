@@ -21,14 +21,13 @@ import numpy as np
 import psutil
 import pytest
 from nnunet import check_raw_dataset
+from patience import PATIENCE_S
 from state_log import read_log
 
 from mambaseg.corrections import Journal, find_store, list_kept_work, read_journal
 from mambaseg.types import LabelSet, MedicalImage, Segmentation
 
 pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.slow]
-
-_PATIENCE_S = 120.0
 
 
 def started(folder: Path, *options: str) -> subprocess.Popen[str]:
@@ -48,7 +47,7 @@ def heard(process: subprocess.Popen[str]) -> str:
             one.kill()
 
     assert process.stdout is not None
-    timer = threading.Timer(_PATIENCE_S, end)
+    timer = threading.Timer(PATIENCE_S, end)
     timer.start()
     try:
         return process.stdout.readline()

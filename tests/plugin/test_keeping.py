@@ -352,8 +352,8 @@ def test_a_full_disk_is_said_at_once_and_another_folder_takes_it(
         desk.wait(lambda: any("not on disk" in text for text in notices))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "not on disk" in desk.copied_diagnostics()  # ahead of what makes the notice go
     desk.wait(lambda: "Your work goes on in memory" in panel.history.note.text())
-    assert "not on disk" in desk.copied_diagnostics()
     mask.paint((3, 20, 20), 1)
     keeping_of(desk.viewer).move_to(tmp_path / "other")
     desk.wait(lambda: str(tmp_path / "other") in recorder.journal.status.path)

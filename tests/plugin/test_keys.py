@@ -77,7 +77,7 @@ def test_keys_and_tooltips_of_a_panel_follow_the_preferences(
     desk.qtbot.keyClick(panel, Qt.Key.Key_Return, control)
     assert not any("image layer" in notice for notice in notices)
     desk.qtbot.keyClick(panel, Qt.Key.Key_J, control)
-    desk.wait(lambda: any("image layer" in notice for notice in notices), seconds=10)
+    desk.wait(lambda: any("image layer" in notice for notice in notices))
 
 
 def test_the_list_of_keys_has_them_all_and_opens_everywhere(chosen: Any, desk: Any) -> None:
@@ -98,7 +98,7 @@ def test_the_list_of_keys_has_them_all_and_opens_everywhere(chosen: Any, desk: A
     desk.click(panel.help)
     assert "<tt>K</tt>" in dialogs(viewer)[-1].list.text()
     show_keys(viewer)
-    desk.wait(lambda: len(dialogs(viewer)) == 1, seconds=5)
+    desk.wait(lambda: len(dialogs(viewer)) == 1)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import clicking_viewer
 import numpy as np
 import pytest
 from nnunet import check_raw_dataset
+from patience import wait_for
 from verified import disc_film, nodule_model
 
 from mambaseg.corrections import Store, corrections_folder, find_store
@@ -25,8 +26,6 @@ from mambaseg.training.run_state import load_state
 from mambaseg.zoo import load_network, read_model
 
 pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.slow]
-
-PATIENCE_S = 240
 
 
 def seen_until_killed(number: int, after: str, seconds: float, *options: str) -> list[str]:
@@ -69,9 +68,7 @@ def test_viewers_that_are_killed_lose_no_verified_frame(model_folder: Path) -> N
             check_raw_dataset(store.path)
     # The first viewer's training is not its child's child: it has gone on.
     (run,) = (Run(folder) for folder in open_runs())
-    deadline = time.monotonic() + PATIENCE_S
-    while run.outcome is None and time.monotonic() < deadline:
-        time.sleep(0.5)
+    wait_for(lambda: run.outcome)
     assert isinstance(run.outcome, Finished)
     load_network(read_model(run.outcome.model))
 
@@ -97,20 +94,19 @@ def test_a_training_that_is_killed_ten_times_is_taken_up_again(
                 panel.tuning is not None
                 and panel.tuning.started is not None
                 and panel.tuning.started.pid not in killed
-            ),
-            PATIENCE_S,
+            )
         )
         desk.qtbot.wait(randomly.randrange(4000))
         killed.add(panel.tuning.started.pid)
         os.kill(panel.tuning.started.pid, signal.SIGKILL)
-        desk.wait(lambda: panel.tuning.state == "cut off", PATIENCE_S)
+        desk.wait(lambda: panel.tuning.state == "cut off")
         run = panel.tuning.run
         load_state(run.state_file)
         load_network(read_model(run.model_file))
         desk.click(panel.view.go_on)
-    desk.wait(lambda: panel.tuning.started.pid not in killed, PATIENCE_S)
+    desk.wait(lambda: panel.tuning.started.pid not in killed)
     assert panel.tuning.started.resumed
     desk.click(panel.view.stop)
-    desk.wait(lambda: panel.tuning.state == "finished", PATIENCE_S)
+    desk.wait(lambda: panel.tuning.state == "finished")
     assert isinstance(run.outcome, Finished)
     load_network(read_model(run.outcome.model))

@@ -41,7 +41,7 @@ def head(desk: Any, model_folder: Path) -> MedicalImage:
 
 def run_to_the_end(desk: Any, panel: Any) -> Labels:
     desk.click(panel.run_button)
-    desk.wait(lambda: panel.run_button.isEnabled(), seconds=120)
+    desk.wait(lambda: panel.run_button.isEnabled())
     layer = desk.viewer.layers[-1]
     assert isinstance(layer, Labels)
     return layer

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import PATIENCE_S
 
 npe2 = pytest.importorskip("npe2")
 
@@ -31,6 +32,6 @@ def test_napari_finds_the_plugin_without_loading_torch() -> None:
         "print(*sorted({'torch', 'napari', 'SimpleITK', 'av'} & set(sys.modules)))\n"
     )
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE_S
     )
     assert done.stdout.split() == []

@@ -121,7 +121,7 @@ def test_five_corrected_frames_teach_the_model(desk: Any, shared: Path) -> None:
     desk.wait(lambda: tune.setup.problem == "")
     assert "4 train, 1 held out" in tune.setup.about_frames.text()
     desk.click(tune.start)
-    desk.wait(lambda: tune.tuning is not None and tune.tuning.state == "running", 300)
+    desk.wait(lambda: tune.tuning is not None and tune.tuning.state == "running")
     desk.wait(lambda: tune.tuning.state == "finished", 60 * MINUTES + 300)
     desk.type(tune.view.decision.name, "tuned")
     desk.click(tune.view.decision.keep)

@@ -63,7 +63,7 @@ def draw(mask: Any, frame: int, box: tuple[slice, slice], value: int) -> None:
 
 
 def same(desk: Any, mask: Any, wanted: np.ndarray) -> None:
-    desk.wait(lambda: np.array_equal(mask.data, wanted), 20)
+    desk.wait(lambda: np.array_equal(mask.data, wanted))
 
 
 def test_no_key_but_v_takes_one_of_napari_from_a_mask(desk: Any) -> None:
@@ -133,7 +133,7 @@ def test_i_blends_shapes_between_corrected_frames_as_one_step(
     desk.wait(lambda: panel.map.states.count("edited") == 2)
     show(desk, 3)
     press(desk, "I")
-    desk.wait(lambda: not np.array_equal(mask.data, before), 20)
+    desk.wait(lambda: not np.array_equal(mask.data, before))
     widths = [int(np.sum(mask.data[frame, 20] == 1)) for frame in range(N_FRAMES)]
     assert widths[1:6] == sorted(widths[1:6])
     assert (widths[0], widths[1], widths[5], widths[6]) == (20, 30, 40, 20)

@@ -159,6 +159,7 @@ def test_keys_run_and_cancel(desk: Any, frames: Any) -> None:
     desk.activate(panel)
     desk.qtbot.keyClick(panel, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     desk.wait(lambda: panel.bar.value() >= 3)
+    desk.activate(panel)
     desk.qtbot.keyClick(panel, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
     frames.allow()
     desk.wait(lambda: panel.run_button.isEnabled())
@@ -296,5 +297,4 @@ def test_a_closed_panel_finds_its_run_again(desk: Any, frames: Any) -> None:
 
 def test_panels_fill_the_height(desk: Any) -> None:
     panel = desk.segment()
-    desk.qtbot.wait(50)
-    assert panel.height() > 0.8 * desk.viewer.window.geometry()[3] * 0.9
+    desk.wait(lambda: panel.height() > 0.8 * desk.viewer.window.geometry()[3] * 0.9)

@@ -42,7 +42,7 @@ def test_a_held_out_case_in_the_viewer_and_in_the_shell(
     panel = desk.segment(name)
     assert panel.model.currentText() == name
     desk.click(panel.run_button)
-    desk.wait(panel.run_button.isEnabled, 300)
+    desk.wait(panel.run_button.isEnabled)
     seen = np.asarray(desk.viewer.layers[-1].data)
 
     command = ["segment", case.images[0], "-m", name, "-o", str(tmp_path), "--device", "cpu"]

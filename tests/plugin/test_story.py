@@ -24,7 +24,6 @@ pytestmark = [pytest.mark.usefixtures("display"), pytest.mark.slow]
 CORRECTED = (3, 9, 15, 21, 27)
 OPEN = tuple(frame for frame in range(N_FRAMES) if frame not in CORRECTED)
 STEPS = 20
-PATIENCE_S = 300
 
 
 class Hand:
@@ -157,7 +156,7 @@ def carry(desk: Any, panel: Any, mask: Any, true: np.ndarray, notices: list[str]
     alone, drawn = dice(mask, true), np.array(mask.data)
     desk.click(panel.carrying.adapt)
     desk.click(panel.carrying.carry)
-    desk.wait(lambda: panel.carrying.carry.text() == "Carry to open frames", PATIENCE_S)
+    desk.wait(lambda: panel.carrying.carry.text() == "Carry to open frames")
     assert dice(mask, true) > max(alone, 0.8)
     assert "A copy of parent" in notices[-1]
     np.testing.assert_array_equal(mask.data[list(CORRECTED)], drawn[list(CORRECTED)])
@@ -174,7 +173,7 @@ def fine_tune(desk: Any) -> Any:
     desk.wait(lambda: panel.setup.problem == "")
     desk.click(panel.start)
     view = panel.view
-    desk.wait(view.decision.keep.isVisible, PATIENCE_S)
+    desk.wait(view.decision.keep.isVisible)
     desk.wait(view.wiper.isVisible)
     canvas = view.wiper.canvas
     pictures = []

@@ -58,13 +58,13 @@ def test_it_goes_by_the_keyboard_and_opens_panels(desk: Any) -> None:
         desk.qtbot.keyClick(tour, Qt.Key.Key_Return)
     panels = ("Load", "Segment", "Correct", "Fine-tune", "Export")
     assert seen == [f"<b>{i} of 5: {name}</b>" for i, name in enumerate(panels, 1)]
-    desk.wait(lambda: not tours(desk.viewer), seconds=5)
+    desk.wait(lambda: not tours(desk.viewer))
     desk.menu("Help", "Tour of mambaseg")
     (tour,) = tours(desk.viewer)
     desk.click(tour.opener)
     assert "Load (mambaseg)" in desk.viewer.window.dock_widgets
     desk.qtbot.keyClick(tour, Qt.Key.Key_Escape)
-    desk.wait(lambda: not tours(desk.viewer), seconds=5)
+    desk.wait(lambda: not tours(desk.viewer))
 
 
 def test_it_does_not_open_for_a_script(desk: Any) -> None:

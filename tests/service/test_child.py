@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from listening import Listener
 from models import VOLUMES, model_of, random_clip, random_volume, small_model
+from patience import PATIENCE_S, wait_for
 
 from mambaseg.inference import Engine, Options
 from mambaseg.service import (
@@ -50,13 +51,6 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def runs(pid: int) -> bool:
@@ -159,8 +153,9 @@ def test_a_killed_process_costs_its_job_alone(
     clip = random_clip(200)
 
     def kill(event: Any) -> None:
-        if isinstance(event, FramesDone) and event.start >= 12:
-            os.kill(service.pid or 0, signal.SIGKILL)
+        late = isinstance(event, FramesDone) and event.start >= 12
+        if late and (pid := service.pid) is not None:  # None once it is dead
+            os.kill(pid, signal.SIGKILL)
 
     first, second = Listener(kill), Listener()
     service.submit(Request(clip, model, "cpu"), first)
@@ -216,7 +211,7 @@ def test_cancelling_at_every_tenth_percent_leaves_a_service_that_works(
 
         listener = Listener(cancel)
         job = service.submit(Request(clip, model, "cpu"), listener)
-        assert asked.wait(60)
+        assert asked.wait(PATIENCE_S)
         job.cancel()
         last = listener.wait()[-1]
         assert isinstance(last, Stopped | Succeeded)
@@ -237,12 +232,13 @@ def test_close_does_not_wait_for_a_process_that_cannot_end(
     service, listener = ChildProcessService(), Listener()
     service.submit(Request(random_clip(4), model, "cpu"), listener)
     listener.wait()
-    pid = service.pid or 0
+    pid = service.pid
+    assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     closing = Thread(target=service.close, daemon=True)
     try:
         closing.start()
-        closing.join(60)
+        closing.join(PATIENCE_S)
         assert not closing.is_alive()
         assert runs(pid)
     finally:
@@ -259,13 +255,13 @@ def test_out_of_memory_ends_the_job_and_says_so(model: TrainedModel) -> None:
         clip = random_clip(1, (6144, 8192))
         service.submit(Request(clip, model, "cpu"), big)
         service.submit(Request(random_clip(4), model, "cpu"), small)
-        last = big.wait(120)[-1]
+        last = big.wait()[-1]
         assert isinstance(last, Failed)
         assert isinstance(last.error, OutOfMemoryError)
-        assert isinstance(small.wait(120)[-1], Succeeded), "the queue goes on"
+        assert isinstance(small.wait()[-1], Succeeded), "the queue goes on"
         told = SimpleQueue[MemoryUse]()
         service.memory(told.put)
-        use = told.get(timeout=20)
+        use = told.get(timeout=PATIENCE_S)
         assert 2**29 < (use.limit_bytes or 0) < 2**31
         assert use.used_bytes < (use.limit_bytes or 0)
     finally:
@@ -299,7 +295,7 @@ def test_no_orphan_and_nothing_left_when_the_viewer_is_killed(model: TrainedMode
         assert runs(pid)
         viewer.kill()
         wait_for(lambda: not runs(pid))
-        _, told = viewer.communicate(timeout=20)
+        _, told = viewer.communicate(timeout=PATIENCE_S)
     assert told == ""
     wait_for(lambda: not left_behind(viewer.pid))
 

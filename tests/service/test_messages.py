@@ -15,6 +15,7 @@ import pytest
 import torch
 from listening import Listener
 from models import random_clip, small_model
+from patience import PATIENCE_S
 
 from mambaseg.service import Failed, Ready, Request, child_handle
 from mambaseg.service.channel import Channel, ChannelClosed
@@ -23,8 +24,6 @@ from mambaseg.service.job import Job
 from mambaseg.service.job_queue import JobQueue
 from mambaseg.service.messages import Answer, Do, Ended, Hello, Question, Stop, portable
 from mambaseg.types.errors import EngineLostError, NotFiniteError
-
-_PATIENCE_S = 60
 
 
 class Far:
@@ -75,7 +74,7 @@ def in_thread(function: Callable[[], object]) -> threading.Thread:
 
 def test_an_answer_that_was_sent_is_heard_though_a_later_question_failed(far: Far) -> None:
     heard, hello = threading.Event(), Hello(Ready({"cpu": "reference"}))
-    handle = ChildHandle(None, lambda ready: heard.wait(_PATIENCE_S))  # type: ignore[arg-type,return-value]
+    handle = ChildHandle(None, lambda ready: heard.wait(PATIENCE_S))  # type: ignore[arg-type,return-value]
     far.channel.send(hello)  # which keeps the listener until the rest is in the pipe
     first, second = SimpleQueue[Any](), SimpleQueue[Any]()
     handle.ask("memory", (), first.put, first.put)
@@ -84,9 +83,9 @@ def test_an_answer_that_was_sent_is_heard_though_a_later_question_failed(far: Fa
     far.channel.send(Answer(question.number, "42"))
     far.hears.close()  # as it is killed
     handle.ask("models", (), second.put, second.put)
-    assert isinstance(second.get(timeout=_PATIENCE_S), EngineLostError)
+    assert isinstance(second.get(timeout=PATIENCE_S), EngineLostError)
     heard.set()
-    assert first.get(timeout=_PATIENCE_S) == "42"
+    assert first.get(timeout=PATIENCE_S) == "42"
 
 
 def test_whoever_waits_is_told_when_the_listener_cannot_go_on(far: Far) -> None:
@@ -98,7 +97,7 @@ def test_whoever_waits_is_told_when_the_listener_cannot_go_on(far: Far) -> None:
     far.says.write(b"(")  # a message that breaks off
     far.says.flush()
     far.says.close()
-    assert isinstance(told.get(timeout=_PATIENCE_S), EngineLostError)
+    assert isinstance(told.get(timeout=PATIENCE_S), EngineLostError)
     assert not handle.alive
 
 
@@ -106,7 +105,7 @@ def test_a_process_that_ends_before_it_is_ready_says_so(far: Far) -> None:
     told = SimpleQueue[Ready]()
     ChildHandle(None, told.put)
     far.channel.close()
-    ready = told.get(timeout=_PATIENCE_S)
+    ready = told.get(timeout=PATIENCE_S)
     assert ready.backends == {}
     assert "was ended by the system" in ready.problem
     assert "Press Run" in ready.problem
@@ -120,11 +119,11 @@ def test_cancelling_a_job_that_has_ended_stops_no_other(far: Far, tmp_path: Path
         assert isinstance(do := far.channel.receive(), Do)
         if job is ended:
             far.channel.send(Ended(None))
-            thread.join(_PATIENCE_S)
+            thread.join(PATIENCE_S)
     handle.interrupt(ended)
     handle.interrupt(other)
     far.channel.send(Ended(None))
-    thread.join(_PATIENCE_S)
+    thread.join(PATIENCE_S)
     handle.close()
     assert far.messages() == [Stop(do.number)]
 

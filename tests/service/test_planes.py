@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from models import random_clip, small_model
+from patience import PATIENCE_S
 
 from mambaseg.inference import Options
 from mambaseg.service import slots
@@ -24,7 +25,6 @@ from mambaseg.service.running import Engines
 from mambaseg.service.slots import SharedBlock, lay_out
 from mambaseg.types.errors import Cancelled, OutOfMemoryError
 
-_PATIENCE_S = 60
 """Nothing here takes long: whoever has not come so far hangs."""
 
 
@@ -61,7 +61,7 @@ def test_any_order_of_reading_comes_to_its_end(count: int, reads: list[tuple[int
         target=lambda: found.extend(array[:, start:stop] for start, stop in reads), daemon=True
     )
     thread.start()
-    thread.join(_PATIENCE_S)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive(), "hangs"
     for (start, stop), part in zip(reads, found, strict=True):
         np.testing.assert_array_equal(part, film[:, start:stop])
@@ -82,10 +82,10 @@ def test_a_stop_wakes_who_waits_for_a_plane(tmp_path: Path) -> None:
     do = Do(7, stub_of(clip), model, "cpu", Options(), block.name, planes, pieces)
     job = ChildJob(do, Sends())  # type: ignore[arg-type]
     threading.Thread(target=job.run, args=(Engines(),), daemon=True).start()
-    while not isinstance(sent.get(timeout=_PATIENCE_S), PlaneWanted):
+    while not isinstance(sent.get(timeout=PATIENCE_S), PlaneWanted):
         pass
     job.take(Stop(7))
-    while not isinstance(message := sent.get(timeout=_PATIENCE_S), Ended):
+    while not isinstance(message := sent.get(timeout=PATIENCE_S), Ended):
         pass
     block.close()
     assert isinstance(message.error, Cancelled)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from listening import Listener
 from models import PICTURES, VOLUMES, model_of, random_clip, random_volume, small_model
+from patience import PATIENCE_S
 
 from mambaseg.inference import Engine, Options
 from mambaseg.ops import available_backends
@@ -122,7 +123,7 @@ def test_prepare_says_what_computes(service: SegmentationService) -> None:
     told: list[Ready] = []
     done = threading.Event()
     service.prepare(lambda ready: (told.append(ready), done.set()))  # type: ignore[func-returns-value]
-    assert done.wait(60)
+    assert done.wait(PATIENCE_S)
     assert told[0].backends["cpu"] in available_backends()
 
 
@@ -154,7 +155,7 @@ def test_labels_are_those_of_the_engine_bit_for_bit(
     model = model_of(tmp_path, "any", content)
     listener = Listener()
     service.submit(Request(image, model, "cpu"), listener)
-    events = listener.wait(120)
+    events = listener.wait()
     found = [event.labels for event in events if isinstance(event, FramesDone)]
     expected = np.asarray(Engine("cpu").segment(image, model).labels)
     np.testing.assert_array_equal(np.concatenate(found).reshape(expected.shape), expected)
@@ -166,7 +167,7 @@ def test_a_volume_advances_by_windows(service: SegmentationService, tmp_path: Pa
     model = model_of(tmp_path, "volumes", VOLUMES)
     listener = Listener()
     service.submit(Request(random_volume(), model, "cpu"), listener)
-    started, *advanced, done = listener.wait(120)
+    started, *advanced, done = listener.wait()
     assert isinstance(started, Started)
     assert started.labels.shape == (40, 44, 36)
     slabs = [event for event in advanced if isinstance(event, FramesDone)]
@@ -179,15 +180,18 @@ def test_a_volume_advances_by_windows(service: SegmentationService, tmp_path: Pa
 def test_the_queue_shows_who_waits(service: SegmentationService, model: TrainedModel) -> None:
     changes: list[int] = []
     service.queue_changed.connect(lambda: changes.append(len(service.queue)))
-    first, second, third = Listener(), Listener(), Listener()
+    looked_at = threading.Event()
+    first = Listener(lambda event: looked_at.wait(PATIENCE_S))
+    second, third = Listener(), Listener()
     jobs = [
         service.submit(Request(replace(random_clip(40), source=name), model, "cpu"), listener)
         for name, listener in (("a", first), ("b", second), ("c", third))
     ]
     assert [job.name for job in service.queue] == ["a: small", "b: small", "c: small"]
     jobs[1].cancel()
-    assert [type(event) for event in second.wait(0.1)] == [Stopped], "at once"
+    assert [type(event) for event in second.events] == [Stopped], "at once"
     assert service.queue == (jobs[0], jobs[2])
+    looked_at.set()
     jobs[0].cancel()
     first.wait()
     jobs[2].cancel()
@@ -201,10 +205,10 @@ def test_it_says_what_it_holds(service: SegmentationService, model: TrainedModel
     service.submit(Request(random_clip(3), model, "cpu"), listener)
     listener.wait()
     service.models(told.put)
-    assert told.get(timeout=10)[-1] == model.sha256
+    assert told.get(timeout=PATIENCE_S)[-1] == model.sha256
     service.memory(told.put)
-    use = told.get(timeout=10)
+    use = told.get(timeout=PATIENCE_S)
     assert 2**26 < use.used_bytes < 2**34
     service.release()
     service.models(told.put)
-    assert told.get(timeout=10) == []
+    assert told.get(timeout=PATIENCE_S) == []

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from models import PICTURES, VOLUMES, model_of, random_volume
+from patience import PATIENCE_S
 from scripted_copy import ScriptedCopy
 from verified import disc_film, nodule_model
 
@@ -87,7 +88,7 @@ def carry(
     labels = LabelSet.from_names(model.recipe.labels)
     of = Ingredients(model, film, labels, service, call_at_once)
     carrying.start({frame: masks[frame] for frame in frames}, Adaptation(of))
-    return Ended(ends.get(timeout=240), alone, helped, texts)
+    return Ended(ends.get(timeout=2 * PATIENCE_S), alone, helped, texts)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_stopped_while_it_learns_it_leaves_nothing(
     assert sorted(ended.alone) == OPEN
     done: queue.SimpleQueue[bool] = queue.SimpleQueue()
     worker.submit(lambda task: None, lambda _: done.put(True), pytest.fail)
-    assert done.get(timeout=60)
+    assert done.get(timeout=PATIENCE_S)
     assert copies() == []
 
 

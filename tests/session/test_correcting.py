@@ -7,12 +7,11 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S, wait_for
 from verified import NODULE, disc_film
 
 from mambaseg.corrections import Store, corrections_folder, find_store
@@ -25,37 +24,30 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_frames_are_verified_and_taken_back(worker: Worker) -> None:
     film, masks = disc_film(8)
     clip = ClipCorrections(worker, film, NODULE)
-    wait(lambda: clip.ready)
+    wait_for(lambda: clip.ready)
     assert clip.verified == {}
     for frame in (2, 5):
         clip.verify({frame: masks.labels[frame]})
     assert clip.protected == {2, 5}
-    wait(lambda: not clip.pending)
+    wait_for(lambda: not clip.pending)
     assert clip.verified == {frame: mask_digest(masks.labels[frame]) for frame in (2, 5)}
     store = Store(clip.place)
     (case,) = store.cases()
     assert store.verified_frames(case) == [2, 5]
     clip.unverify(5)
-    wait(lambda: not clip.pending)
+    wait_for(lambda: not clip.pending)
     assert set(clip.verified) == {2}
     assert store.verified_frames(case) == [2]
 
     later = ClipCorrections(worker, disc_film(8)[0], NODULE)  # the same content, read anew
-    wait(lambda: later.ready)
+    wait_for(lambda: later.ready)
     assert later.verified == clip.verified
     told: list[dict[int, np.ndarray]] = []
     later.masks([2, 3], told.append)
-    wait(lambda: bool(told))
+    wait_for(lambda: bool(told))
     assert list(told[0]) == [2]
     np.testing.assert_array_equal(told[0][2], masks.labels[2])
 
@@ -66,7 +58,7 @@ def test_what_is_drawn_after_the_key_is_not_what_was_verified(worker: Worker) ->
     mask = np.array(masks.labels[3])
     clip.verify({3: mask})
     mask[:] = 0
-    wait(lambda: clip.ready and not clip.pending)
+    wait_for(lambda: clip.ready and not clip.pending)
     assert clip.verified == {3: mask_digest(masks.labels[3])}
 
 
@@ -75,7 +67,7 @@ def test_other_classes_have_a_store_of_their_own(worker: Worker) -> None:
     for label_set in (NODULE, LabelSet.from_names({1: "cyst"})):
         clip = ClipCorrections(worker, film, label_set)
         clip.verify({1: masks.labels[1]})
-        wait(lambda clip=clip: clip.ready and not clip.pending)
+        wait_for(lambda clip=clip: clip.ready and not clip.pending)
     assert len(list(corrections_folder().iterdir())) == 2
     found, problems = list_learning_data()
     assert sorted(str(data) for data in found) == [
@@ -88,11 +80,11 @@ def test_other_classes_have_a_store_of_their_own(worker: Worker) -> None:
 def test_a_failed_write_is_told_and_changes_nothing(worker: Worker) -> None:
     film, masks = disc_film(8)
     clip = ClipCorrections(worker, film, NODULE)
-    wait(lambda: clip.ready)
+    wait_for(lambda: clip.ready)
     told: list[Exception] = []
     clip.failed.connect(told.append)
     clip.verify({1: masks.labels[1] * 9})  # no such class
-    wait(lambda: bool(told))
+    wait_for(lambda: bool(told))
     assert "none of the classes" in str(told[0])
     assert clip.verified == {}
     assert clip.pending == set()
@@ -109,8 +101,8 @@ def test_what_was_verified_is_written_after_the_window_has_closed() -> None:
     session = Session()
     worker, read = session.corrections, []
     begun, hold, ended = threading.Event(), threading.Event(), threading.Event()
-    worker.submit(lambda task: (begun.set(), hold.wait(30)), read.append, read.append)
-    assert begun.wait(30)
+    worker.submit(lambda task: (begun.set(), hold.wait(PATIENCE_S)), read.append, read.append)
+    assert begun.wait(PATIENCE_S)
     film, masks = disc_film(8)
     clip = ClipCorrections(worker, film, NODULE)
     for frame in (5, 2, 7):
@@ -119,7 +111,7 @@ def test_what_was_verified_is_written_after_the_window_has_closed() -> None:
     worker.submit(lambda task: ended.set(), read.append, read.append, lasting=True)
     session.close()
     hold.set()
-    assert ended.wait(30)
+    assert ended.wait(PATIENCE_S)
     assert written() == [5, 2, 7]
     assert read == []
 

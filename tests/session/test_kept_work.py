@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from mambaseg.corrections import (
     Event,
@@ -57,7 +58,7 @@ def drawn_on(clip: MedicalImage) -> Journal:
 def found(worker: Worker, clip: MedicalImage) -> Findings:
     told: SimpleQueue[Any] = SimpleQueue()
     find_kept_work(worker, clip, told.put, told.put)
-    findings = told.get(timeout=60)
+    findings = told.get(timeout=PATIENCE_S)
     assert isinstance(findings, Findings)
     return findings
 
@@ -83,7 +84,7 @@ def test_a_whole_mask_whose_history_is_damaged_is_offered(
 def purged(worker: Worker, clip: MedicalImage) -> Any:
     told: SimpleQueue[Any] = SimpleQueue()
     purge_image(worker, clip, told.put, told.put)
-    return told.get(timeout=60)
+    return told.get(timeout=PATIENCE_S)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from mambaseg.corrections import Event, Journal, JournalHead, Piece, read_journal
 from mambaseg.corrections.journal import user_name
@@ -39,7 +40,7 @@ class Desk:
         done: list[bool] = []
         self.session.journals.submit(lambda: lambda: done.append(True))
         while not done:
-            self._news.get(timeout=60)()
+            self._news.get(timeout=PATIENCE_S)()
 
     def draw(self, row: int) -> None:
         piece = Piece(1, row, 0, np.ones((1, 10), np.uint8))
@@ -99,7 +100,7 @@ def test_who_asks_how_a_mask_came_about_is_answered_though_it_ends_before_it_beg
     with ThreadPoolExecutor(1) as verifier:
         answer = verifier.submit(desk.journal.account, [1])
         desk.journal.close()
-        assert answer.result(30) == []
+        assert answer.result(PATIENCE_S) == []
 
 
 def test_undo_and_redo_are_kept_with_time_and_user(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models import PICTURES, model_of, random_clip, small_model
+from patience import PATIENCE_S
 from PIL import Image
 
 from mambaseg.data import sample_path
@@ -40,7 +41,7 @@ def test_worker_tells_results_and_errors_in_order() -> None:
     worker.submit(fail, told.append, told.append)
     worker.submit(lambda task: threading.current_thread().name, told.append, told.append)
     worker.submit(lambda task: None, lambda _: ended.set(), told.append)
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE_S)
     worker.close()
     assert told[0] == 1
     assert isinstance(told[1], ValueError)
@@ -51,13 +52,13 @@ def test_a_cancelled_task_tells_nothing() -> None:
     worker = Worker("test")
     told: list[object] = []
     hold, ended = threading.Event(), threading.Event()
-    running = worker.submit(lambda task: hold.wait(10), told.append, told.append)
+    running = worker.submit(lambda task: hold.wait(PATIENCE_S), told.append, told.append)
     waiting = worker.submit(told.append, told.append, told.append)
     running.cancel()
     waiting.cancel()
     hold.set()
     worker.submit(lambda task: None, lambda _: ended.set(), told.append)
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE_S)
     assert told == []
     worker.close()
 
@@ -68,7 +69,7 @@ def test_a_stopped_task_tells_how_it_ended() -> None:
     hold, ended = threading.Event(), threading.Event()
 
     def obey(task: Task) -> None:
-        hold.wait(10)
+        hold.wait(PATIENCE_S)
         task.check()
 
     obeys = worker.submit(obey, told.append, lambda error: told.append(type(error)))
@@ -78,7 +79,7 @@ def test_a_stopped_task_tells_how_it_ended() -> None:
     waits.stop()
     hold.set()
     worker.submit(lambda task: None, lambda _: ended.set(), told.append)
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE_S)
     assert told == [Cancelled, 1, Cancelled]
     worker.close()
 
@@ -204,6 +205,6 @@ def test_a_model_of_ones_own_is_added_once(tmp_path: Path) -> None:
     for _ in range(2):
         done = threading.Event()
         session.add_model(model.path, lambda added, e=done: e.set(), pytest.fail)
-        assert done.wait(10)
+        assert done.wait(PATIENCE_S)
     assert [known.name for known in session.models or []] == ["small"]
     session.close()

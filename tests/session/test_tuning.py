@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 import layouts
 import numpy as np
 import pytest
 from models import PICTURES
+from patience import PATIENCE_S, wait_for
 from verified import nodule_model, verified_store
 
 from mambaseg.session import NewTraining, Tuning, TuningState, Worker, open_runs, runs_folder
@@ -59,12 +61,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def wait(tuning: Tuning, condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, tuning.state
-        tuning.poll()
-        time.sleep(0.02)
+def wait(tuning: Tuning, condition: Callable[[], object]) -> None:
+    wait_for(condition, tuning.poll)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +130,7 @@ def test_a_run_that_never_began_is_cut_off_after_a_while(folder: Path, worker: W
 def test_a_process_that_runs_is_followed_and_its_end_seen(folder: Path, worker: Worker) -> None:
     append_event(folder / "events.jsonl", STARTED)
     code = "import sys, time; from filelock import FileLock; lock = FileLock(sys.argv[1])"
-    code += "; lock.acquire(); print('held', flush=True); time.sleep(60)"
+    code += "; lock.acquire(); print('held', flush=True); time.sleep(600)"
     holder = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", code, str(folder / "lock")], stdout=subprocess.PIPE
     )
@@ -144,8 +142,7 @@ def test_a_process_that_runs_is_followed_and_its_end_seen(folder: Path, worker: 
         append_event(folder / "events.jsonl", PROGRESS)
         wait(tuning, lambda: tuning.dices == [(2, {"nodule": 0.6})])
         tuning.pause(pytest.fail)
-        wait(tuning, lambda: tuning.run.pause_requested)
-        assert tuning.paused
+        wait(tuning, lambda: tuning.run.pause_requested and tuning.paused)
         tuning.pause(pytest.fail)
         wait(tuning, lambda: not tuning.run.pause_requested and not tuning.paused)
         tuning.stop(pytest.fail)
@@ -157,8 +154,29 @@ def test_a_process_that_runs_is_followed_and_its_end_seen(folder: Path, worker: 
     assert tuning.losses == [(2, 0.4)]
 
 
+def test_what_was_read_ahead_of_a_request_does_not_take_it_back(folder: Path) -> None:
+    told: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    worker = Worker("test", told.put)
+
+    def hear() -> None:
+        told.get(timeout=PATIENCE_S)()
+
+    tuning = Tuning(folder, worker)
+    tuning.poll()
+    tuning.pause(pytest.fail)
+    hear()
+    assert tuning.paused
+    hear()  # that it is asked, after which it is read anew
+    tuning.run.forget_requests()  # as another viewer might
+    hear()
+    tuning.poll()
+    hear()
+    assert not tuning.paused
+    worker.close()
+
+
 def test_views_are_read_anew_when_they_were_written_and_stay_when_damaged(
-    folder: Path, worker: Worker
+    folder: Path, worker: Worker, tmp_path: Path
 ) -> None:
     tuning = Tuning(folder, worker)
     file, told = tuning.run.views_file, []
@@ -166,11 +184,14 @@ def test_views_are_read_anew_when_they_were_written_and_stay_when_damaged(
     for frame in (3, 4):
         mask = np.zeros((4, 5), np.uint8)
         view = HeldOutView("a", frame, np.zeros((4, 5, 3), np.uint8), mask, {"now": mask}, {})
-        write_views(file, HeldOutViews("frame", LabelSet.from_names({1: "a"}), [view]))
-        os.utime(file, ns=(frame, frame))
+        beside = tmp_path / "views.npz"  # so that the file is new just once
+        write_views(beside, HeldOutViews("frame", LabelSet.from_names({1: "a"}), [view]))
+        os.utime(beside, ns=(frame, frame))
+        beside.replace(file)
         wait(tuning, lambda frame=frame: told and told[-1] and told[-1].views[0].frame == frame)
-    file.write_bytes(b"PK")
-    os.utime(file, ns=(5, 5))
+    beside.write_bytes(b"PK")
+    os.utime(beside, ns=(5, 5))
+    beside.replace(file)
     wait(tuning, lambda: len(told) == 3)
     assert tuning.views is not None
     assert tuning.views.views[0].frame == 4
@@ -238,15 +259,14 @@ def test_a_run_outlives_the_viewer_that_is_killed(
         "os.kill(os.getpid(), 9)\n"
     )
     killed = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", viewer, config.model_dump_json()], check=False, timeout=120
+        [sys.executable, "-c", viewer, config.model_dump_json()], check=False, timeout=PATIENCE_S
     )
     assert killed.returncode != 0
     (folder,) = open_runs()
     tuning = Tuning(folder, worker)
-    wait(tuning, lambda: bool(tuning.losses), 240)
-    assert tuning.state == "running"
+    wait(tuning, lambda: tuning.losses and tuning.state == "running")
     tuning.stop(pytest.fail)
-    wait(tuning, lambda: tuning.state == "finished", 240)
+    wait(tuning, lambda: tuning.state == "finished")
     kept: list[Kept] = []
     tuning.keep("mine", kept.append, pytest.fail)
     wait(tuning, lambda: bool(kept))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
 from collections.abc import Callable
 
 import napari
 import numpy as np
+from patience import wait_for
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -34,10 +34,7 @@ def say(word: object) -> None:
 
 
 def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        QApplication.processEvents()
+    wait_for(condition, QApplication.processEvents)
 
 
 def click(button: object) -> None:

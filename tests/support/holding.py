@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from patience import PATIENCE_S
+
 
 class Hold:
     """Makes a function wait, once, where a test asks for it.
@@ -28,7 +30,7 @@ class Hold:
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if self._here(*arguments):
             self.reached.set()
-            assert self._released.wait(120)
+            assert self._released.wait(PATIENCE_S)
         return self._function(*arguments, **options)
 
     def __get__(self, instance: Any, owner: Any = None) -> Callable[..., Any]:
@@ -55,7 +57,7 @@ class Gate:
 
     def __call__(self, image: Any, plane: int) -> Any:
         with self._changed:
-            assert self._changed.wait_for(lambda: plane < self._allowed, 120)
+            assert self._changed.wait_for(lambda: plane < self._allowed, PATIENCE_S)
         return self._read(image, plane)
 
     def allow(self, planes: int = sys.maxsize) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from patience import PATIENCE_S
+
 from mambaseg.service import Failed, JobEvent, Stopped, Succeeded
 
 
@@ -22,6 +24,6 @@ class Listener:
         if isinstance(event, Succeeded | Stopped | Failed):
             self.ended.set()
 
-    def wait(self, seconds: float = 60) -> list[JobEvent]:
-        assert self.ended.wait(seconds)
+    def wait(self) -> list[JobEvent]:
+        assert self.ended.wait(PATIENCE_S)
         return self.events

@@ -11,7 +11,6 @@ from mambaseg.corrections import find_store
 from mambaseg.plugin.show import add_layers
 
 MINUTES = 0.2
-PATIENCE_S = 240  # a process that loads torch, on a machine that has much else to do
 
 
 def verify(frames: list[int]) -> None:
@@ -60,7 +59,7 @@ def set_up(desk: Any, minutes: float = MINUTES) -> Any:
 def started(desk: Any, minutes: float) -> Any:
     panel = set_up(desk, minutes)
     desk.click(panel.start)
-    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses), PATIENCE_S)
+    desk.wait(lambda: panel.tuning is not None and bool(panel.tuning.losses))
     return panel
 
 

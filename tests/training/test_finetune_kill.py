@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S, wait_for
 from verified import nodule_model, verified_store
 
 from mambaseg.corrections import Store
@@ -28,10 +29,7 @@ def _start(config: FineTuningConfig, run: Run) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(run: Run, kind: type[Started | Progress]) -> None:
-    deadline = time.monotonic() + 120
-    while not any(isinstance(event, kind) for event in run.events()[0]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: any(isinstance(event, kind) for event in run.events()[0]))
 
 
 def _check_whole(run: Run, store: Path) -> None:
@@ -59,7 +57,7 @@ def test_kill_9_once_and_go_on(tmp_path: Path) -> None:
     _check_whole(run, store)
     config = config.model_copy(update={"budget": Budget(steps=20)})
     with _start(config, run) as process:
-        assert process.wait(timeout=120) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     assert isinstance(run.outcome, Finished)
     starts = [event for event in run.events()[0] if isinstance(event, Started)]
     assert [event.resumed for event in starts] == [False, True]
@@ -83,7 +81,7 @@ def test_kill_9_at_ten_random_moments_of_one_run(tmp_path: Path) -> None:
             break
     if run.outcome is None:
         with _start(config, run) as process:
-            assert process.wait(timeout=240) == 0
+            assert process.wait(timeout=PATIENCE_S) == 0
     assert isinstance(run.outcome, Finished)
     _check_whole(run, store)
     assert not list(run.path.glob(".partial-*"))

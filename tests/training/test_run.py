@@ -41,6 +41,16 @@ def test_a_validation_before_any_loss_is_read(tmp_path: Path) -> None:
     assert Run(tmp_path).events()[0] == [said]
 
 
+def test_what_a_kill_has_left_goes_but_not_what_a_viewer_is_about_to_ask(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    left, asked = tmp_path / ".partial-0-state.safetensors", tmp_path / ".partial-1-control"
+    left.touch()
+    asked.touch()
+    with run.running():
+        assert not left.exists()
+        assert asked.exists()
+
+
 def test_to_follow_a_run_takes_no_torch() -> None:
     code = "import sys, mambaseg.training, mambaseg.corrections; print('torch' in sys.modules)"
     done = subprocess.run(  # noqa: S603

@@ -31,6 +31,9 @@ from mambaseg.types.errors import OutputError
 
 __all__ = ["Journal", "is_open", "user_name"]
 
+_ASKED_S = 0.25
+"""Longer than it takes to ask whether a journal is open, for which it is locked, too."""
+
 MOST_STEP_BYTES = 128 << 20
 MOST_STEPS = 10_000
 _ROOM = 1 << 20  # a file may have this much beyond thrice what it had to hold when written
@@ -257,7 +260,7 @@ def _lock_file(path: Path) -> Path:
 
 def _locked(path: Path) -> FileLock | None:
     """Lock a journal, as the system keeps locks: one that dies holds none any more."""
-    lock = FileLock(_lock_file(path), timeout=0, thread_local=False)
+    lock = FileLock(_lock_file(path), timeout=_ASKED_S, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -270,7 +273,7 @@ def is_open(path: Path) -> bool:
     """Whether a viewer, of this process or another, has a journal open."""
     if not _lock_file(path).exists():
         return False
-    lock = FileLock(_lock_file(path), timeout=0, thread_local=False)
+    lock = FileLock(_lock_file(path), timeout=_ASKED_S, thread_local=False)
     try:
         lock.acquire()
     except Timeout:

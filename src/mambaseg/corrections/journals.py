@@ -76,7 +76,7 @@ def list_journals(image: str | None = None, folder: Path | None = None) -> list[
     """Files of the journals of an image, or of all, those changed last first."""
     root = journals_folder() if folder is None else folder
     found = root.glob(f"{image or '*'}/[!.]*.journal")  # not what a kill has left of others
-    return sorted(found, key=_changed, reverse=True)
+    return sorted(found, key=lambda path: _changed_and_size(path)[0], reverse=True)
 
 
 def list_kept_work(
@@ -101,9 +101,8 @@ def list_kept_work(
         history = content.history
         steps = {change.step for change in history.changes}
         kinds = [event.kind for event in history.events if event.kind != "moved"]
-        size = path.stat().st_size if path.exists() else 0
         work = KeptWork(
-            *(path, content.head, len(steps), _changed(path), size),
+            *(path, content.head, len(steps), *_changed_and_size(path)),
             *(is_open(path), kinds[-1:] == ["removed"], content.damage),
         )
         kept.append(work)
@@ -120,8 +119,8 @@ def remove_old_journals(keep_days: int, folder: Path | None = None) -> int:
     """Remove journals that were not changed for some days, 0 for none; gives how many went."""
     _clear_leftovers("*", folder)
     limit = time.time() - keep_days * _DAY_S
-    old = (path for path in list_journals(folder=folder) if keep_days and _changed(path) < limit)
-    return sum(map(_remove, old))
+    found = list_journals(folder=folder) if keep_days else []
+    return sum(_remove(path) for path in found if _changed_and_size(path)[0] < limit)
 
 
 def _clear_leftovers(image: str, folder: Path | None) -> None:
@@ -142,7 +141,8 @@ def _remove(path: Path) -> bool:
     return not path.exists()
 
 
-def _changed(path: Path) -> float:
-    with suppress(OSError):
-        return path.stat().st_mtime
-    return 0.0
+def _changed_and_size(path: Path) -> tuple[float, int]:
+    with suppress(OSError):  # another viewer may remove it
+        found = path.stat()
+        return found.st_mtime, found.st_size
+    return 0.0, 0

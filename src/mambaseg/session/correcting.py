@@ -141,8 +141,8 @@ class ClipCorrections:
         return {frame: mask_digest(labels[frame]) for frame in store.verified_frames(case)}
 
     def _found(self, verified: dict[int, int]) -> None:
-        self.ready = True
         self.verified = verified
+        self.ready = True
         self.changed.emit()
 
     def _not_found(self, error: Exception) -> None:
@@ -158,10 +158,10 @@ class ClipCorrections:
         waiting = set(frames)
 
         def written(digests: dict[int, int]) -> None:
-            self.pending -= waiting
             for frame in waiting:
                 self.verified.pop(frame, None)
             self.verified.update(digests)
+            self.pending -= waiting
             for frame in sorted(waiting):
                 self.written.emit("verified" if frame in digests else "unverified", frame)
             self.changed.emit()

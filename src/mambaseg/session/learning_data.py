@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,4 +76,6 @@ def _read(path: Path) -> LearningData | None:
 
 
 def _changed(path: Path) -> float:
-    return max(file.stat().st_mtime for file in (path / "labelsTr").iterdir())
+    with suppress(OSError):
+        return (path / "labelsTr").stat().st_mtime  # each mask is renamed into it
+    return 0.0

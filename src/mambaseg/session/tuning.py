@@ -30,12 +30,18 @@ TuningState = Literal["starting", "running", "finished", "failed", "cut off"]
 _START_S = 90.0  # loading torch on a busy machine takes a while
 
 
+class _Asked(NamedTuple):
+    stopping: bool
+    paused: bool
+    since: int
+    """How many requests of this viewer's were ahead of it."""
+
+
 class _News(NamedTuple):
     events: list[AnyEvent]
     offset: int
     state: TuningState
-    stopping: bool
-    paused: bool
+    asked: _Asked
     has_model: bool
     views: HeldOutViews | None
     views_at: int
@@ -82,6 +88,7 @@ class Tuning:
         self.run = Run(folder)
         self.state: TuningState = "starting"
         self.stopping = self.paused = self.has_model = False
+        self._requests = 0
         self.views: HeldOutViews | None = None
         self._views_at = 0
         self.message = ""
@@ -100,7 +107,7 @@ class Tuning:
         """Have the news read; `changed` tells when there are any. At most one call waits."""
         if self._busy:
             return
-        self._busy = True
+        self._busy, requests = True, self._requests
 
         def read(task: Task) -> _News:
             alive = self.run.alive  # before the events, so that the last ones are among them
@@ -112,8 +119,7 @@ class Tuning:
                 events,
                 offset,
                 state,
-                self.run.stop_requested,
-                self.run.pause_requested,
+                _Asked(self.run.stop_requested, self.run.pause_requested, requests),
                 self.run.model_file.exists(),
                 *self._read_views(),
             )
@@ -154,7 +160,9 @@ class Tuning:
         for event in news.events:
             self._note(event)
         before = self._status
-        self.state, self.stopping, self.paused = news.state, news.stopping, news.paused
+        self.state = news.state
+        if news.asked.since == self._requests:  # else it was read ahead of a request
+            self.stopping, self.paused, _ = news.asked
         self.has_model, self.views, self._views_at = news.has_model, news.views, news.views_at
         if news.events or before != self._status:
             self.changed.emit()
@@ -226,12 +234,16 @@ class Tuning:
     def stop(self, failed: Callable[[Exception], None]) -> None:
         """Ask the run to finish with what it has."""
         self.stopping = True
-        self._worker.submit(lambda task: self.run.request_stop(), lambda _: self.poll(), failed)
+        self._request(self.run.request_stop, failed)
 
     def pause(self, failed: Callable[[Exception], None]) -> None:
         """Ask the run to wait, its budget with it; or to go on, if it waits."""
         self.paused = not self.paused
         ask = self.run.request_pause if self.paused else self.run.forget_requests
+        self._request(ask, failed)
+
+    def _request(self, ask: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+        self._requests += 1
         self._worker.submit(lambda task: ask(), lambda _: self.poll(), failed)
 
     def go_on(self, failed: Callable[[Exception], None]) -> None:

@@ -156,8 +156,9 @@ class Run:
             ) from error
         try:
             for leftover in self.path.glob(".partial-*"):  # of a process that was killed
-                with suppress(OSError):
-                    leftover.unlink()
+                if not leftover.name.endswith(f"-{self.control_file.name}"):  # a viewer's
+                    with suppress(OSError):
+                        leftover.unlink()
             yield
         finally:
             lock.release()

@@ -35,7 +35,7 @@ def list_models() -> list[TrainedModel]:
 
 def _models() -> Iterator[TrainedModel]:
     for folder in (_SHIPPED, user_models_folder()):
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in sorted(folder.glob("[!.]*.safetensors")):
             try:
                 yield read_model(path)
             except MambasegError as error:

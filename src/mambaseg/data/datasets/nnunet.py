@@ -58,7 +58,7 @@ def _named(path: Path, source: Path, listed: dict[str, Any]) -> tuple[list[Case]
 def _found(path: Path, ending: str, n_channels: int) -> tuple[list[Case], list[str]]:
     images: dict[str, dict[int, Path]] = {}
     incomplete: list[str] = []
-    for file in sorted((path / "imagesTr").glob(f"*{ending}")):
+    for file in sorted((path / "imagesTr").glob(f"[!.]*{ending}")):
         match = _NUMBERED.match(stem_of(file) if file.name.endswith(ending) else "")
         if match:
             images.setdefault(match[1], {})[int(match[2])] = file
@@ -72,7 +72,7 @@ def _found(path: Path, ending: str, n_channels: int) -> tuple[list[Case], list[s
         elif not missing:
             files = tuple(str(channels[i]) for i in range(n_channels))
             cases.append(Case(name, files, str(label), name))
-    for label in sorted((path / "labelsTr").glob(f"*{ending}")):
+    for label in sorted((path / "labelsTr").glob(f"[!.]*{ending}")):
         if label.name.removesuffix(ending) not in images:
             incomplete.append(f"{label} has no image")
     return cases, incomplete
