@@ -200,6 +200,9 @@ def test_a_volume_thinner_than_a_network_can_see(tmp_path: Path) -> None:
         found = segmentation_logits(network, x, "volume")
         mirrored = network(torch.cat([x, x.flip(2)[:, :, :12]], dim=2))
     assert torch.equal(found, mirrored[:, :, :20])
+    small = torch.randn(1, 2, 20, 20, 20)  # whose deepest map would be a single voxel
+    with torch.no_grad():
+        assert segmentation_logits(network, small, "volume").shape[2:] == small.shape[2:]
 
 
 def test_z_scores_over_what_is_not_zero(engine: Engine, tmp_path: Path) -> None:

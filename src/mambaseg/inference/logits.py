@@ -14,9 +14,9 @@ __all__ = ["seen_size", "segmentation_logits"]
 
 
 def seen_size(network: nn.Module, size: Sequence[int]) -> tuple[int, ...]:
-    """Give what a network sees of a window (z, y, x): thin volumes are mirrored to its least."""
-    least: int = getattr(network, "least_side", 1)
-    return tuple(max(side, least) for side in size)
+    """Give what a network sees of a window (z, y, x): small volumes are mirrored to its least."""
+    least: tuple[int, ...] = getattr(network, "least_size", tuple)(size)
+    return least
 
 
 def segmentation_logits(network: nn.Module, x: Tensor, kind: Kind = "video") -> Tensor:

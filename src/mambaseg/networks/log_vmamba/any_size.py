@@ -41,7 +41,6 @@ class AnySize(nn.Module):
     """
 
     axes: ClassVar[str]
-    least_side: ClassVar[int] = LEAST_SIDE
 
     def __init__(
         self,
@@ -64,6 +63,10 @@ class AnySize(nn.Module):
     @staticmethod
     def _is_legal(size: Sequence[int]) -> bool:
         return all(side > 0 and side % LEAST_SIDE == 0 for side in size)
+
+    def least_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Give the least size that is taken, of those that `size` fits in."""
+        return tuple(max(side, LEAST_SIDE) for side in size)
 
     @abstractmethod
     def segment(self, x: Tensor) -> list[Tensor]:

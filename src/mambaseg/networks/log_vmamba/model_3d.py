@@ -158,6 +158,11 @@ class LoGVMamba3d(AnySize):
         """
         return self.segment_any(x)[0]
 
+    def least_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Give the least size that is taken: the deepest map must be more than a single voxel."""
+        *others, last = super().least_size(size)
+        return (*others, max(last, LEAST_SIDE + 1) if max(size) <= LEAST_SIDE else last)
+
     def segment(self, x: Tensor) -> list[Tensor]:
         """Give the logits of x in one piece."""
         _check_for_statistics(x.shape[2:])
