@@ -14,7 +14,14 @@ from pathlib import Path
 
 from mambaseg.types.errors import OutputError
 
-__all__ = ["check_writable", "clear_leftovers", "reserve", "write_folder_whole", "write_whole"]
+__all__ = [
+    "check_writable",
+    "check_writable_file",
+    "clear_leftovers",
+    "reserve",
+    "write_folder_whole",
+    "write_whole",
+]
 
 
 _TOLD = 48
@@ -76,6 +83,13 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
             f"Cannot write into the output folder {folder}: {error.strerror or error}. "
             "Choose a folder that you may write to."
         ) from error
+
+
+def check_writable_file(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that cannot be written, before long work begins; raises as `check_writable`."""
+    if Path(path).is_dir():
+        raise OutputError(f"{path} is a folder; name a file to write.")
+    check_writable(Path(path).parent)
 
 
 def reserve(descriptor: int, size: int) -> None:

@@ -140,6 +140,7 @@ def test_a_sagittal_series_is_drawn_as_the_viewer_shows_it(tmp_path: Path) -> No
         (["-o", "a.mp4", "--opacity", "3"], "opacity must be from 0 to 1; got 3"),
         (["-o", "a.mp4", "--sheet", "4"], "a contact sheet is a picture and no mp4 film"),
         (["-o", "a.mp4", "--layout", "before_after"], "need two masks, and there is one"),
+        (["-o", "a.png", "--sheet", "4", "--worst", "3"], "ask for different numbers of frames"),
         (["-o", "a.mp4", "--worst", "3"], "Nothing says which frames are worst"),
         (["-o", "a.mp4", "--frames", "5:20"], "has 8 frames or slices, and 5 to 19 were asked"),
         (["-o", "a.mp4", "--record", "gone.json"], "gone.json"),

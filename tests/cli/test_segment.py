@@ -224,6 +224,8 @@ def test_an_output_folder_that_cannot_be_written(
         (["--opacity", "7"], "style is not possible"),
         (["--frames", "5:99"], "has the frames 0 to 11"),
         (["--clip-overlap", "5"], "choose 0 to 4"),
+        (["--masks", "dicom-seg"], "clips and single frames are not supported yet"),
+        (["--channel", "a=1.png", "--channel", "a=2.png"], "for the same one"),
     ],
 )
 def test_wrong_choices(
@@ -238,6 +240,31 @@ def test_wrong_choices(
     assert main([*start, *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_written_does_not_keep_the_rest_from_being(
+    clip: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (out / "my clip_mask.mha").mkdir(parents=True)
+    (out / "my clip_mask.nrrd").write_text("an earlier one")
+    arguments = ["segment", str(clip), "-m", str(model), "-o", str(out), "--frames", "0:4"]
+    assert main([*arguments, "--masks", "mha", "nrrd", "--overlay", "gif"]) == 2
+    said = capsys.readouterr()
+    assert "my clip_mask.mha" in said.err
+    assert "note: " + str(out / "my clip_mask.nrrd") + " was there already" in said.out
+    for name in ("my clip_mask.nrrd", "my clip_overlay.gif"):
+        assert f"wrote {out / name}" in said.out
+    assert read_segmentation(out / "my clip_mask.nrrd").labels.shape == (12, 60, 80)
+
+
+@pytest.mark.parametrize("text", ["a", "3:", "5:5", "0:99999999999", "1,"])
+def test_frames_to_skip_that_are_none(
+    model: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["segment", "clip", "-m", str(model), "-o", "out", f"--skip={text}"])
+    assert "names no frames of a clip" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["7", "a:b", "5:5", "-3:4", "9:2"])
@@ -292,6 +319,15 @@ def test_a_log_that_cannot_be_opened_says_nothing(
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_work_goes_on_when_the_reader_of_a_pipe_leaves(
+    clip: Path, model: Path, tmp_path: Path
+) -> None:
+    words = f"segment '{clip}' -m {model} -o {tmp_path / 'out'}"
+    command = f"{sys.executable} -um mambaseg.cli {words} | head -0; exit ${{PIPESTATUS[0]}}"
+    subprocess.run(["/bin/bash", "-c", command], check=True)  # noqa: S603
+    assert len(list((tmp_path / "out").iterdir())) == 1
 
 
 def test_the_reader_of_a_pipe_may_leave() -> None:

@@ -141,8 +141,11 @@ def test_frames_that_cannot_be_left_out(engine: Engine, models: dict[str, Traine
         engine.stream(clip, video, Options(frames=range(2, 4), skip=frozenset({2, 3})))
     with pytest.raises(InvalidOptionError, match=r"Frame 6 is to be left out.* 0 to 5"):
         engine.stream(clip, video, Options(skip=frozenset({2, 6})))
-    with pytest.raises(InvalidOptionError, match="segmented as a whole"):
-        engine.stream(random_volume(), models["volume"], Options(skip=frozenset({2})))
+    for some in (Options(skip=frozenset({2})), Options(frames=range(2))):
+        with pytest.raises(InvalidOptionError, match="segmented as a whole"):
+            engine.stream(random_volume(), models["volume"], some)
+    with pytest.raises(InvalidOptionError, match="one frame at a time"):
+        engine.stream(clip, models["image"], Options(clip_overlap=1))
 
 
 def test_streamed_frames_are_mended_like_all_at_once(

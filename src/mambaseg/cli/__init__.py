@@ -1,1 +1,1 @@
-"""The shell: `mambaseg segment | models | info | demo | train`."""
+"""The shell: `mambaseg COMMAND`."""

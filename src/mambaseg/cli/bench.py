@@ -31,12 +31,14 @@ def run(arguments: argparse.Namespace) -> None:
     import json
 
     from mambaseg.cli.benching import measured
-    from mambaseg.files import write_whole
+    from mambaseg.files import check_writable_file, write_whole
     from mambaseg.inference.devices import resolve_device
     from mambaseg.types.errors import MambasegError
     from mambaseg.zoo import list_models, load_model
 
     resolve_device(arguments.device)
+    if arguments.json is not None:
+        check_writable_file(arguments.json)
     wanted = arguments.model
     models = [load_model(name) for name in wanted] if wanted else list_models()
     rows: list[dict[str, Any]] = []

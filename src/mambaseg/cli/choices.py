@@ -28,6 +28,8 @@ _CHOICES: dict[str, Any] = {
     "no_postprocessing": False,
 }
 """Each with what stands for no choice."""
+_MOST_FRAMES = 10_000_000
+"""Days of film: more fill the memory before they are found not to be there."""
 
 
 def frame_range(text: str) -> range:
@@ -45,11 +47,16 @@ def frame_range(text: str) -> range:
 def frame_set(text: str) -> frozenset[int]:
     """Parse "3,10:14" as the frames 3, 10, 11, 12 and 13."""
     frames: set[int] = set()
-    for part in text.split(","):
-        if part.strip().isdecimal():
-            frames.add(int(part))
-        else:
-            frames.update(frame_range(part.strip()))
+    for part in map(str.strip, text.split(",")):
+        try:
+            some = range(int(part), int(part) + 1) if part.isdecimal() else frame_range(part)
+        except argparse.ArgumentTypeError:
+            some = range(0)
+        if not 0 < len(some) <= _MOST_FRAMES:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} names no frames of a clip; write for example 3,10:14"
+            )
+        frames.update(some)
     return frozenset(frames)
 
 

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mambaseg.cli.choices import frame_set
 
 if TYPE_CHECKING:
     from mambaseg.corrections import Merge, Store
 
 __all__ = ["add_arguments", "run"]
-
-
-def frame_list(text: str) -> list[int]:
-    """Parse "0,10,20:25" as single frames and ranges whose end is left out."""
-    frames: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d+)(?::(\d+))?", part)
-        chosen = range(int(match[1]), int(match[2] or int(match[1]) + 1)) if match else range(0)
-        if not chosen:
-            raise argparse.ArgumentTypeError(f"{text!r} names no frames; write 0,10,20 or 0:5")
-        frames.update(chosen)
-    return sorted(frames)
 
 
 def _class_name(text: str) -> tuple[int, str]:
@@ -42,12 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge = actions.add_parser("merge", help="take over what another person's store holds")
     export = actions.add_parser("export", help="write a store into one zip file")
     import_ = actions.add_parser("import", help="merge such a file into a store")
-    for action in (add, listed, remove, merge, export, import_):
+    for action in (listed, remove, export):
+        action.add_argument("store", type=Path, help="folder of the store")
+    for action in (add, merge, import_):
         action.add_argument("store", type=Path, help="folder of the store; made if needed")
     add.add_argument("clip", type=Path, help="a film, a folder of numbered frames, or DICOM")
     add.add_argument("mask", type=Path, help="its masks: .nrrd, .nii, .nii.gz or a PNG folder")
     add.add_argument(
-        "--frames", type=frame_list, required=True, help="frames that are right: 0,10,20:25"
+        "--frames", type=frame_set, required=True, help="frames that are right: 0,10,20:25"
     )
     add.add_argument(
         "--classes",
@@ -66,20 +57,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("file", type=Path, help="the zip file to write")
     import_.add_argument("file", type=Path, help="a zip file that `export` has written")
     remove.add_argument("case", help="a name from `mambaseg corrections list`")
-    remove.add_argument("--frames", type=frame_list, help="only these frames")
+    remove.add_argument("--frames", type=frame_set, help="only these frames")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Do what was asked, and print what the store holds afterwards."""
     from mambaseg.corrections import Store, export_store, import_store, merge_stores
+    from mambaseg.types.errors import StoreError
 
     store = Store(arguments.store)
+    if arguments.action in ("list", "remove", "export") and store.label_set is None:
+        raise StoreError(
+            f"{store.path} is no store of corrections (it has no dataset.json): check the path; "
+            "`mambaseg corrections add` begins a store."
+        )
     if arguments.action == "add":
         _add(store, arguments)
     elif arguments.action == "remove" and arguments.frames is None:
         store.remove(arguments.case)
     elif arguments.action == "remove":
-        store.unverify(arguments.case, arguments.frames)
+        store.unverify(arguments.case, sorted(arguments.frames))
     elif arguments.action == "export":
         export_store(store, arguments.file)
     elif arguments.action == "merge":
@@ -115,4 +112,4 @@ def _add(store: Store, arguments: argparse.Namespace) -> None:
             masks = replace(masks, label_set=LabelSet.from_names(dict(arguments.classes)))
         except ValueError as error:
             raise InvalidOptionError(f"The classes are not possible: {error}") from error
-    store.verify(image, masks, arguments.frames)
+    store.verify(image, masks, sorted(arguments.frames))

@@ -72,11 +72,14 @@ def _class_name(text: str) -> tuple[int, str]:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the means over cases, and write the tables and the report."""
+    from mambaseg.files import check_writable_file
     from mambaseg.metrics import MEASURES, MeasureOptions, check_table
     from mambaseg.session.comparing import FileComparison, compare_files, report_of
 
     for path in arguments.output:
         check_table(path)
+    for path in (*arguments.output, *([arguments.html] if arguments.html else [])):
+        check_writable_file(path)
     options = MeasureOptions(
         measures=arguments.measures or tuple(MEASURES),
         classes=tuple(arguments.only) if arguments.only else None,
@@ -115,6 +118,10 @@ def _models(arguments: argparse.Namespace) -> dict[str, Path]:
     if len(names) != len(paths):
         raise InvalidOptionError(
             f"{len(names)} names were given for {len(paths)} models: give one for each."
+        )
+    if unfit := [name for name in names if set(name) & set("/\\")]:
+        raise InvalidOptionError(
+            f"A model cannot be called {unfit[0]!r}, as tables are named by it: leave / and \\ out."
         )
     if len(set(names)) != len(names):
         raise InvalidOptionError(

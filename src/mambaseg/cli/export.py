@@ -118,7 +118,13 @@ def _preset(arguments: argparse.Namespace) -> ExportPreset:
     from dataclasses import asdict
 
     from mambaseg.export import ExportPreset, read_preset
+    from mambaseg.types.errors import InvalidOptionError
 
+    if arguments.worst and arguments.sheet and arguments.worst != arguments.sheet:
+        raise InvalidOptionError(
+            f"--worst {arguments.worst} and --sheet {arguments.sheet} ask for different numbers of "
+            "frames: give the same one, or one of them alone."
+        )
     preset = read_preset(arguments.preset) if arguments.preset else ExportPreset()
     style = asdict(preset.style)
     given = {name: getattr(arguments, name) for name in style}

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     import json
     import logging
 
-    from mambaseg.files import check_writable, write_whole
+    from mambaseg.files import check_writable_file, write_whole
     from mambaseg.training import finetune
     from mambaseg.types.finetuning_config import FineTuningConfig
 
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
         "The command line",
     )
     if arguments.report is not None:
-        check_writable(arguments.report.parent)
+        check_writable_file(arguments.report)
     finished = finetune(config, arguments.folder, device=arguments.device, listen=_print)
     print(f"mambaseg models --keep {arguments.folder} adds it to your models")
     if arguments.report is not None:

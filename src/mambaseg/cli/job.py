@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mambaseg.cli.inputs import case_name, read_case
 from mambaseg.cli.progress import bar_of, progress_on
 from mambaseg.data import write_segmentation
 from mambaseg.data.blanking import blank_note
+from mambaseg.data.dicom_seg import series_for_seg
 from mambaseg.export import OverlayStyle, export_film, export_frames
-from mambaseg.files import check_writable, write_whole
+from mambaseg.files import check_writable, check_writable_file, write_whole
 from mambaseg.inference import (
     Adapted,
     Doubt,
@@ -25,7 +27,7 @@ from mambaseg.inference import (
     available_devices,
 )
 from mambaseg.inference.replay import check_same_input
-from mambaseg.types.errors import InvalidOptionError, OutputError
+from mambaseg.types.errors import InvalidOptionError, MambasegError, OutputError
 from mambaseg.types.image import MedicalImage
 from mambaseg.types.segmentation import Segmentation
 from mambaseg.types.trained_model import TrainedModel
@@ -141,13 +143,13 @@ class SegmentationJob:
             device = _device_of(record, device)
         stages = record.stages if record is not None else ()
         events = Engine(device).stream(image, model, options, stages=stages)
-        self._check_outputs()
+        stem = case_name([*files, *(channels or {}).values()])
+        self._check_outputs(image, stem)
         for note in image.notes:
             print(f"note: {note}")
         finished, end = _finish(events)
         segmentation, made = finished.segmentation, finished.record
-        stem = case_name([*files, *(channels or {}).values()])
-        written = self._write(stem, image, segmentation, options)
+        written, failed = self._write(stem, image, segmentation, options)
         print(
             f"{end.total} {end.unit} in {made.seconds['total']:.1f} s "
             f"({end.per_second:.3g} {end.unit} per second), model {made.model}, "
@@ -161,50 +163,69 @@ class SegmentationJob:
             written.append(self.report)
         for path in written:
             print(f"wrote {path}")
+        if failed:
+            raise OutputError(" ".join(map(str, failed)))
         return Done(image, segmentation, made, written)
 
-    def _check_outputs(self) -> None:
-        """Refuse places that cannot be written to before any work is done."""
+    def _check_outputs(self, image: MedicalImage, stem: str) -> None:
+        """Refuse what cannot be written before any work is done."""
+        if "dicom-seg" in self.masks:
+            path = self.output / (stem + _MASK_SUFFIX["dicom-seg"])
+            series_for_seg(image.axes.removeprefix("C"), path, image.source)
         check_writable(self.output)
         if self.report is not None:
-            if self.report.is_dir():
-                raise OutputError(f"The report {self.report} is a folder; name a file.")
-            check_writable(self.report.parent)
+            check_writable_file(self.report)
 
     def _write(
         self, stem: str, image: MedicalImage, segmentation: Segmentation, options: Options | None
-    ) -> list[Path]:
-        written = []
-        for mask in self.masks:
-            path = self.output / (stem + _MASK_SUFFIX[mask])
-            told = write_segmentation(
-                segmentation,
-                path,
-                folder=mask == "png",
-                series=image.source,
-                patient=self.patient,
-            )
-            for lost in told:
-                print(f"note: {lost}")
-            written.append(path)
-        frames = options.frames if options else None
+    ) -> tuple[list[Path], list[MambasegError]]:
+        """Write all that can be written; tells what was, and why other things could not be."""
         if self.overlays and self.style.blank_outside and blank_note(image):
             print(f"note: {blank_note(image)}")
-        for overlay in self.overlays:
-            with bar_of(f"overlay {overlay}") as bar:
-                progress = progress_on(bar)
-                if overlay == "png":
-                    path = self.output / f"{stem}_overlays"
-                    export_frames(
-                        image, segmentation, path, self.style, frames=frames, progress=progress
-                    )
-                else:
-                    path = self.output / f"{stem}_overlay.{overlay}"
-                    export_film(
-                        image, segmentation, path, self.style, frames=frames, progress=progress
-                    )
-            written.append(path)
-        return written
+        written, failed = [], []
+        tasks = [partial(self._write_mask, kind, stem, image, segmentation) for kind in self.masks]
+        frames = options.frames if options else None
+        tasks += [
+            partial(self._write_overlay, kind, stem, image, segmentation, frames)
+            for kind in self.overlays
+        ]
+        for task in tasks:
+            try:
+                written.append(task())
+            except MambasegError as error:
+                failed.append(error)
+        return written, failed
+
+    def _write_mask(
+        self, kind: str, stem: str, image: MedicalImage, segmentation: Segmentation
+    ) -> Path:
+        path = self._place(stem, _MASK_SUFFIX[kind])
+        told = write_segmentation(
+            segmentation, path, folder=kind == "png", series=image.source, patient=self.patient
+        )
+        for lost in told:
+            print(f"note: {lost}")
+        return path
+
+    def _write_overlay(
+        self,
+        kind: str,
+        stem: str,
+        image: MedicalImage,
+        segmentation: Segmentation,
+        frames: range | None,
+    ) -> Path:
+        path = self._place(stem, "_overlays" if kind == "png" else f"_overlay.{kind}")
+        write = export_frames if kind == "png" else export_film
+        with bar_of(f"overlay {kind}") as bar:
+            write(image, segmentation, path, self.style, frames=frames, progress=progress_on(bar))
+        return path
+
+    def _place(self, stem: str, suffix: str) -> Path:
+        path = self.output / (stem + suffix)
+        if path.exists():
+            print(f"note: {path} was there already; it is replaced")
+        return path
 
 
 def _device_of(record: RunRecord, wanted: str) -> str:

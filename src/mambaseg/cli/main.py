@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Sequence
 
 from mambaseg import __version__
+from mambaseg.cli.streams import patient_streams
 from mambaseg.log import log_path, setup_log, write_log
 from mambaseg.types.errors import MambasegError
 
@@ -60,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit code."""
-    arguments = _parser().parse_args(argv)
+    with patient_streams():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    debug = False
     setup_log()
     # Threads that spin while they wait slow a busy machine down twentyfold. Read as torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -68,20 +74,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # So that a job that is ended from outside still clears its temporary files away.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
+        arguments = _parser().parse_args(argv)
+        debug = arguments.debug
         arguments.run(arguments)
-        sys.stdout.flush()
     except KeyboardInterrupt:
         _say("stopped")
         return 130
-    except BrokenPipeError:  # the reader, `head` for example, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except MambasegError as error:
-        _keep_traceback(arguments.debug)
+        _keep_traceback(debug)
         _say(f"error: {error}")
         return 2
     except Exception as error:
-        _keep_traceback(arguments.debug)
+        _keep_traceback(debug)
         _say(
             f"unexpected {type(error).__name__}: {error}. This is a fault in mambaseg; please "
             f"report it with {log_path()}, or with what --debug shows."

@@ -132,9 +132,12 @@ def run(arguments: argparse.Namespace) -> None:
     from mambaseg.cli.choices import chosen
     from mambaseg.cli.job import SegmentationJob
     from mambaseg.cli.replay import replay
+    from mambaseg.types.errors import InvalidOptionError
     from mambaseg.zoo import load_model
 
     channels = dict(arguments.channel)
+    if len(channels) < len(arguments.channel):
+        raise InvalidOptionError("Two files were given with --channel for the same one: leave one.")
     job = SegmentationJob.from_arguments(arguments)
     if arguments.replay is not None:
         replay(job, arguments, channels)

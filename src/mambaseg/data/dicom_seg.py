@@ -25,7 +25,13 @@ from mambaseg.types.segmentation import Segmentation
 if TYPE_CHECKING:
     import highdicom
 
-__all__ = ["describe_dicom_seg", "is_dicom_seg", "read_dicom_seg", "write_dicom_seg"]
+__all__ = [
+    "describe_dicom_seg",
+    "is_dicom_seg",
+    "read_dicom_seg",
+    "series_for_seg",
+    "write_dicom_seg",
+]
 
 _MAKER = "mambaseg"
 _EMPTY = (
@@ -184,7 +190,8 @@ def write_dicom_seg(
     """
     import highdicom
 
-    sources = _sources(segmentation, path, series)
+    sources = series_for_seg(segmentation.axes, path, series)
+    _check_grid(segmentation, path, series, sources)
     labels = label_block(segmentation.labels, path)
     values = segmentation.label_set.names
     numbered = np.zeros(256, np.uint8)
@@ -239,12 +246,25 @@ def _nameless(header: Dataset) -> Dataset:
     return result
 
 
-def _sources(segmentation: Segmentation, path: Path, series: str | Path | None) -> SliceSources:
-    """Give the series' slices, once it is sure that the labels lie on their grid."""
-    if segmentation.axes != "ZYX":
+def series_for_seg(axes: str, path: Path, series: str | Path | None) -> SliceSources:
+    """Give a series' slices, if a DICOM SEG of them can be written.
+
+    Parameters
+    ----------
+    axes : str
+        Of the labels.
+    path, series
+        As of `write_dicom_seg`.
+
+    Raises
+    ------
+    UnreadableImageError, UnsupportedImageError
+        If not.
+    """
+    if axes != "ZYX":
         raise UnsupportedImageError(
             f"{path}: a DICOM SEG can be written for the slices of a volume, and these labels are "
-            f"{segmentation.axes}; those of clips and single frames are not supported yet. Write "
+            f"{axes}; those of clips and single frames are not supported yet. Write "
             "NRRD instead."
         )
     if series is None:
@@ -260,13 +280,18 @@ def _sources(segmentation: Segmentation, path: Path, series: str | Path | None) 
                 f"{series} has no {keyword} in its headers, which a DICOM SEG needs to refer to "
                 "it. Write NRRD instead."
             )
+    return sources
+
+
+def _check_grid(
+    segmentation: Segmentation, path: Path, series: str | Path | None, sources: SliceSources
+) -> None:
     same_place = is_at(sources.geometry, segmentation.geometry)
     if segmentation.labels.shape != sources.shape or not same_place:
         raise UnsupportedImageError(
             f"{path}: the labels do not lie on the grid of {series}, which has {sources.shape} "
             f"voxels (z, y, x); the labels have {segmentation.labels.shape}. Resample them to it."
         )
-    return sources
 
 
 def _description(number: int, label: LabelClass, segmentation: Segmentation) -> Any:

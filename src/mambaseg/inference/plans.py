@@ -145,15 +145,20 @@ def plan_for(
     check_box(image, options.box)
     axes = _mirror_axes(recipe.input, options)
     if isinstance(recipe.input, VolumeInput):
-        if options.skip:
+        if options.skip or options.frames is not None:
             raise InvalidOptionError(
-                "A volume is segmented as a whole, so no slices can be left out: choose a box."
+                "A volume is segmented as a whole, so no slices can be chosen or left out: choose "
+                "a box."
             )
         meter = None
         if with_doubt and image.kind == "volume":
             rows = options.box[0] if options.box else slice(0, image.array.shape[1])
             meter = DoubtMeter(recipe.output, "slices", range(rows.start, rows.stop))
         return VolumePlan(image, recipe, axes, options.box, meter)
+    if options.clip_overlap is not None and not isinstance(recipe.input, VideoInput):
+        raise InvalidOptionError(
+            "This model segments one frame at a time, so no clips overlap: leave that option."
+        )
     clip = as_clip(image)
     frames = _frames(clip, options)
     skip = _skipped(clip, frames, options)
