@@ -104,6 +104,12 @@ def test_classes_are_named(clip: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["corrections", "list", "{file}"], "cannot be read"),
+        (["corrections", "list", "{no}"], "is no store of corrections"),
+        (["corrections", "export", "{store}", "{no}.txt"], "does not end in .zip"),
+        (
+            ["corrections", "add", "{films}", "{clip}", "{mask}", "--frames", "0"],
+            "holds 'film.mp4' and is no store",
+        ),
         (["corrections", "remove", "{store}", "x"], "holds no case 'x'"),
         (["corrections", "add", "{store}", "{no}", "{mask}", "--frames", "0"], "no cannot be"),
         (["corrections", "add", "{store}", "{clip}", "{no}", "--frames", "0"], "no does not exist"),
@@ -117,6 +123,11 @@ def test_classes_are_named(clip: Path, tmp_path: Path) -> None:
             ["finetune", "{model}", "--data", "{empty}", "--run", "{run}"],
             "holds no verified frames",
         ),
+        (["finetune", "{model}", "--data", "{no}", "--run", "{run}"], "There is no folder"),
+        (
+            ["finetune", "{model}", "--data", "{store}", "--run", "{films}"],
+            "holds 'film.mp4' and is no folder of a run",
+        ),
         (
             ["finetune", "{model}", "--data", "{store}", "--run", "{run}", "--minutes=-1"],
             "minutes: Input should be greater than 0",
@@ -125,6 +136,8 @@ def test_classes_are_named(clip: Path, tmp_path: Path) -> None:
         (["evaluate", "{no}", "{mask}"], "no does not exist"),
         (["evaluate", "{mask}", "{other}"], "compare masks of one image"),
         (["evaluate", "{mask}", "{mask}", "-o", "{file}/x.csv"], "Cannot write"),
+        (["evaluate", "{mask}", "{mask}", "--html", "{store}"], "is a folder; name a file"),
+        (["evaluate", "{mask}", "{mask}", "--names", "a/b"], "cannot be called 'a/b'"),
         (["evaluate", "{mask}", "{mask}", "-o", "{no}.xlsx"], "choose .csv, .json, .parquet"),
     ],
 )
@@ -135,10 +148,13 @@ def test_bad_input_gets_one_sentence(
     message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    names = ("file", "store", "no", "mask", "clip", "s", "run", "model", "empty", "other")
+    names = ("file", "store", "no", "mask", "clip", "s", "run", "model", "empty", "other", "films")
     places = {name: tmp_path / name for name in names}
     places["mask"] = tmp_path / "mask.nrrd"
     places["file"].touch()
+    places["empty"].mkdir()
+    places["films"].mkdir()
+    (places["films"] / "film.mp4").touch()
     verified_store(places["store"], [1, 9])
     places["model"] = nodule_model(tmp_path).path
     places["other"] = tmp_path / "other.nrrd"

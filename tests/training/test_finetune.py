@@ -235,7 +235,7 @@ def _cut_store(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
-        (_no_store, TrainingError, "nowhere holds no verified frames.*verify some"),
+        (_no_store, TrainingError, "There is no folder .*nowhere"),
         (_none_verified, TrainingError, "store holds no verified frames.*verify some"),
         (_all_empty, TrainingError, "4 training frames .* are all empty.*Verify frames that show"),
         (_other_channels, UnsupportedImageError, "has 3 channels"),

@@ -49,6 +49,8 @@ def export_store(store: Store, path: str | os.PathLike[str]) -> None:
     content = DatasetFile.read(store.path)
     if content is None or not content.cases:
         raise StoreError(f"{store.path} holds no verified masks: there is nothing to export.")
+    if Path(path).suffix.lower() != ".zip":
+        raise OutputError(f"A store is written into a zip file, and {path} does not end in .zip.")
     with (
         write_whole(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mambaseg.corrections.store_checks import check_folder
 from mambaseg.types.errors import OutputError
 
 __all__ = ["writing"]
@@ -18,6 +19,7 @@ _PATIENCE_S = 30.0
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Keep other processes from writing, and clear away what killed ones left."""
+    check_folder(folder)
     lock = FileLock(folder / ".lock", timeout=_PATIENCE_S)
     try:
         for name in ("imagesTr", "labelsTr"):

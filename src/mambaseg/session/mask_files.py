@@ -78,7 +78,8 @@ def pair_files(prediction: Path, reference: Path, images: Path | None = None) ->
     if alone:
         raise UnsupportedImageError(
             f"Some masks have no partner: {'; '.join(alone)}. Each prediction needs the reference "
-            "of the same name, and each reference its prediction."
+            "of the same name, and each reference its prediction: to measure some cases only, "
+            "give a folder that holds just these."
         )
     pictures = _images(images) if images else {}
     return [MaskPair(name, found[name], true[name], pictures.get(name)) for name in sorted(found)]

@@ -52,7 +52,7 @@ def start_run(config: FineTuningConfig | NewTraining) -> Path:
         If its folder cannot be written.
     """
     folder = runs_folder() / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    with write_whole(folder / "config.json") as temporary:
+    with write_whole(Run(folder).config_file) as temporary:
         temporary.write_text(config.model_dump_json(indent=2), encoding="utf-8")
     launch(config, folder)
     return folder
@@ -64,9 +64,10 @@ def launch(config: FineTuningConfig | NewTraining, folder: Path) -> subprocess.P
         command = train_command(config, folder)
     else:
         command = finetune_command(config, folder)
+    run = Run(folder)
     try:
-        (folder / "config.json").touch()  # when it was started last
-        with (folder / "log.txt").open("ab") as log:
+        run.config_file.touch()  # when it was started last
+        with run.log_file.open("ab") as log:
             _processes[folder] = subprocess.Popen(  # noqa: S603 - our own command
                 command,
                 stdin=subprocess.DEVNULL,
@@ -85,7 +86,7 @@ def launch(config: FineTuningConfig | NewTraining, folder: Path) -> subprocess.P
 
 def config_of(run: Run) -> FineTuningConfig | NewTraining:
     """Read what a run was asked for; raises TrainingError if that is lost."""
-    path = run.path / "config.json"
+    path = run.config_file
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         form = NewTraining if "recipe" in content else FineTuningConfig
@@ -104,7 +105,7 @@ def process_of(folder: Path) -> subprocess.Popen[bytes] | None:
 def last_error(folder: Path) -> str:
     """Give the error with which a run's process ended before the run began; "" if with none."""
     try:
-        lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Run(folder).log_file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     said = [line.partition(_ERROR)[2] for line in lines if line.startswith(_ERROR)]

@@ -151,7 +151,7 @@ class Tuning:
 
     def _is_young(self) -> bool:
         with suppress(OSError):
-            begun = (self.run.path / "config.json").stat().st_mtime
+            begun = self.run.config_file.stat().st_mtime
             return time.time() - begun < _START_S
         return False
 

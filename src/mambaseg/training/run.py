@@ -27,6 +27,10 @@ from mambaseg.types.finetuning_config import FineTuningConfig
 __all__ = ["Run", "finetune_command"]
 
 _STOP, _PAUSE = "stop", "pause"
+_FILES = (
+    *("events.jsonl", "control", "model.safetensors", "state.safetensors"),
+    *("replay.safetensors", "views.npz", "lock", "config.json", "log.txt"),
+)
 
 
 class Run:
@@ -37,7 +41,8 @@ class Run:
     the parent's, of a training the best ones, always whole),
     `state.safetensors` and, where its parent's predictions are replayed, `replay.safetensors`
     (all that it needs to go on), `views.npz` (what the networks of a fine-tuning find on a few
-    held-out frames) and `lock`, which the process that runs holds.
+    held-out frames) and `lock`, which the process that runs holds; where a viewer has started it,
+    `config.json` (what it was asked for) and `log.txt` (what its process prints), too.
 
     Parameters
     ----------
@@ -47,13 +52,10 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.events_file = self.path / "events.jsonl"
-        self.control_file = self.path / "control"
-        self.model_file = self.path / "model.safetensors"
-        self.state_file = self.path / "state.safetensors"
-        self.replay_file = self.path / "replay.safetensors"
-        self.views_file = self.path / "views.npz"
-        self.lock_file = self.path / "lock"
+        files = [self.path / name for name in _FILES]
+        self.events_file, self.control_file, self.model_file, self.state_file = files[:4]
+        self.replay_file, self.views_file, self.lock_file = files[4:7]
+        self.config_file, self.log_file = files[7:]
 
     def events(self, offset: int = 0) -> tuple[list[RunEvent], int]:
         """Read the events from `offset` on; gives them, and the next offset."""
@@ -129,6 +131,16 @@ class Run:
         with write_whole(self.control_file) as temporary:
             temporary.write_text(what + "\n", encoding="utf-8")
 
+    def _check_folder(self) -> None:
+        """Refuse a folder that holds something else, among which a run's files would be lost."""
+        names = sorted(file.name for file in self.path.iterdir()) if self.path.is_dir() else []
+        others = [name for name in names if name not in _FILES and not name.startswith(".")]
+        if others:
+            raise OutputError(
+                f"{self.path} holds {others[0]!r} and is no folder of a run: choose one that is "
+                "new or empty."
+            )
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Hold the lock of the process that runs it.
@@ -138,8 +150,9 @@ class Run:
         TrainingError
             If another process runs it.
         OutputError
-            If the folder cannot be written to.
+            If the folder cannot be written to, or holds something else.
         """
+        self._check_folder()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.lock_file, timeout=0.5)  # a viewer may just be asking

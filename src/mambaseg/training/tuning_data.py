@@ -102,10 +102,15 @@ def open_tuning_data(path: str) -> TuningData:
         If the folder is damaged or of no known layout.
     """
     folder, description = Path(path), Path(path) / "dataset.json"
+    if not folder.is_dir():
+        raise TrainingError(
+            f"There is no folder {path}: name a store of corrections, or a folder of another "
+            "data set."
+        )
     if description.is_file():
         ours = b'"mambaseg"' in _content(description)
     else:
-        ours = not folder.is_dir() or not any(folder.iterdir())
+        ours = not any(folder.iterdir())
     return _Stored(Store(folder)) if ours else _Listed(folder)
 
 

@@ -87,7 +87,9 @@ class VersionedSchema(Schema):
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"]) or "the whole"
+            count = error.error_count()
+            more = f" ({count} such places in all)" if count > 1 else ""
             raise InvalidConfigError(
-                f"{source} is not a valid {cls.__name__}: {place}: {first['msg']} "
-                f"({error.error_count()} such places in all). Mend it there."
+                f"{source} is not a valid {cls.__name__}: {place}: {first['msg']}{more}. "
+                "Mend it there."
             ) from error
