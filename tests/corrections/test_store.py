@@ -258,6 +258,17 @@ def test_a_file_in_the_place_of_a_store(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "store")
 
 
+def test_a_store_begins_in_no_folder_of_other_things(
+    tmp_path: Path, clip: MedicalImage, masks: Segmentation
+) -> None:
+    (tmp_path / "film.mp4").touch()
+    with pytest.raises(StoreError, match=r"holds 'film.mp4' and is no store"):
+        Store(tmp_path).verify(clip, masks, [2])
+    assert [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
+    (tmp_path / "imagesTr").mkdir()  # of a first write that was cut off
+    Store(tmp_path).verify(clip, masks, [2])
+
+
 def test_a_full_disk_leaves_the_store_as_it_was(
     tmp_path: Path, clip: MedicalImage, masks: Segmentation
 ) -> None:

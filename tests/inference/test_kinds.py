@@ -203,6 +203,12 @@ def test_a_volume_thinner_than_a_network_can_see(tmp_path: Path) -> None:
     small = torch.randn(1, 2, 20, 20, 20)  # whose deepest map would be a single voxel
     with torch.no_grad():
         assert segmentation_logits(network, small, "volume").shape[2:] == small.shape[2:]
+        thin["arguments"]["resample_tokens"] = False  # in windows, which are large enough
+        network, x = (
+            load_network(model_of(tmp_path, "windows", thin)),
+            torch.randn(1, 2, 32, 32, 32),
+        )
+        assert torch.equal(segmentation_logits(network, x, "volume"), network(x))
 
 
 def test_z_scores_over_what_is_not_zero(engine: Engine, tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mambaseg.training import Run
 from mambaseg.training.events import Failed, Finished, Progress, append_event
+from mambaseg.types.errors import OutputError
 
 
 def test_half_a_line_is_passed_over_and_the_next_is_whole(tmp_path: Path) -> None:
@@ -49,6 +52,16 @@ def test_what_a_kill_has_left_goes_but_not_what_a_viewer_is_about_to_ask(tmp_pat
     with run.running():
         assert not left.exists()
         assert asked.exists()
+
+
+def test_a_run_begins_in_no_folder_of_other_things_but_goes_on_among_them(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").touch()
+    run = Run(tmp_path)
+    with pytest.raises(OutputError, match=r"holds 'film.mp4' and is no folder"), run.running():
+        pass
+    append_event(run.events_file, Failed(message="disk full"))
+    with run.running():
+        assert run.lock_file.exists()
 
 
 def test_to_follow_a_run_takes_no_torch() -> None:

@@ -39,7 +39,7 @@ def frame_range(text: str) -> range:
         frames = range(int(start or 0), int(stop))
     except ValueError:
         frames = range(0)
-    if not separator or not frames or frames.start < 0:
+    if not separator or not 0 <= frames.start < frames.stop <= _MOST_FRAMES:
         raise argparse.ArgumentTypeError(f"{text!r} is no range of frames; write for example 10:40")
     return frames
 
@@ -52,7 +52,7 @@ def frame_set(text: str) -> frozenset[int]:
             some = range(int(part), int(part) + 1) if part.isdecimal() else frame_range(part)
         except argparse.ArgumentTypeError:
             some = range(0)
-        if not 0 < len(some) <= _MOST_FRAMES:
+        if not some:
             raise argparse.ArgumentTypeError(
                 f"{text!r} names no frames of a clip; write for example 3,10:14"
             )

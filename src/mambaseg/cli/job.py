@@ -145,6 +145,7 @@ class SegmentationJob:
         events = Engine(device).stream(image, model, options, stages=stages)
         stem = case_name([*files, *(channels or {}).values()])
         self._check_outputs(image, stem)
+        earlier = set(self.output.iterdir())
         for note in image.notes:
             print(f"note: {note}")
         finished, end = _finish(events)
@@ -162,7 +163,7 @@ class SegmentationJob:
                 temporary.write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
             written.append(self.report)
         for path in written:
-            print(f"wrote {path}")
+            print(f"wrote {path}" + (", in place of an earlier one" if path in earlier else ""))
         if failed:
             raise OutputError(" ".join(map(str, failed)))
         return Done(image, segmentation, made, written)
@@ -171,7 +172,8 @@ class SegmentationJob:
         """Refuse what cannot be written before any work is done."""
         if "dicom-seg" in self.masks:
             path = self.output / (stem + _MASK_SUFFIX["dicom-seg"])
-            series_for_seg(image.axes.removeprefix("C"), path, image.source)
+            axes, shape = image.axes.removeprefix("C"), image.array.shape[1:]
+            series_for_seg(axes, shape, image.geometry, path, image.source)
         check_writable(self.output)
         if self.report is not None:
             check_writable_file(self.report)
@@ -183,11 +185,14 @@ class SegmentationJob:
         if self.overlays and self.style.blank_outside and blank_note(image):
             print(f"note: {blank_note(image)}")
         written, failed = [], []
-        tasks = [partial(self._write_mask, kind, stem, image, segmentation) for kind in self.masks]
+        tasks = [
+            partial(self._write_mask, kind, stem, image, segmentation)
+            for kind in dict.fromkeys(self.masks)
+        ]
         frames = options.frames if options else None
         tasks += [
             partial(self._write_overlay, kind, stem, image, segmentation, frames)
-            for kind in self.overlays
+            for kind in dict.fromkeys(self.overlays)
         ]
         for task in tasks:
             try:
@@ -199,7 +204,7 @@ class SegmentationJob:
     def _write_mask(
         self, kind: str, stem: str, image: MedicalImage, segmentation: Segmentation
     ) -> Path:
-        path = self._place(stem, _MASK_SUFFIX[kind])
+        path = self.output / (stem + _MASK_SUFFIX[kind])
         told = write_segmentation(
             segmentation, path, folder=kind == "png", series=image.source, patient=self.patient
         )
@@ -215,16 +220,10 @@ class SegmentationJob:
         segmentation: Segmentation,
         frames: range | None,
     ) -> Path:
-        path = self._place(stem, "_overlays" if kind == "png" else f"_overlay.{kind}")
+        path = self.output / (stem + ("_overlays" if kind == "png" else f"_overlay.{kind}"))
         write = export_frames if kind == "png" else export_film
         with bar_of(f"overlay {kind}") as bar:
             write(image, segmentation, path, self.style, frames=frames, progress=progress_on(bar))
-        return path
-
-    def _place(self, stem: str, suffix: str) -> Path:
-        path = self.output / (stem + suffix)
-        if path.exists():
-            print(f"note: {path} was there already; it is replaced")
         return path
 
 

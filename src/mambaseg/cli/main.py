@@ -77,6 +77,8 @@ def _main(argv: Sequence[str] | None) -> int:
         arguments = _parser().parse_args(argv)
         debug = arguments.debug
         arguments.run(arguments)
+        if sys.stdout is not None:  # None where there is no console
+            sys.stdout.flush()
     except KeyboardInterrupt:
         _say("stopped")
         return 130

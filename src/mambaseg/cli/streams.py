@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 __all__ = ["patient_streams"]
+
+_LEFT = {errno.EPIPE, errno.EINVAL if sys.platform == "win32" else errno.EPIPE}
+"""What a write to a pipe fails with that nobody reads any more."""
 
 
 @contextmanager
 def patient_streams() -> Iterator[None]:
     """Let work go on though whoever read what it says, `head` for example, has seen enough."""
-    out, err = _patient(sys.stdout), _patient(sys.stderr)
+    streams = [stream and _Patient(stream) for stream in (sys.stdout, sys.stderr)]
+    out, err = streams  # None where there is no console
     with redirect_stdout(out), redirect_stderr(err):
         try:
             yield
         finally:
-            for stream in (out, err):
-                if stream is not None:
+            for stream in filter(None, streams):
+                with suppress(OSError):  # as Python does not when it ends
                     stream.flush()
 
 
@@ -29,26 +34,24 @@ class _Patient:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        try:
+        with self._let_go():
             self._stream.write(text)
-        except BrokenPipeError:
-            self._let_go()
         return len(text)
 
     def flush(self) -> None:
-        try:
+        with self._let_go():
             self._stream.flush()
-        except BrokenPipeError:
-            self._let_go()
 
-    def _let_go(self) -> None:
-        nobody = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nobody, self._stream.fileno())  # what is still in its buffer goes there, too
-        os.close(nobody)
+    @contextmanager
+    def _let_go(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _LEFT:
+                raise
+            nobody = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nobody, self._stream.fileno())  # what is still in its buffer goes there, too
+            os.close(nobody)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def _patient(stream: Any) -> Any:
-    return None if stream is None else _Patient(stream)  # None where there is no console

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mambaseg.corrections.dataset_file import FILE_NAME as DATASET
 from mambaseg.corrections.dataset_file import DatasetFile
-from mambaseg.corrections.provenance import FILE_NAME as PROVENANCE
 from mambaseg.data import base_name
 from mambaseg.data.segmentation_record import label_block
 from mambaseg.types.errors import StoreError
@@ -20,15 +19,12 @@ from mambaseg.types.segmentation import Segmentation
 
 __all__ = ["check_folder", "check_masks", "check_same", "existing", "slug"]
 
-_OURS = ("imagesTr", "labelsTr", PROVENANCE)
-
 
 def check_folder(path: Path) -> None:
     """Refuse to begin a store in a folder that holds something else."""
-    if not path.is_dir() or (path / DATASET).exists():
+    if not path.is_dir() or any((path / name).exists() for name in (DATASET, "imagesTr")):
         return
-    names = sorted(file.name for file in path.iterdir())
-    others = [name for name in names if name not in _OURS and not name.startswith(".")]
+    others = sorted(file.name for file in path.iterdir() if not file.name.startswith("."))
     if others:
         raise StoreError(
             f"{path} holds {others[0]!r} and is no store of corrections: choose a folder that is "

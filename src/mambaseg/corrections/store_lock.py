@@ -19,9 +19,9 @@ _PATIENCE_S = 30.0
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Keep other processes from writing, and clear away what killed ones left."""
-    check_folder(folder)
     lock = FileLock(folder / ".lock", timeout=_PATIENCE_S)
     try:
+        check_folder(folder)
         for name in ("imagesTr", "labelsTr"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         lock.acquire()

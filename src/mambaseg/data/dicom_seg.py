@@ -190,8 +190,8 @@ def write_dicom_seg(
     """
     import highdicom
 
-    sources = series_for_seg(segmentation.axes, path, series)
-    _check_grid(segmentation, path, series, sources)
+    shape = segmentation.labels.shape
+    sources = series_for_seg(segmentation.axes, shape, segmentation.geometry, path, series)
     labels = label_block(segmentation.labels, path)
     values = segmentation.label_set.names
     numbered = np.zeros(256, np.uint8)
@@ -246,12 +246,18 @@ def _nameless(header: Dataset) -> Dataset:
     return result
 
 
-def series_for_seg(axes: str, path: Path, series: str | Path | None) -> SliceSources:
+def series_for_seg(
+    axes: str,
+    shape: tuple[int, ...],
+    geometry: Geometry,
+    path: Path,
+    series: str | Path | None,
+) -> SliceSources:
     """Give a series' slices, if a DICOM SEG of them can be written.
 
     Parameters
     ----------
-    axes : str
+    axes, shape, geometry
         Of the labels.
     path, series
         As of `write_dicom_seg`.
@@ -280,18 +286,12 @@ def series_for_seg(axes: str, path: Path, series: str | Path | None) -> SliceSou
                 f"{series} has no {keyword} in its headers, which a DICOM SEG needs to refer to "
                 "it. Write NRRD instead."
             )
-    return sources
-
-
-def _check_grid(
-    segmentation: Segmentation, path: Path, series: str | Path | None, sources: SliceSources
-) -> None:
-    same_place = is_at(sources.geometry, segmentation.geometry)
-    if segmentation.labels.shape != sources.shape or not same_place:
+    if shape != sources.shape or not is_at(sources.geometry, geometry):
         raise UnsupportedImageError(
             f"{path}: the labels do not lie on the grid of {series}, which has {sources.shape} "
-            f"voxels (z, y, x); the labels have {segmentation.labels.shape}. Resample them to it."
+            f"voxels (z, y, x); the labels have {shape}. Resample them to it."
         )
+    return sources
 
 
 def _description(number: int, label: LabelClass, segmentation: Segmentation) -> Any:

@@ -27,10 +27,6 @@ from mambaseg.types.finetuning_config import FineTuningConfig
 __all__ = ["Run", "finetune_command"]
 
 _STOP, _PAUSE = "stop", "pause"
-_FILES = (
-    *("events.jsonl", "control", "model.safetensors", "state.safetensors"),
-    *("replay.safetensors", "views.npz", "lock", "config.json", "log.txt"),
-)
 
 
 class Run:
@@ -52,10 +48,15 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        files = [self.path / name for name in _FILES]
-        self.events_file, self.control_file, self.model_file, self.state_file = files[:4]
-        self.replay_file, self.views_file, self.lock_file = files[4:7]
-        self.config_file, self.log_file = files[7:]
+        self.events_file = self.path / "events.jsonl"
+        self.control_file = self.path / "control"
+        self.model_file = self.path / "model.safetensors"
+        self.state_file = self.path / "state.safetensors"
+        self.replay_file = self.path / "replay.safetensors"
+        self.views_file = self.path / "views.npz"
+        self.lock_file = self.path / "lock"
+        self.config_file = self.path / "config.json"
+        self.log_file = self.path / "log.txt"
 
     def events(self, offset: int = 0) -> tuple[list[RunEvent], int]:
         """Read the events from `offset` on; gives them, and the next offset."""
@@ -132,14 +133,19 @@ class Run:
             temporary.write_text(what + "\n", encoding="utf-8")
 
     def _check_folder(self) -> None:
-        """Refuse a folder that holds something else, among which a run's files would be lost."""
-        names = sorted(file.name for file in self.path.iterdir()) if self.path.is_dir() else []
-        others = [name for name in names if name not in _FILES and not name.startswith(".")]
-        if others:
-            raise OutputError(
-                f"{self.path} holds {others[0]!r} and is no folder of a run: choose one that is "
-                "new or empty."
-            )
+        """Refuse to begin in a folder that holds something else, which its files would get lost in.
+
+        What a viewer wrote ahead of the run's process is none of that.
+        """
+        if self.events_file.exists():
+            return
+        ours = {self.lock_file, self.control_file, self.config_file, self.log_file}
+        for file in sorted(self.path.iterdir()):
+            if file not in ours and not file.name.startswith("."):
+                raise OutputError(
+                    f"{self.path} holds {file.name!r} and is no folder of a run: choose one that "
+                    "is new or empty."
+                )
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -152,9 +158,9 @@ class Run:
         OutputError
             If the folder cannot be written to, or holds something else.
         """
-        self._check_folder()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._check_folder()
             lock = FileLock(self.lock_file, timeout=0.5)  # a viewer may just be asking
             lock.acquire()
         except Timeout as error:

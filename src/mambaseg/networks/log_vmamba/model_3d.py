@@ -159,9 +159,13 @@ class LoGVMamba3d(AnySize):
         return self.segment_any(x)[0]
 
     def least_size(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Give the least size that is taken: the deepest map must be more than a single voxel."""
-        *others, last = super().least_size(size)
-        return (*others, max(last, LEAST_SIDE + 1) if max(size) <= LEAST_SIDE else last)
+        """Give the least size that is taken, of those that `size` fits in.
+
+        Where all is taken at once, the deepest map must be more than a single voxel.
+        """
+        least = super().least_size(size)
+        alone = self.takes_all_at_once and max(least) <= LEAST_SIDE
+        return (*least[:-1], LEAST_SIDE + 1) if alone else least
 
     def segment(self, x: Tensor) -> list[Tensor]:
         """Give the logits of x in one piece."""
