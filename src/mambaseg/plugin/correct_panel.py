@@ -218,13 +218,14 @@ class CorrectPanel(Panel):
             return
         states, shown = correction.states(), correction.edits.shown
         self.map.show_cells(_cells(correction, states), shown)
-        self.count.setText(_counted(states, correction.clip.ready))
+        word = "slice" if correction.clip.image.kind == "volume" else "frame"
+        self.count.setText(_counted(states, word, correction.clip.ready))
         self.take.setVisible("changed" in states)
         self.classes.show_areas()
         state = states[shown]
-        word = {"verified": "Unverify", "saving": "Saving", "changed": "Verify as it is:"}
+        act = {"verified": "Unverify", "saving": "Saving", "changed": "Verify as it is:"}
         key = key_text("correct.verify")
-        self.verify.setText(f"{word.get(state, 'Verify')} frame {shown}" + f"  ({key})" * bool(key))
+        self.verify.setText(f"{act.get(state, 'Verify')} {word} {shown}" + f"  ({key})" * bool(key))
         self.verify.setEnabled(state != "saving" and correction.clip.ready)
         if correction.clip.verified and not self._problem:
             self.note.setText(f"Saved in {correction.clip.place}")
@@ -236,11 +237,11 @@ def _cells(correction: Correction, states: list[State]) -> list[Cell]:
     return [Cell(state, n in seen, n in doubtful) for n, state in enumerate(states)]
 
 
-def _counted(states: list[State], ready: bool) -> str:
+def _counted(states: list[State], word: str, ready: bool) -> str:
     if not ready:
-        return "Reading what is verified of this clip…"
+        return "Reading what is verified of this image…"
     verified = sum(state in ("verified", "changed") for state in states)
-    text = f"<b>{verified}</b> of {len(states)} frames verified"
+    text = f"<b>{verified}</b> of {len(states)} {word}{'s' * (len(states) != 1)} verified"
     edited = states.count("edited")
     changed = states.count("changed")
     if edited:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
+
+from mambaseg.plugin.elided_combo import ElidedCombo
 
 if TYPE_CHECKING:
     import napari
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LayerChoice"]
 
 
-class LayerChoice(QComboBox):
+class LayerChoice(ElidedCombo):
     """Lists the layers of a type by name, and follows the layer that is selected in the viewer.
 
     A layer that shows the difference of two masks is no mask, and is left out.

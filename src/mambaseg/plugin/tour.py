@@ -85,7 +85,8 @@ def show_tour(viewer: napari.viewer.Viewer) -> None:
         open_already.close()
 
     def open_panel(name: str) -> None:
-        viewer.window.add_plugin_dock_widget("mambaseg", name)
+        dock, _ = viewer.window.add_plugin_dock_widget("mambaseg", name)
+        dock.raise_()  # it may be a tab behind another
 
     tour = Tour(window, open_panel)
     tour.show()
