@@ -353,3 +353,12 @@ def test_the_report_of_two_layers(
     assert "found, measured" in page
     assert f"frame {N_FRAMES - 1}: nodule" in page  # the worst of them
     assert page.count("data:image/png") == 9
+
+
+def test_masks_that_have_changed_since_are_said(desk: Any, panel: Any) -> None:
+    measured(desk, panel)
+    assert "changed since" not in panel.note.text()
+    panel.prediction.layer.paint((1, 5, 5), 1)
+    assert panel.note.text().startswith("A mask has changed since: measure again.")
+    measured(desk, panel)
+    assert "changed since" not in panel.note.text()

@@ -8,7 +8,7 @@ from typing import Any
 
 import napari.viewer
 from napari.layers import Labels
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_info, show_warning
 from qtpy.compat import isalive
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from mambaseg.metrics import compare, summarize
+from mambaseg.plugin.changed_since import ChangedSince
 from mambaseg.plugin.difference_layer import DifferenceLayer
 from mambaseg.plugin.from_layers import image_of
 from mambaseg.plugin.mask_image import clip_of
@@ -58,6 +59,7 @@ class MetricsPanel(Panel):
         self._measured: Labels | None = None
         self._against: dict[str, Measurement] = {}
         self._comparison: Comparison | None = None
+        self._since = ChangedSince(self.guarded(self._outdated))
         self._make_fields()
         self._make_layout()
         self.save.setEnabled(False)
@@ -146,23 +148,27 @@ class MetricsPanel(Panel):
             else:
                 self._start_files()
         except MambasegError as error:
-            self.note.setText(report(error))
+            show_warning(str(error))
+            self.note.setText(str(error))
 
     def _start_layers(self) -> None:
         masks = self.layers.masks()
         first, *others = (self.layers.comparison(mask, self.choice.options()) for mask in masks)
         self._measured, self._comparison, self.compared = masks[0], first, None
+        reference = self.reference.layer
+        self._since.watch([*masks, reference])
         names = [mask.name for mask in masks]
 
         def work(task: Task) -> list[Measurement]:
             return [measure(one, task.check) for one in (first, *others)]
 
-        self._submit(work, partial(self._show, names=names, axes=first.axes))
+        self._submit(work, partial(self._show, names=names, of=reference.name, axes=first.axes))
 
     def _start_files(self) -> None:
         resample = self.folders.resample.isChecked()
         request = self.folders.request(self.choice.options(resample=resample))
         self._measured = self._comparison = None
+        self._since.watch([])
         tell = self.guarded(lambda done, total: self.bar.show_progress(done, total))
 
         def work(task: Task) -> Compared:
@@ -182,7 +188,11 @@ class MetricsPanel(Panel):
             work, self.guarded(done), self.guarded(self._failed)
         )
 
-    def _show(self, measured: list[Measurement], names: list[str], axes: str) -> None:
+    def _outdated(self) -> None:
+        if self.measurement is not None and self.measure.isEnabled():
+            self.note.setText(f"A mask has changed since: measure again. {self.note.text()}")
+
+    def _show(self, measured: list[Measurement], names: list[str], of: str, axes: str) -> None:
         axis = "slice" if axes.startswith("Z") else "frame"
         found, *others = measured
         self._measurement_is(found)
@@ -191,7 +201,9 @@ class MetricsPanel(Panel):
         if found.framed and axis == "slice":
             text = f"The whole volume, of {found.n_frames} slices:"
         if others:
-            text = f"1st: {names[0]}, in the table too; 2nd: {names[1]}. {text}"
+            text = f"1st: {names[0]}, in the table too; 2nd: {names[1]}; reference: {of}. {text}"
+        else:
+            text = f"{names[0]}, with {of} as reference. {text}"
         self.note.setText(text)
         differences = compare(found.rows, others[0].rows) if others else []
         both = dict(zip(names, measured, strict=True))
