@@ -348,3 +348,12 @@ def test_masks_are_carried_to_the_frames_that_are_open(desk: Any, notices: list[
     desk.wait(lambda: [panel.map.states[n] for n in (0, 2, 3, 5)] == ["unverified"] * 4)
     panel._correction.recorder.redo()
     desk.wait(lambda: (np.asarray(mask.data) == carried).all())
+
+
+def test_a_run_that_is_undone_leaves_no_corrected_frames(desk: Any) -> None:
+    mask = desk.segmented(6)
+    panel = correct(desk)
+    desk.wait(lambda: panel._correction.clip.ready)
+    panel._correction.recorder.undo()
+    desk.wait(lambda: not np.asarray(mask.data).any())
+    assert panel._correction.edits.edited == set()

@@ -10,6 +10,7 @@ import pytest
 import torch
 from models import PICTURES, VOLUMES, model_of, random_volume
 
+from mambaseg.corrections import read_journal
 from mambaseg.inference import Engine
 from mambaseg.networks import create_network
 from mambaseg.types import MedicalImage
@@ -21,6 +22,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
 
 from mambaseg.plugin.import_dialog import ImportDialog
+from mambaseg.plugin.keeping import keeping_of
 from mambaseg.plugin.layers import image_layer
 
 pytestmark = pytest.mark.usefixtures("display")
@@ -101,7 +103,13 @@ def test_a_picture(desk: Any, model_folder: Path) -> None:
     desk.viewer.add_image(np.random.default_rng(0).integers(0, 255, (48, 60, 3)).astype(np.uint8))
     panel = desk.segment("pictures")
     assert panel.model.currentText() == "pictures"
-    assert run_to_the_end(desk, panel).data.shape == (48, 60)
+    mask = run_to_the_end(desk, panel)
+    assert mask.data.shape == (48, 60)
+    journal = keeping_of(desk.viewer).watch(mask).journal
+    desk.wait(lambda: bool(journal.status.path))
+    desk.wait(lambda: bool(read_journal(Path(journal.status.path)).history.changes))
+    (change,) = read_journal(Path(journal.status.path)).history.changes
+    assert (change.event.kind, change.event.model) == ("run", "pictures")
 
 
 def choose_file(desk: Any, panel: Any, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from mambaseg.inference import Engine
 from mambaseg.plugin.from_layers import image_of
+from mambaseg.plugin.model_choice import ModelCombo
+from mambaseg.session import ModelChoice
+from mambaseg.zoo import read_model
 
 pytest.importorskip("napari")
 from napari.layers import Labels
@@ -298,3 +302,28 @@ def test_a_closed_panel_finds_its_run_again(desk: Any, frames: Any) -> None:
 def test_panels_fill_the_height(desk: Any) -> None:
     panel = desk.segment()
     desk.wait(lambda: panel.height() > 0.8 * desk.viewer.window.geometry()[3] * 0.9)
+
+
+def test_the_best_model_is_chosen_until_somebody_picks_one(qtbot: Any, model_folder: Path) -> None:
+    colour, grey = (
+        ModelChoice(read_model(model_folder / f"{name}.safetensors")) for name in ("colour", "grey")
+    )
+    combo = ModelCombo()
+    qtbot.addWidget(combo)
+    combo.show_choices([colour, grey])
+    combo.show_choices([grey, colour])  # as for another image
+    assert combo.choice is grey
+    combo.setCurrentText("colour")
+    combo.show_choices([grey, colour])
+    assert combo.choice is colour
+
+
+def test_what_is_said_of_a_run_goes_with_its_image(desk: Any) -> None:
+    desk.segmented()
+    panel = desk.panel("Segment")
+    assert panel.progress.text().startswith("Done: 6 frames")
+    other = desk.add_clip(3, name="other")
+    panel.layer.choose(other)
+    assert panel.progress.text() == ""
+    assert not panel.bar.isVisible()
+    assert panel.run_button.isVisible()

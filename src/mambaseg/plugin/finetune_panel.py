@@ -48,6 +48,8 @@ class FineTunePanel(Panel):
         self.what.setToolTip("Go on from a model with what was verified, or train one from nothing")
         self.what.currentIndexChanged.connect(lambda _: self._show_setup())
         self.setup = TuningSetup(self.session, self.guarded)
+        self._told = ""
+        self.setup.changed.connect(self._forget_problem)
         self.new_setup = NewModelSetup(self.session, self.guarded)
         self.start = button("Start", "Train, in a process of its own", self._start)
         self.note = Note("Looking for a run…")
@@ -132,6 +134,7 @@ class FineTunePanel(Panel):
         if problem:
             show_warning(problem)
             self.note.setText(problem)
+            self._told = problem
             return
         config = self._chosen.config
         self.start.setEnabled(False)
@@ -144,6 +147,11 @@ class FineTunePanel(Panel):
             return start_run(config)
 
         self.session.files.submit(work, self.guarded(self._follow), self.guarded(self._refused))
+
+    def _forget_problem(self) -> None:
+        """Say no more what kept it from starting, once that is another thing or nothing."""
+        if self._told and self._told == self.note.text() and self._told != self._chosen.problem:
+            self.note.setText("")
 
     def _decided(self, model: TrainedModel | None) -> None:
         self._attach()

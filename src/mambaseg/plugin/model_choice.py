@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtGui import QStandardItem, QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
 
+from mambaseg.plugin.elided_combo import ElidedCombo
 from mambaseg.session import ModelChoice
 from mambaseg.types.trained_model import TrainedModel
 
@@ -13,7 +14,7 @@ __all__ = ["ModelCombo"]
 _NONE = "no model fits this layer"
 
 
-class ModelCombo(QComboBox):
+class ModelCombo(ElidedCombo):
     """Lists models; one that does not fit cannot be chosen and says why."""
 
     def __init__(self) -> None:
@@ -21,6 +22,8 @@ class ModelCombo(QComboBox):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumContentsLength(12)
         self._choices: list[ModelChoice] = []
+        self._picked, self._listing = "", False
+        self.currentIndexChanged.connect(self._pick)
 
     @property
     def choice(self) -> ModelChoice | None:
@@ -38,8 +41,7 @@ class ModelCombo(QComboBox):
         return ""
 
     def show_choices(self, choices: list[ModelChoice]) -> None:
-        """List models, and keep the one that was chosen if it still fits."""
-        before = self.choice
+        """List models; the one that somebody has picked stays if it fits, else the first is it."""
         self.blockSignals(True)
         self._choices = choices
         items = QStandardItemModel(self)
@@ -53,13 +55,19 @@ class ModelCombo(QComboBox):
             items.appendRow(item)
         self.setModel(items)
         names = [choice.model.sha256 for choice in choices if choice.fits]
-        if before is not None and before.model.sha256 in names:
-            self.setCurrentIndex(names.index(before.model.sha256))
+        if self._picked in names:
+            self.setCurrentIndex(names.index(self._picked))
         elif not names:
             self.setPlaceholderText(_NONE)
             self.setCurrentIndex(-1)
         self.blockSignals(False)
+        self._listing = True
         self.currentIndexChanged.emit(self.currentIndex())
+        self._listing = False
+
+    def _pick(self) -> None:
+        if self.choice is not None and not self._listing:
+            self._picked = self.choice.model.sha256
 
     def choose(self, model: TrainedModel) -> bool:
         """Choose a model; whether it fits."""

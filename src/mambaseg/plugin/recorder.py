@@ -190,12 +190,12 @@ class Recorder:
         self._look_at_words(layer)
 
     def written(self, frames: Iterable[int], event: Event, step: Hashable) -> None:
-        """Tell the journal that a program of ours has written frames (or slices).
+        """Tell the journal that a program of ours has written frames (or slices; a still is one).
 
         Those of one `step` are undone together.
         """
         layer = self.layer
-        if layer is None or not self._fits() or layer.ndim != 3:
+        if layer is None or not self._fits() or layer.ndim > 3:
             return
         parts = [Part(frame, 0, 0, *self._shape[-2:]) for frame in frames]
         self._touched.update(part.plane for part in parts)

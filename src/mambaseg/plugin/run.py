@@ -11,7 +11,7 @@ from napari.utils.notifications import show_info, show_warning
 from psygnal import Signal
 
 from mambaseg.plugin.correction import Correction, correction_of
-from mambaseg.plugin.keeping import hand_over
+from mambaseg.plugin.keeping import hand_over, keeping_of
 from mambaseg.plugin.notices import report
 from mambaseg.plugin.run_layer import layer_for
 from mambaseg.plugin.runs import begin, end, runs_of, verified_of
@@ -26,6 +26,7 @@ from mambaseg.session import (
     Started,
     Stopped,
     Succeeded,
+    event_now,
     mask_digest,
     speed,
 )
@@ -106,6 +107,11 @@ class Run:
         """Image and model, in words."""
         return self._request.name
 
+    @property
+    def image(self) -> Image:
+        """The layer that is segmented."""
+        return self._image
+
     def cancel(self) -> None:
         """Stop ahead of what comes next; what is finished stays."""
         if self.active:
@@ -163,6 +169,8 @@ class Run:
             if frame in self._protected:
                 continue
             if self._untouched(frame):
+                if self._correction is not None:
+                    self._correction.edits.look([frame])  # what undo leads back to is no edit
                 layer.data[inside if self._is_still else (frame, *inside)] = labels[inside]
                 self._tell_written(frame)
             else:
@@ -180,6 +188,8 @@ class Run:
         """Have what was put into a frame not be taken for the user's drawing."""
         if self._correction is not None:
             self._correction.edits.written([frame])
+        elif self.labels is not None and (recorder := keeping_of(self._viewer).watch(self.labels)):
+            recorder.written([frame], event_now("run", model=self._request.model.name), self)
 
     @property
     def _word(self) -> str:
@@ -226,7 +236,8 @@ class Run:
                 self._correction.changed.emit()
         self._end(replace=True)
         rate = speed(self.total / max(self._seconds, 1e-9), self.unit)
-        self.text = f"Done: {self.total} {self.unit} in {self._seconds:.1f} s ({rate})"
+        unit = self.unit if self.total != 1 else self.unit.removesuffix("s")
+        self.text = f"Done: {self.total} {unit} in {self._seconds:.1f} s ({rate})"
 
     def _stop(self) -> None:
         kept = self._placed

@@ -18,6 +18,7 @@ from mambaseg.session import Session
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Image
 
 __all__ = ["RunView"]
 
@@ -74,6 +75,19 @@ class RunView(QWidget):
         if active and active[0] is not self.run:
             self._turn_to(active[0])
         self._show()
+
+    def turn_to_image(self, image: Image | None) -> None:
+        """Say nothing more of a run on another image, unless it still goes on."""
+        run = self.run
+        if run is not None and (run.active or run.image is image):
+            return
+        if run is not None:
+            run.changed.disconnect(self.follow)
+        self.run = None
+        self._earlier.clear()
+        self.bar.hide()
+        self.progress.setText("")
+        self.adapted.setText("")
 
     def cancel(self) -> None:
         """Stop the run that computes."""
