@@ -280,3 +280,15 @@ def test_without_a_window_the_screen_is_not_saved(
     _, panel = viewer.window.add_plugin_dock_widget("mambaseg", "Export")
     panel.as_seen.save.click()
     assert any("would be black" in text for text in notices)
+
+
+def test_a_still_has_no_frames_to_choose_and_is_no_film(desk: Any, tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (48, 60, 3)).astype(np.uint8)
+    desk.viewer.add_image(picture)
+    classes = LabelSet.from_names({1: "cell"})
+    desk.viewer.add_labels(np.ones((48, 60), np.uint8), metadata={"label_set": classes})
+    panel = export_panel(desk)
+    assert not panel.choice.what.isVisible()
+    assert panel.format.currentText() == "PNG pictures"
+    write(desk, panel, tmp_path / "still.png")
+    assert (tmp_path / "still.png").is_file()

@@ -316,6 +316,12 @@ def test_the_best_model_is_chosen_until_somebody_picks_one(qtbot: Any, model_fol
     combo.setCurrentText("colour")
     combo.show_choices([grey, colour])
     assert combo.choice is colour
+    combo.show_choices([])  # as while it is not known what is to be learnt
+    combo.show_choices([grey, colour])
+    assert combo.choice is grey
+    combo.choose(grey.model)
+    combo.show_choices([colour, grey])
+    assert combo.choice is grey
 
 
 def test_what_is_said_of_a_run_goes_with_its_image(desk: Any) -> None:

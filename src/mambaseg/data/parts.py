@@ -130,8 +130,8 @@ def choose_part(path: Path, name: str | None) -> Part:
     if name is not None:
         raise UnknownNameError(f"{path} holds no {name!r}, but {listed}; choose one of these.")
     raise UnsupportedImageError(
-        f"{path} holds {len(parts)} images: {listed}. Choose one, for example as "
-        f"{path}::{parts[0].name}."
+        f"{path} holds {len(parts)} images: {listed}. Choose one: in napari with "
+        f"the Load panel, elsewhere for example as {path}::{parts[0].name}."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 __all__ = ["ElidedCombo"]
@@ -26,6 +27,9 @@ class ElidedCombo(QComboBox):
             QStyle.SubControl.SC_ComboBoxEditField,
             self,
         )
+        if self.currentIndex() < 0 and self.placeholderText():
+            option.currentText = self.placeholderText()
+            option.palette.setBrush(QPalette.ColorRole.ButtonText, option.palette.placeholderText())
         option.currentText = self.fontMetrics().elidedText(
             option.currentText, Qt.TextElideMode.ElideMiddle, place.width() - _MARGIN
         )

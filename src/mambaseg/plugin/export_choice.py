@@ -138,6 +138,12 @@ class ExportChoice(QWidget):
         layer = self._mask.layer
         doubted = layer is not None and layer.metadata.get("doubt") is not None
         self.rank.setCurrentIndex(int(not doubted))
+        still = layer is not None and layer.ndim == 2
+        self._form.setRowVisible(self.what, not still)
+        if still:  # which has no frames to choose from, and is no film
+            self.what.setCurrentIndex(0)
+            if _FORMATS[self.format.currentText()] in _FILMS:
+                self.format.setCurrentText("PNG pictures")
         self._edited()
 
     def _what_changed(self) -> None:

@@ -126,6 +126,7 @@ class FineTunePanel(Panel):
         return self.new_setup if self.what.currentIndex() else self.setup
 
     def _show_setup(self) -> None:
+        self._forget_problem()
         for one in (self.setup, self.new_setup):
             one.setVisible(self.tuning is None and one is self._chosen)
 

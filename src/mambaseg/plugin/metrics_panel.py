@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
 )
 
 from mambaseg.metrics import compare, summarize
-from mambaseg.plugin.changed_since import ChangedSince
 from mambaseg.plugin.difference_layer import DifferenceLayer
 from mambaseg.plugin.from_layers import image_of
 from mambaseg.plugin.mask_image import clip_of
@@ -59,7 +58,6 @@ class MetricsPanel(Panel):
         self._measured: Labels | None = None
         self._against: dict[str, Measurement] = {}
         self._comparison: Comparison | None = None
-        self._since = ChangedSince(self.guarded(self._outdated))
         self._make_fields()
         self._make_layout()
         self.save.setEnabled(False)
@@ -155,20 +153,19 @@ class MetricsPanel(Panel):
         masks = self.layers.masks()
         first, *others = (self.layers.comparison(mask, self.choice.options()) for mask in masks)
         self._measured, self._comparison, self.compared = masks[0], first, None
-        reference = self.reference.layer
-        self._since.watch([*masks, reference])
         names = [mask.name for mask in masks]
 
         def work(task: Task) -> list[Measurement]:
             return [measure(one, task.check) for one in (first, *others)]
 
-        self._submit(work, partial(self._show, names=names, of=reference.name, axes=first.axes))
+        self._submit(
+            work, partial(self._show, names=names, of=self.reference.layer.name, axes=first.axes)
+        )
 
     def _start_files(self) -> None:
         resample = self.folders.resample.isChecked()
         request = self.folders.request(self.choice.options(resample=resample))
         self._measured = self._comparison = None
-        self._since.watch([])
         tell = self.guarded(lambda done, total: self.bar.show_progress(done, total))
 
         def work(task: Task) -> Compared:
@@ -187,10 +184,6 @@ class MetricsPanel(Panel):
         self._task = self.session.exports.submit(
             work, self.guarded(done), self.guarded(self._failed)
         )
-
-    def _outdated(self) -> None:
-        if self.measurement is not None and self.measure.isEnabled():
-            self.note.setText(f"A mask has changed since: measure again. {self.note.text()}")
 
     def _show(self, measured: list[Measurement], names: list[str], of: str, axes: str) -> None:
         axis = "slice" if axes.startswith("Z") else "frame"

@@ -24,6 +24,7 @@ class ModelCombo(ElidedCombo):
         self._choices: list[ModelChoice] = []
         self._picked, self._listing = "", False
         self.currentIndexChanged.connect(self._pick)
+        self.activated.connect(self._pick)
 
     @property
     def choice(self) -> ModelChoice | None:
@@ -41,7 +42,11 @@ class ModelCombo(ElidedCombo):
         return ""
 
     def show_choices(self, choices: list[ModelChoice]) -> None:
-        """List models; the one that somebody has picked stays if it fits, else the first is it."""
+        """List models; the one that somebody has picked stays if it fits, else the first is it.
+
+        Where there are none, what was picked is forgotten.
+        """
+        self._picked = self._picked if choices else ""
         self.blockSignals(True)
         self._choices = choices
         items = QStandardItemModel(self)
@@ -74,6 +79,7 @@ class ModelCombo(ElidedCombo):
         for index, choice in enumerate(self._choices):
             if choice.model.sha256 == model.sha256 and choice.fits:
                 self.setCurrentIndex(index)
+                self._pick()  # which it may have been before
                 return True
         return False
 

@@ -91,6 +91,7 @@ class Run:
         self._found = [] if request.base is None else self._digests(request.base)
         self._correction: Correction | None = None
         self._reason = ""
+        self._step = object()  # what it writes is undone at once
         self._placed = 0  # frames or slices whose labels came in
         self.active, self.done, self.total, self.unit = True, 0, 0, "frames"
         self.text, self.runs_on = f"Loading {request.model.name}…", ""
@@ -169,8 +170,8 @@ class Run:
             if frame in self._protected:
                 continue
             if self._untouched(frame):
-                if self._correction is not None:
-                    self._correction.edits.look([frame])  # what undo leads back to is no edit
+                if self._correction is not None and not self._found:
+                    self._correction.edits.look([frame])  # nothing, to which undo leads back
                 layer.data[inside if self._is_still else (frame, *inside)] = labels[inside]
                 self._tell_written(frame)
             else:
@@ -189,7 +190,8 @@ class Run:
         if self._correction is not None:
             self._correction.edits.written([frame])
         elif self.labels is not None and (recorder := keeping_of(self._viewer).watch(self.labels)):
-            recorder.written([frame], event_now("run", model=self._request.model.name), self)
+            made = event_now("run", model=self._request.model.name)
+            recorder.written([frame], made, self._step)
 
     @property
     def _word(self) -> str:
@@ -247,7 +249,9 @@ class Run:
         if not kept:
             self.text = f"Stopped before a {self._word} was finished; nothing was changed."
         if self._reason:
-            self.text = f"{self._reason}, so the run was stopped. {self.text} Press Run to go on."
+            self.text = f"{self._reason}, so the run was stopped. {self.text}"
+            if self._image in self._viewer.layers:
+                self.text += " Press Run to go on."
             show_info(self.text)
 
     def _end(self, *, replace: bool) -> None:

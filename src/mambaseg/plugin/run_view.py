@@ -88,6 +88,7 @@ class RunView(QWidget):
         self.bar.hide()
         self.progress.setText("")
         self.adapted.setText("")
+        self.follow()
 
     def cancel(self) -> None:
         """Stop the run that computes."""
