@@ -137,7 +137,7 @@ class Run:
 
         What a viewer wrote ahead of the run's process is none of that.
         """
-        if self.events_file.exists():
+        if self.events_file.exists() or self.state_file.exists():
             return
         ours = {self.lock_file, self.control_file, self.config_file, self.log_file}
         for file in sorted(self.path.iterdir()):
