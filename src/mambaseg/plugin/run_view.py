@@ -79,15 +79,14 @@ class RunView(QWidget):
     def turn_to_image(self, image: Image | None) -> None:
         """Say nothing more of a run on another image, unless it still goes on."""
         run = self.run
-        if run is not None and (run.active or run.image is image):
-            return
-        if run is not None:
-            run.changed.disconnect(self.follow)
-        self.run = None
-        self._earlier.clear()
-        self.bar.hide()
-        self.progress.setText("")
-        self.adapted.setText("")
+        if run is None or not (run.active or run.image is image):
+            if run is not None:
+                run.changed.disconnect(self.follow)
+            self.run = None
+            self._earlier.clear()
+            self.bar.hide()
+            self.progress.setText("")
+            self.adapted.setText("")
         self.follow()
 
     def cancel(self) -> None:

@@ -139,9 +139,8 @@ class SegmentPanel(Panel):
         self.frames.set_length(self._image.n_frames if self._image else 1)
         kind = "" if self._image is None else self._image.kind
         self._fields.setRowVisible(self.frames, kind in ("", "video"))
-        self.view.turn_to_image(layer)
         self._show_engine()
-        self._show_run()
+        self.view.turn_to_image(layer)  # which shows the run
         self._choices.setRowVisible(self.by_slice, kind == "volume")
         self._models_changed()
 
